@@ -1,0 +1,1 @@
+"""Decides what stays in a prompt: pure functions over frozen values, no I/O and no clock."""

@@ -1,0 +1,67 @@
+"""What may never go, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from policies.types import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Segments that stay whatever they score.
+
+    Always: system and developer messages, the latest user turn, the last segment, what the format has pinned.
+    What stands between the latest user turn and the end stays as a whole where it fits; of a longer tool loop the
+    newest stays, up to half the room, and the rest competes. The turns named below stay ahead of better-scored
+    segments as long as they take no more than `share` of the room that is left.
+    """
+
+    first_user: bool = True  # the first user turn, which often states the task
+    last_turns: int = 1  # turns ahead of the latest user turn
+    share: float = 0.25
+
+    def apply(self, segments: Sequence[Segment], budget: int) -> tuple[Segment, ...]:
+        """Return `segments` with the reason set on each that is pinned, under `budget` tokens for all of them."""
+        users = [i for i, s in enumerate(segments) if s.role == "user"]
+        end = len(segments) - 1
+        latest = users[-1] if users else end
+        reasons = {i: reason for i, s in enumerate(segments) if (reason := required(s, i, latest, end))}
+        room = budget - sum(segments[i].tokens for i in reasons)
+
+        working = [i for i in range(end - 1, latest, -1) if i not in reasons]
+        whole = sum(segments[i].tokens for i in working) <= room
+        taken = fitting(segments, working, room if whole else room // 2)
+        reasons |= dict.fromkeys(taken, "after the latest user turn")
+        room -= sum(segments[i].tokens for i in taken)
+
+        wanted = {users[0]: "first user turn"} if self.first_user and len(users) > 1 else {}
+        if self.last_turns:
+            oldest = segments[latest].turn - self.last_turns if segments else 0
+            wanted |= {i: "last turns" for i in range(latest - 1, -1, -1) if segments[i].turn >= oldest}
+        free = [i for i in wanted if i not in reasons]
+        reasons |= {i: wanted[i] for i in fitting(segments, free, int(room * self.share))}
+        return tuple(replace(s, pin=reasons[i]) if i in reasons else s for i, s in enumerate(segments))
+
+
+def required(segment: Segment, position: int, latest: int, end: int) -> str:
+    """Return why the segment at `position` must stay, empty where it may go; `latest` is the latest user turn."""
+    if segment.pin:
+        return segment.pin
+    if segment.role in ("system", "developer"):
+        return segment.role
+    if position == latest:
+        return "latest user turn"
+    return "end of the conversation" if position == end else ""
+
+
+def fitting(segments: Sequence[Segment], positions: Iterable[int], room: int) -> list[int]:
+    """Return the first of `positions` that take `room` tokens together, up to the first that does not fit."""
+    taken = []
+    for i in positions:
+        if segments[i].tokens > room:
+            break
+        room -= segments[i].tokens
+        taken.append(i)
+    return taken

@@ -1,0 +1,1 @@
+"""Selectors: each fills the room left by the pins in its own way; one pure file each."""

@@ -1,0 +1,1 @@
+"""Signals: each judges a segment by one thing; one pure file each."""

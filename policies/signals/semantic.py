@@ -1,0 +1,27 @@
+"""Similarity in meaning to the latest user turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from policies.types import History, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Semantic:
+    """Cosine of a segment's and the query's sentence embeddings (Reimers and Gurevych 2019, Sentence-BERT).
+
+    A segment without a vector scores as the mean of those that have one: neither praised nor blamed.
+    """
+
+    def score(self, history: History) -> Scores:
+        """Return cosines in [-1, 1], shape (n,)."""
+        known = history.vectors.any(axis=1)
+        scores = np.zeros(len(history.segments))
+        if known.any():
+            cosines = history.vectors[known] @ history.query_vector
+            scores[:] = cosines.mean()
+            scores[known] = cosines
+        return scores

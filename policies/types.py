@@ -1,0 +1,97 @@
+"""The values that a pruning decision is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["conversation", "code", "log", "document", "tool"]
+Fate = Literal["kept", "dropped"]
+Scores = NDArray[np.float64]  # one value a segment, shape (n,)
+Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The smallest thing that is kept or dropped.
+
+    A message, a tool call with all its results, or one part of a message too long to be all or nothing.
+    """
+
+    id: str  # hash of the wire content: the same content has the same id in every request and process
+    role: str  # of its first message
+    kind: Kind
+    text: str
+    tokens: int  # what keeping it adds to the prompt, overheads included
+    turn: int  # user messages before it, itself included: 0 ahead of the first one
+    parent: str = ""  # id of the message that it is a part of; empty for a whole message
+    pin: str = ""  # why it may never go; empty where it may
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What signals read of a text; computed once per segment."""
+
+    terms: Mapping[str, int]  # stemmed words and the pieces of identifiers -> how often
+    length: int  # terms, repeats counted
+    identifiers: frozenset[str]  # literal values: paths, ids, numbers, dates, camelCase and snake_case names
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A conversation as the signals see it: segments oldest first, their features, and the query."""
+
+    segments: Sequence[Segment]
+    features: Sequence[Features]  # one a segment
+    vectors: Vectors  # one row a segment, all 0 where there is none
+    query: Features  # of the latest user turn
+    query_vector: NDArray[np.float32]  # shape (dimensions,), all 0 where there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Watermarks in tokens of the whole prompt: over `high` it is cut, down to `low`."""
+
+    high: int
+    low: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The fate of one segment, and why."""
+
+    segment: Segment
+    fate: Fate
+    reason: str
+    score: float = 0.0
+    shares: Mapping[str, float] | None = None  # what each signal added to the score
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A verdict for every segment: the whole explanation of one cut."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Positions of the kept segments."""
+        return frozenset(i for i, verdict in enumerate(self.verdicts) if verdict.fate == "kept")
+
+
+class Signal(Protocol):
+    """Judges each segment by itself: one finite number a segment, larger is better, in any unit."""
+
+    def score(self, history: History) -> Scores:
+        """Return shape (n,)."""
+
+
+class Selector(Protocol):
+    """Chooses which segments fill the room that the pins leave."""
+
+    def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
+        """Return positions of the chosen segments, pinned ones never among them, `room` tokens at the most."""

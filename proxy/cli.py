@@ -1,0 +1,90 @@
+"""The command `foveate`."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from proxy import config
+from proxy.app import create_app
+from proxy.errors import ConfigError
+
+app = typer.Typer(help="Prune long chat histories on their way to an OpenAI-compatible API.", no_args_is_help=True, add_completion=False)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file; config.yaml here, if there is one.")]
+
+
+@app.command()
+def serve(
+    config_file: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    upstream: Annotated[str | None, typer.Option(help="Base URL to forward to, or `echo`, or `litellm`.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder for the index.")] = None,
+) -> None:
+    """Serve the proxy."""
+    over: dict[str, Any] = {"server": {}, "upstream": {}}
+    if host is not None:
+        over["server"]["host"] = host
+    if port is not None:
+        over["server"]["port"] = port
+    if upstream is not None:
+        over["upstream"] = {"type": upstream} if upstream in ("echo", "litellm") else {"type": "http", "url": upstream}
+    if data is not None:
+        over["data"] = str(data)
+    settings = config.load(find(config_file), over)
+    logging.basicConfig(level=settings.server.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("foveate").setLevel(settings.server.log_level.upper())
+    application = create_app(settings)
+    listening = listen(settings.server.host, settings.server.port)
+    address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
+    target = settings.upstream.url if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
+    print(f"foveate listens on {address} and forwards to {target}; point a client at it: export OPENAI_BASE_URL={address}/v1", flush=True)
+    server = uvicorn.Server(
+        uvicorn.Config(application, log_level="warning", access_log=False, server_header=False, date_header=False, ws="none")
+    )
+    server.run(sockets=[listening])
+
+
+@app.command()
+def check(config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings file to check.")]) -> None:
+    """Check a settings file and print the settings that follow from it."""
+    settings = config.load(config_file)
+    typer.echo(config.dump(settings), nl=False)
+
+
+def find(given: Path | None) -> Path | None:
+    """Return the settings file to read: the given one, else config.yaml in the working folder, else none."""
+    if given is not None:
+        return given
+    here = Path("config.yaml")
+    return here if here.is_file() else None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to that address; ConfigError where that is not possible."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --host or --port") from None
+    listening.setblocking(False)
+    return listening
+
+
+def main() -> None:
+    """Run the command; a wrong setting ends it with one line and exit code 2."""
+    try:
+        app()
+    except ConfigError as error:
+        typer.echo(f"foveate: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,257 @@
+"""Settings: config.yaml, overridden by FOVEATE_ variables, overridden by the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from policies.pins import Pins
+from policies.policy import Policy, WeightedSignal
+from policies.registry import SELECTORS, SIGNALS
+from policies.registry import load as load_class
+from proxy.errors import ConfigError
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Watermark = Annotated[float, Field(gt=0)]
+DEFAULT_DATA = Path("~/.local/share/foveate")
+
+
+class Section(BaseModel):
+    """A block of settings: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """Where it listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8787, ge=0, le=65535)
+    max_body_mib: float = Field(64, gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Upstream(Section):
+    """Where requests go."""
+
+    type: Literal["http", "echo", "litellm"] = "http"
+    url: str = Field("https://api.openai.com/v1", pattern=r"^https?://\S+$")
+    api_key: SecretStr = SecretStr("")
+    connect_timeout: float = Field(10, gt=0)
+    read_timeout: float = Field(600, gt=0)
+
+
+class Window(Section):
+    """How much a model takes."""
+
+    default: int = Field(128_000, gt=0)
+    reserve_output: float = Field(0.1, ge=0, lt=1)
+    models: dict[str, Annotated[int, Field(gt=0)]] = {}
+
+
+class Budget(Section):
+    """When it cuts and how far: shares of the window less the reserved output."""
+
+    high: Share = 0.9
+    low: Share = 0.6
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Budget:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) is above high ({self.high}); it must not be")
+        return self
+
+
+class Segments(Section):
+    """How messages become segments."""
+
+    split_over: int = Field(1500, ge=100)
+
+
+class Embedder(Section):
+    """What turns text into vectors."""
+
+    type: Literal["onnx", "sentence_transformers"] = "onnx"
+    model: str = ""
+    threads: int = Field(1, ge=1, le=64)
+
+
+class Index(Section):
+    """Where vectors are kept."""
+
+    type: Literal["chroma", "in_memory"] = "chroma"
+    url: str = Field("", pattern=r"^(https?://\S+)?$")
+
+
+class Cache(Section):
+    """How much memory parsed segments and vectors may take."""
+
+    max_mib: float = Field(128, gt=0)
+
+
+class Recent(Section):
+    """How many outcomes can be looked up."""
+
+    max_outcomes: int = Field(500, ge=1)
+
+
+class PolicySettings(Section):
+    """A policy: a preset to start from, and what differs."""
+
+    preset: str = ""
+    signals: dict[str, dict[str, Any]] = {}
+    selector: dict[str, Any] = {}
+    pins: dict[str, Any] = {}
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FOVEATE_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    mode: Literal["on", "off", "shadow"] = "on"
+    data: Path = DEFAULT_DATA
+    server: Server = Server()
+    upstream: Upstream = Upstream()
+    window: Window = Window()
+    budget: Budget = Budget()
+    segments: Segments = Segments()
+    embedder: Embedder = Embedder()
+    index: Index = Index()
+    cache: Cache = Cache()
+    recent: Recent = Recent()
+    policy: str = "balanced"
+    policies: dict[str, PolicySettings] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """Let the environment win over what load() read from the file."""
+        return env_settings, init_settings
+
+    def build_policies(self) -> dict[str, Policy]:
+        """Return every policy by name: the presets, and those of the file."""
+        named = {name: PolicySettings(preset=name) for name in preset_names()} | self.policies
+        return {name: build_policy(name, settings) for name, settings in named.items()}
+
+
+def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Return the settings of the file at `path` (none: the defaults) under the environment and then `overrides`.
+
+    Raises ConfigError naming the path, the value and the remedy.
+    """
+    try:
+        settings = Settings(**read_yaml(path) if path else {})
+        if overrides:
+            settings = Settings.model_validate(merge(settings.model_dump(), overrides))
+        policies = settings.build_policies()
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(e, str(path or "settings")) for e in error.errors())) from None
+    if settings.policy not in policies:
+        raise ConfigError(f'policy "{settings.policy}" is not one of {", ".join(sorted(policies))}')
+    return settings
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `over` in place of its own, at any depth."""
+    both = dict(base)
+    for key, value in over.items():
+        both[key] = merge(both[key], value) if isinstance(value, dict) and isinstance(both.get(key), dict) else value
+    return both
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file, ConfigError where there is none."""
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: holds a {type(loaded).__name__}; it must be a mapping such as `mode: on`")
+    # YAML 1.1 reads a bare on and off as booleans.
+    if isinstance(loaded.get("mode"), bool):
+        loaded["mode"] = "on" if loaded["mode"] else "off"
+    return {str(key): value for key, value in loaded.items()}
+
+
+def explain(error: ErrorDetails, source: str) -> str:
+    """Return one line on a failed validation: where, what was found, what to do."""
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{source}: {where} is not a setting; remove it or correct its name"
+    remedy = error["msg"][0].lower() + error["msg"][1:]
+    return f"{source}: {where} is {error['input']!r}: {remedy}"
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with the policies."""
+    return sorted(Path(f.name).stem for f in files("policies.presets").iterdir() if f.name.endswith(".yaml"))
+
+
+def build_policy(name: str, settings: PolicySettings) -> Policy:
+    """Return the policy that `settings` describe; ConfigError names what is wrong in them."""
+    where = f"policies.{name}"
+    described = settings.model_dump(exclude={"preset"})
+    if settings.preset:
+        preset = files("policies.presets") / f"{settings.preset}.yaml"
+        if not preset.is_file():
+            raise ConfigError(f'{where}.preset "{settings.preset}" is not one of {", ".join(preset_names())}')
+        described = merge(yaml.safe_load(preset.read_text()), described)
+    signals = []
+    for signal, given in described.get("signals", {}).items():
+        parameters = dict(given)
+        weight = construct(f"{where}.signals.{signal}.weight", float, parameters.pop("weight", 1.0))
+        built = construct(f"{where}.signals.{signal}", named(f"{where}.signals", SIGNALS, signal), parameters)
+        signals.append(WeightedSignal(signal, weight, built))
+    if not signals:
+        raise ConfigError(f"{where}.signals is empty; name at least one of {', '.join(SIGNALS)}, or a preset")
+    chosen = dict(described.get("selector", {}))
+    selector = named(f"{where}.selector.type", SELECTORS, chosen.pop("type", "greedy"))
+    return Policy(
+        name=name,
+        signals=tuple(signals),
+        selector=construct(f"{where}.selector", selector, chosen),
+        pins=construct(f"{where}.pins", Pins, described.get("pins", {})),
+    )
+
+
+def named(where: str, registry: dict[str, str], name: str) -> type:
+    """Return the class registered under `name`."""
+    if name not in registry:
+        raise ConfigError(f'{where} "{name}" is not one of {", ".join(registry)}')
+    return load_class(registry[name])
+
+
+
+def construct(where: str, cls: type, parameters: Any) -> Any:
+    """Return `cls` built from `parameters`, each checked against the type of its field."""
+    if dataclasses.is_dataclass(cls):
+        known = [f.name for f in dataclasses.fields(cls)]
+        if unknown := [key for key in parameters if key not in known]:
+            raise ConfigError(f"{where}.{unknown[0]} is not a setting; {cls.__name__.lower()} takes {', '.join(known)}")
+    try:
+        return TypeAdapter(cls).validate_python(parameters)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(e, where) for e in error.errors())) from None
+
+
+def dump(settings: Settings) -> str:
+    """Return the settings as YAML, secrets hidden."""
+    text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+    return text

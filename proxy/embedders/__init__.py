@@ -1,0 +1,20 @@
+"""Embedders: text to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from policies.types import Vectors
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. Built without I/O; `load` is called once, from a thread, before `embed`."""
+
+    name: str  # of the model and its precision: vectors of different names are never compared
+
+    def load(self) -> None:
+        """Read the model; ConfigError names the file or package that is missing or wrong."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from threads, one at a time."""

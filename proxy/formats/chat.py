@@ -1,0 +1,340 @@
+"""OpenAI's chat-completion requests (API reference, "Create chat completion") to segments and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+
+from policies.types import Kind, Segment
+from proxy.cache import Cache
+from proxy.errors import FormatError
+from proxy.formats.text import kind_of, split
+from proxy.tokens import PRIMING, TokenCounter
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+CONTENT_TYPES = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
+# What a part of a message may cost beside its own text: the message's frame and a mark on either side.
+PART_OVERHEAD = 30
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request's top level, its values still the caller's bytes."""
+
+    fields: dict[str, msgspec.Raw]
+    messages: list[msgspec.Raw]
+    model: str
+    max_output: int | None  # tokens that the caller reserves for the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a long message's text."""
+
+    text_part: int  # which of the message's text parts it is cut from; 0 for a plain string
+    text: str
+    tokens: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One wire message, read once in its life."""
+
+    id: str  # hash of its bytes
+    role: str
+    text: str
+    kind: Kind
+    tokens: int
+    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes
+    answers: str = ""  # id of the tool call that it answers
+    pin: str = ""
+    pieces: tuple[Piece, ...] = ()  # empty where it is not split
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a segment's content stands in the request."""
+
+    messages: tuple[int, ...]
+    piece: int | None = None  # which piece of its only message; None for whole messages
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A parsed request: its segments, oldest first, and the way back to bytes."""
+
+    request: Request
+    messages: list[Message]
+    segments: tuple[Segment, ...]
+    places: tuple[Place, ...]  # one a segment
+    fixed_tokens: int  # tools, schemas and the answer's opening: there whatever is dropped
+    counter: TokenCounter = field(repr=False)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the whole prompt."""
+        return self.fixed_tokens + sum(m.tokens for m in self.messages)
+
+    @property
+    def query(self) -> str:
+        """The text of the latest user turn; of the last message where no user has spoken."""
+        spoken = [m.text for m in self.messages if m.role == "user"]
+        return spoken[-1] if spoken else self.messages[-1].text if self.messages else ""
+
+
+def read(body: bytes) -> Request:
+    """Return the top level of a request; FormatError where it is no chat completion."""
+    try:
+        fields = _decode_object(body)
+        messages = _decode_list(fields["messages"])
+        model = orjson.loads(bytes(fields["model"])) if "model" in fields else ""
+        limits = [orjson.loads(bytes(fields[k])) for k in ("max_completion_tokens", "max_tokens") if k in fields]
+    except KeyError:
+        raise FormatError("the body has no messages") from None
+    except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError) as error:
+        raise FormatError(f"the body is not a chat completion: {error}") from None
+    reserved = next((n for n in limits if isinstance(n, int) and not isinstance(n, bool) and n > 0), None)
+    return Request(fields, messages, model if isinstance(model, str) else "", reserved)
+
+
+def parse(request: Request, counter: TokenCounter, cache: Cache, split_over: int) -> Chat:
+    """Return the request's segments; FormatError where a role or a content type is not known.
+
+    A message is worked on once: `cache` keeps it under its hash.
+    """
+    messages = [_message(bytes(raw), counter, cache, split_over) for raw in request.messages]
+    units = group(messages)
+    latest = max((i for i, m in enumerate(messages) if m.role == "user"), default=len(messages))
+    segments: list[Segment] = []
+    places: list[Place] = []
+    turn = 0
+    for unit in units:
+        first = messages[unit[0]]
+        turn += first.role == "user"
+        if first.pieces and unit[0] < latest and not first.pin and first.role in ("user", "assistant"):
+            for n, piece in enumerate(first.pieces):
+                segments.append(_part(first, piece, n, turn))
+                places.append(Place((unit[0],), n))
+        else:
+            segments.append(_whole([messages[i] for i in unit], turn))
+            places.append(Place(tuple(unit)))
+    return Chat(request, messages, tuple(segments), tuple(places), _fixed_tokens(request, counter), counter)
+
+
+def group(messages: Sequence[Message]) -> list[list[int]]:
+    """Return the positions of the messages that live and die together: a tool call with all its results."""
+    units: list[list[int]] = []
+    callers: dict[str, list[int]] = {}
+    for i, message in enumerate(messages):
+        unit = callers.get(message.answers) if message.answers else None
+        if unit is not None:
+            unit.append(i)
+            continue
+        unit = [i]
+        units.append(unit)
+        callers.update(dict.fromkeys(message.calls, unit))
+    return units
+
+
+def rebuild(chat: Chat, kept: Collection[int]) -> tuple[bytes, int]:
+    """Return the body with only the segments at the positions `kept`, and the tokens of its prompt.
+
+    Kept messages are the caller's own bytes in the caller's order. A message of which some parts are dropped is
+    written anew with a mark in their place.
+    """
+    whole: set[int] = set()
+    partly: dict[int, set[int]] = {}
+    for position in kept:
+        place = chat.places[position]
+        if place.piece is None:
+            whole.update(place.messages)
+        else:
+            partly.setdefault(place.messages[0], set()).add(place.piece)
+    tokens = chat.fixed_tokens
+    rows: list[bytes] = []
+    for i, message in enumerate(chat.messages):
+        pieces = partly.get(i, set())
+        if i in whole or (pieces and len(pieces) == len(message.pieces)):
+            rows.append(bytes(chat.request.messages[i]))
+            tokens += message.tokens
+        elif pieces:
+            shortened = _shorten(orjson.loads(bytes(chat.request.messages[i])), message.pieces, pieces)
+            rows.append(orjson.dumps(shortened))
+            tokens += chat.counter.message(shortened)
+    fields = {**chat.request.fields, "messages": msgspec.Raw(b"[" + b",".join(rows) + b"]")}
+    return msgspec.json.encode(fields), tokens
+
+
+def mark(tokens: int) -> str:
+    """Return the text that stands where parts of a message were dropped."""
+    return f"[... {tokens:,} tokens left out ...]"
+
+
+def _shorten(message: dict[str, Any], pieces: Sequence[Piece], kept: Collection[int]) -> dict[str, Any]:
+    texts: dict[int, str] = {}
+    dropped = 0
+    for n, piece in enumerate(pieces):
+        text = texts.setdefault(piece.text_part, "")
+        if n in kept:
+            texts[piece.text_part] = text + piece.text
+            continue
+        dropped += piece.tokens
+        follows = pieces[n + 1] if n + 1 < len(pieces) else None
+        if follows is None or n + 1 in kept or follows.text_part != piece.text_part:
+            lead = "" if not text or text.endswith("\n") else "\n"
+            trail = "\n" if follows is not None and follows.text_part == piece.text_part else ""
+            texts[piece.text_part] = text + lead + mark(dropped) + trail
+            dropped = 0
+    content = message["content"]
+    if isinstance(content, str):
+        return {**message, "content": texts[0]}
+    return {**message, "content": [{**part, "text": texts[n]} for n, part in enumerate(content)]}
+
+
+def _message(raw: bytes, counter: TokenCounter, cache: Cache, split_over: int) -> Message:
+    digest = _digest([raw])
+    key = ("message", counter.name, split_over, digest)
+    message: Message | None = cache.get(key)
+    if message is None:
+        message = _read_message(raw, digest, counter, split_over)
+        cache.put(key, message, size=1000 + 2 * len(raw) * (2 if message.pieces else 1))
+    return message
+
+
+def _read_message(raw: bytes, digest: str, counter: TokenCounter, split_over: int) -> Message:
+    try:
+        wire = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise FormatError(f"a message is not JSON: {error}") from None
+    if not isinstance(wire, dict) or wire.get("role") not in ROLES:
+        raise FormatError("a message is not an object with a known role")
+    role, content = wire["role"], wire.get("content")
+    _check_content(content)
+    calls = _calls(wire)
+    text = _text(wire)
+    tokens = counter.message(wire)
+    splits = tokens > split_over and role in ("user", "assistant") and not calls
+    return Message(
+        id=digest,
+        role=role,
+        text=text,
+        kind="tool" if calls or role in ("tool", "function") else kind_of(text),
+        tokens=tokens,
+        calls=calls,
+        answers=_answers(wire),
+        pin="cache_control" if _has_cache_control(wire) else "",
+        pieces=_pieces(content, counter, split_over) if splits else (),
+    )
+
+
+def _check_content(content: Any) -> None:
+    if content is None or isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise FormatError(f"a message's content is a {type(content).__name__}")
+    for part in content:
+        if not isinstance(part, dict) or part.get("type") not in CONTENT_TYPES:
+            raise FormatError("a message's content has a part of an unknown type")
+
+
+def _calls(wire: dict[str, Any]) -> frozenset[str]:
+    calls = wire.get("tool_calls") or []
+    if not isinstance(calls, list) or not all(isinstance(c, dict) for c in calls):
+        raise FormatError("a message's tool_calls is not a list of objects")
+    ids = {str(call.get("id", "")) for call in calls}
+    if isinstance(wire.get("function_call"), dict):  # the form that tool_calls replaced: answered by name
+        ids.add(f"function {wire['function_call'].get('name')}")
+    return frozenset(ids)
+
+
+def _answers(wire: dict[str, Any]) -> str:
+    if wire["role"] == "tool":
+        return str(wire.get("tool_call_id", ""))
+    return f"function {wire.get('name')}" if wire["role"] == "function" else ""
+
+
+def _text(wire: dict[str, Any]) -> str:
+    texts = list(_texts(wire.get("content")))
+    for call in [*(wire.get("tool_calls") or []), {"function": wire.get("function_call")}]:
+        if isinstance(function := call.get("function"), dict):
+            texts.append(f"{function.get('name', '')} {function.get('arguments', '')}")
+    return "\n".join(texts)
+
+
+def _texts(content: Any) -> Iterable[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        yield from (str(part["text"]) for part in content if "text" in part)
+
+
+def _has_cache_control(wire: dict[str, Any]) -> bool:
+    content = wire.get("content")
+    parts = content if isinstance(content, list) else []
+    return "cache_control" in wire or any("cache_control" in part for part in parts)
+
+
+def _pieces(content: Any, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
+    if isinstance(content, list) and not all(p["type"] == "text" and isinstance(p.get("text"), str) for p in content):
+        return ()
+    pieces = tuple(
+        Piece(n, stretch, counter.text(stretch), kind_of(stretch))
+        for n, text in enumerate(_texts(content))
+        for stretch in split(text, size=4 * (split_over // 4))
+    )
+    return pieces if len(pieces) > 1 else ()
+
+
+def _part(message: Message, piece: Piece, n: int, turn: int) -> Segment:
+    return Segment(
+        id=_digest([message.id.encode(), str(n).encode()]),
+        role=message.role,
+        kind=piece.kind,
+        text=piece.text,
+        tokens=piece.tokens + PART_OVERHEAD,
+        turn=turn,
+        parent=message.id,
+    )
+
+
+def _whole(messages: Sequence[Message], turn: int) -> Segment:
+    first = messages[0]
+    return Segment(
+        id=first.id if len(messages) == 1 else _digest([m.id.encode() for m in messages]),
+        role=first.role,
+        kind=first.kind,
+        text="\n".join(m.text for m in messages) if len(messages) > 1 else first.text,
+        tokens=sum(m.tokens for m in messages),
+        turn=turn,
+        pin=next((m.pin for m in messages if m.pin), ""),
+    )
+
+
+def _fixed_tokens(request: Request, counter: TokenCounter) -> int:
+    fields = request.fields
+    tokens = PRIMING
+    for key in ("tools", "functions"):
+        if key in fields:
+            tokens += counter.tools(orjson.loads(bytes(fields[key])))
+    if "response_format" in fields:
+        wanted = orjson.loads(bytes(fields["response_format"]))
+        schema = wanted.get("json_schema") if isinstance(wanted, dict) else None
+        tokens += counter.json(schema) if schema else 0
+    return tokens
+
+
+def _digest(pieces: Sequence[bytes]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        digest.update(len(piece).to_bytes(8, "big"))
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,64 @@
+"""Plain text inside messages: what kind it is, and where it can be cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from policies.types import Kind
+
+_BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
+_PARAGRAPH = re.compile(r".+?(?:\n[ \t]*\n+|\Z)", re.DOTALL)
+_LOG_LINE = re.compile(r"^\W{0,3}(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|[A-Z][a-z]{2} +\d+ \d\d:|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b)")
+_CODE_LINE = re.compile(r"[{};]\s*$|^\s*(?:def |class |import |from \w+ import|return\b|func |fn |if \(|for \(|#include|</?\w+)|^\s*[\w.]+\(.*\)$")
+DOCUMENT_CHARACTERS = 1500
+
+
+def kind_of(text: str) -> Kind:
+    """Return what a stretch of text mostly is."""
+    lines = [line for line in text.splitlines() if line.strip()][:200]
+    if len(lines) >= 4:
+        fenced = sum(len(match[0]) for match in _BLOCK.finditer(text)) if "```" in text or "~~~" in text else 0
+        if fenced * 2 > len(text) or sum(bool(_CODE_LINE.search(line)) for line in lines) * 2 > len(lines):
+            return "code"
+        if sum(bool(_LOG_LINE.match(line)) for line in lines) * 2 > len(lines):
+            return "log"
+    return "document" if len(text) > DOCUMENT_CHARACTERS else "conversation"
+
+
+def split(text: str, size: int) -> list[str]:
+    """Return stretches of about `size` characters whose concatenation is `text`.
+
+    Cut at code fences, else at blank lines, else at lines; a single line is never cut.
+    """
+    stretches: list[str] = []
+    current = ""
+    for block in _blocks(text):
+        for piece in [block] if len(block) <= size else _lines(block, size):
+            if current and len(current) + len(piece) > size:
+                stretches.append(current)
+                current = ""
+            current += piece
+    return [*stretches, current] if current else stretches
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield code blocks whole, and the paragraphs between them."""
+    end = 0
+    for match in _BLOCK.finditer(text):
+        yield from _PARAGRAPH.findall(text[end : match.start()])
+        yield match[0]
+        end = match.end()
+    yield from _PARAGRAPH.findall(text[end:])
+
+
+def _lines(block: str, size: int) -> Iterator[str]:
+    """Yield runs of whole lines of up to `size` characters."""
+    run = ""
+    for line in block.splitlines(keepends=True):
+        if run and len(run) + len(line) > size:
+            yield run
+            run = ""
+        run += line
+    if run:
+        yield run

@@ -1,0 +1,43 @@
+"""HTTP headers: which ones travel on, and the ones of our own."""
+
+from __future__ import annotations
+
+from proxy.outcome import Outcome
+from proxy.upstreams import Headers
+
+PREFIX = b"x-pruning"
+# RFC 9110 section 7.6.1: these speak of one connection only.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
+        b"trailer", b"transfer-encoding", b"upgrade",
+    }
+)  # fmt: skip
+
+
+def end_to_end(headers: Headers) -> Headers:
+    """Return the headers that are meant for the other end."""
+    named = {
+        token.strip().lower() for name, value in headers if name.lower() == b"connection" for token in value.split(b",")
+    }
+    return [(n, v) for n, v in headers if n.lower() not in HOP_BY_HOP and n.lower() not in named]
+
+
+def outgoing(headers: Headers) -> Headers:
+    """Return what the upstream may see of a caller's headers: none of our own, nor what the connection decides."""
+    ours = (b"host", b"content-length", b"expect")
+    return [(n, v) for n, v in end_to_end(headers) if n not in ours and not n.startswith(PREFIX)]
+
+
+def report(outcome: Outcome) -> Headers:
+    """Return the response headers that tell what was done."""
+    rows = {"x-pruning-result": outcome.result, "x-pruning-policy": outcome.policy, "x-pruning-id": outcome.id}
+    if outcome.tokens_before is not None:
+        rows["x-pruning-tokens-before"] = str(outcome.tokens_before)
+        rows["x-pruning-tokens-after"] = str(outcome.tokens_after)
+        rows["x-pruning-segments"] = (
+            f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled=0"
+        )
+    if outcome.milliseconds:
+        rows["server-timing"] = ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in outcome.milliseconds.items())
+    return [(name.encode(), value.encode()) for name, value in rows.items()]

@@ -1,0 +1,38 @@
+"""Indexes: where vectors outlive the process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an index holds of one segment; never its text."""
+
+    id: str
+    vector: NDArray[np.float32]  # unit length
+    kind: str
+    role: str
+    tokens: int
+    first_seen: int  # seconds since the epoch
+
+
+class VectorIndex(Protocol):
+    """Keeps entries by tenant and segment id. Blocking; called from one thread at a time."""
+
+    def open(self) -> None:
+        """Connect or create; ConfigError where that cannot work."""
+
+    def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
+        """Store entries, replacing those of the same id."""
+
+    def vectors(self, tenant: str, ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+        """Return the vectors of the ids that are stored."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

@@ -1,0 +1,75 @@
+"""Chroma as the index: embedded and persistent by default, a `chroma run` server by address."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.errors import ConfigError
+from proxy.indexes import Entry
+
+
+class Chroma:
+    """One collection per embedder, cosine space; an entry's id is its tenant and its segment's id."""
+
+    def __init__(self, collection: str, folder: Path, url: str = "") -> None:
+        self._name = f"foveate-{collection}"
+        self._folder = folder
+        self._url = url
+        self._collection: Any = None
+
+    def open(self) -> None:
+        """Open the collection, created where it is new; ConfigError names the folder or address that fails."""
+        import chromadb  # noqa: PLC0415  it takes a second, and pass-through need not wait for it
+        from chromadb.config import Settings
+
+        settings = Settings(anonymized_telemetry=False)
+        where = self._url or self._folder
+        try:
+            if self._url:
+                parts = urlsplit(self._url)
+                client: Any = chromadb.HttpClient(
+                    host=parts.hostname or "127.0.0.1", port=parts.port or 8000, ssl=parts.scheme == "https", settings=settings
+                )
+            else:
+                client = chromadb.PersistentClient(str(self._folder), settings=settings)
+            self._collection = client.get_or_create_collection(
+                self._name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+            )
+            self._max_batch = int(client.get_max_batch_size())
+        except (chromadb.errors.ChromaError, ValueError, OSError) as error:
+            raise ConfigError(f"the Chroma index at {where} cannot be opened: {error}") from None
+
+    def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
+        """Store entries in batches of what Chroma takes at once."""
+        for start in range(0, len(entries), self._max_batch):
+            batch = entries[start : start + self._max_batch]
+            self._collection.upsert(
+                ids=[f"{tenant}:{entry.id}" for entry in batch],
+                embeddings=np.stack([entry.vector for entry in batch]),
+                metadatas=[
+                    {"kind": e.kind, "role": e.role, "tokens": e.tokens, "first_seen": e.first_seen} for e in batch
+                ],
+            )
+
+    def vectors(self, tenant: str, ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+        """Return the stored vectors among `ids`; FileNotFoundError where the folder has gone."""
+        if not self._url and not (self._folder / "chroma.sqlite3").is_file():
+            # An open database answers from its handle and would lose every write unseen.
+            raise FileNotFoundError(f"{self._folder}: the index folder is gone; restart foveate to create it anew")
+        found: dict[str, NDArray[np.float32]] = {}
+        wanted = [f"{tenant}:{i}" for i in ids]
+        for start in range(0, len(wanted), self._max_batch):
+            rows = self._collection.get(ids=wanted[start : start + self._max_batch], include=["embeddings"])
+            vectors = np.asarray(rows["embeddings"], dtype=np.float32)
+            found.update((key.removeprefix(f"{tenant}:"), vectors[n]) for n, key in enumerate(rows["ids"]))
+        return found
+
+    def close(self) -> None:
+        """Let go of the collection; Chroma writes as it goes."""
+        self._collection = None

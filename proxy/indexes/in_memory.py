@@ -1,0 +1,36 @@
+"""An index that lives and dies with the process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.indexes import Entry
+
+
+class InMemory:
+    """Entries in a dictionary, the least recently stored going first beyond `max_entries`."""
+
+    def __init__(self, max_entries: int = 100_000) -> None:
+        self._max_entries = max_entries
+        self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
+        """Store entries."""
+        for entry in entries:
+            self._entries[tenant, entry.id] = entry
+        while len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
+
+    def vectors(self, tenant: str, ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+        """Return the vectors of the ids that are stored."""
+        return {i: entry.vector for i in ids if (entry := self._entries.get((tenant, i)))}
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,70 @@
+"""All that happened to one request; headers, logs and look-ups are views of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from policies.types import Budget, Selection
+from proxy.windows import Window
+
+Result = Literal["untouched", "cut", "dry-run", "off", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was decided about a request, and how it ended."""
+
+    id: str
+    created: int  # seconds since the epoch
+    result: Result
+    policy: str
+    model: str = ""
+    window: Window | None = None
+    budget: Budget | None = None
+    tokens_before: int | None = None  # of the whole prompt; None where it could not be counted
+    tokens_after: int | None = None
+    segments: int = 0
+    kept: int = 0
+    selection: Selection | None = None
+    failure: str = ""  # the stage that failed
+    status: int = 0  # of the answer; 499 where the caller hung up, 0 while it is under way
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def dropped(self) -> int:
+        """Segments left out."""
+        return self.segments - self.kept
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the text of the messages."""
+        verdicts = self.selection.verdicts if self.selection else ()
+        return {
+            "id": self.id,
+            "created": self.created,
+            "result": self.result,
+            "policy": self.policy,
+            "model": self.model,
+            "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
+            "budget": self.budget and {"high": self.budget.high, "low": self.budget.low},
+            "tokens": {"before": self.tokens_before, "after": self.tokens_after},
+            "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": 0},
+            "failure": self.failure or None,
+            "status": self.status,
+            "milliseconds": {stage: round(ms, 3) for stage, ms in self.milliseconds.items()},
+            "verdicts": [
+                {
+                    "id": v.segment.id,
+                    "role": v.segment.role,
+                    "kind": v.segment.kind,
+                    "turn": v.segment.turn,
+                    "tokens": v.segment.tokens,
+                    "fate": v.fate,
+                    "reason": v.reason,
+                    "score": round(v.score, 4),
+                    "shares": {name: round(share, 4) for name, share in (v.shares or {}).items()},
+                }
+                for v in verdicts
+            ],
+        }
