@@ -9,13 +9,13 @@ from policies.types import Features
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
-# A literal value: something a person would copy rather than rephrase. It has a digit, an inner mark or an inner capital.
+# A literal value, which a person would copy rather than rephrase: it has a digit, an inner mark or an inner capital.
 _IDENTIFIER = re.compile(r"(?<![\w/.-])[#@~]?[\w][\w./:@#+-]*[\w]|(?<![\w.])/(?:[\w.-]+/)*[\w.-]+|(?<!\w)\d(?!\w)")
 _INNER = re.compile(r"\d|[\w][./:@#_+-][\w]|[a-z][A-Z]")
 _STOPWORDS = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he her him his how i if in into is"
-    " it its me my no not of on or our she so that the their them then there these they this to us was we were what"
-    " when where which who whom why will with would you your".split()
+    "a an and are as at be been but by can could did do does for from had has have he her him his how i if in into is "
+    "it its me my no not of on or our she so that the their them then there these they this to us was we were what "
+    "when where which who whom why will with would you your".split()  # noqa: SIM905
 )
 
 

@@ -9,14 +9,22 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from rich.console import Console
 
 from proxy import config
 from proxy.app import create_app
 from proxy.errors import ConfigError
 
-app = typer.Typer(help="Prune long chat histories on their way to an OpenAI-compatible API.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Prune long chat histories on their way to an OpenAI-compatible API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file; config.yaml here, if there is one.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Settings file; config.yaml here, if there is one.")
+]
 
 
 @app.command()
@@ -34,19 +42,25 @@ def serve(
     if port is not None:
         over["server"]["port"] = port
     if upstream is not None:
-        over["upstream"] = {"type": upstream} if upstream in ("echo", "litellm") else {"type": "http", "url": upstream}
+        named = upstream in ("echo", "litellm")
+        over["upstream"] = {"type": upstream} if named else {"type": "http", "url": upstream}
     if data is not None:
         over["data"] = str(data)
     settings = config.load(find(config_file), over)
-    logging.basicConfig(level=settings.server.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=settings.server.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     logging.getLogger("foveate").setLevel(settings.server.log_level.upper())
     application = create_app(settings)
     listening = listen(settings.server.host, settings.server.port)
     address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
     target = settings.upstream.url if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
-    print(f"foveate listens on {address} and forwards to {target}; point a client at it: export OPENAI_BASE_URL={address}/v1", flush=True)
+    advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
+    print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
     server = uvicorn.Server(
-        uvicorn.Config(application, log_level="warning", access_log=False, server_header=False, date_header=False, ws="none")
+        uvicorn.Config(
+            application, log_level="warning", access_log=False, server_header=False, date_header=False, ws="none"
+        )
     )
     server.run(sockets=[listening])
 
@@ -56,6 +70,14 @@ def check(config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="Se
     """Check a settings file and print the settings that follow from it."""
     settings = config.load(config_file)
     typer.echo(config.dump(settings), nl=False)
+
+
+@app.command()
+def demo(budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to prune to.", min=1)] = 3000) -> None:
+    """Send a bundled conversation through the proxy, without a key, and show what is kept and dropped."""
+    from proxy import demo as demonstration
+
+    demonstration.run(budget, Console())
 
 
 def find(given: Path | None) -> Path | None:
@@ -76,7 +98,9 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(2048)
     except OSError as error:
         listening.close()
-        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --host or --port") from None
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --host or --port"
+        ) from None
     listening.setblocking(False)
     return listening
 

@@ -33,8 +33,8 @@ class Server(Section):
     """Where it listens."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8787, ge=0, le=65535)
-    max_body_mib: float = Field(64, gt=0)
+    port: int = Field(default=8787, ge=0, le=65535)
+    max_body_mib: float = Field(default=64, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -42,17 +42,17 @@ class Upstream(Section):
     """Where requests go."""
 
     type: Literal["http", "echo", "litellm"] = "http"
-    url: str = Field("https://api.openai.com/v1", pattern=r"^https?://\S+$")
+    url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
     api_key: SecretStr = SecretStr("")
-    connect_timeout: float = Field(10, gt=0)
-    read_timeout: float = Field(600, gt=0)
+    connect_timeout: float = Field(default=10, gt=0)
+    read_timeout: float = Field(default=600, gt=0)
 
 
 class Window(Section):
     """How much a model takes."""
 
-    default: int = Field(128_000, gt=0)
-    reserve_output: float = Field(0.1, ge=0, lt=1)
+    default: int = Field(default=128_000, gt=0)
+    reserve_output: float = Field(default=0.1, ge=0, lt=1)
     models: dict[str, Annotated[int, Field(gt=0)]] = {}
 
 
@@ -72,7 +72,7 @@ class Budget(Section):
 class Segments(Section):
     """How messages become segments."""
 
-    split_over: int = Field(1500, ge=100)
+    split_over: int = Field(default=1500, ge=100)
 
 
 class Embedder(Section):
@@ -80,26 +80,26 @@ class Embedder(Section):
 
     type: Literal["onnx", "sentence_transformers"] = "onnx"
     model: str = ""
-    threads: int = Field(1, ge=1, le=64)
+    threads: int = Field(default=1, ge=1, le=64)
 
 
 class Index(Section):
     """Where vectors are kept."""
 
     type: Literal["chroma", "in_memory"] = "chroma"
-    url: str = Field("", pattern=r"^(https?://\S+)?$")
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
 
 
 class Cache(Section):
     """How much memory parsed segments and vectors may take."""
 
-    max_mib: float = Field(128, gt=0)
+    max_mib: float = Field(default=128, gt=0)
 
 
 class Recent(Section):
     """How many outcomes can be looked up."""
 
-    max_outcomes: int = Field(500, ge=1)
+    max_outcomes: int = Field(default=500, ge=1)
 
 
 class PolicySettings(Section):
@@ -115,7 +115,11 @@ class Settings(BaseSettings):
     """All settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FOVEATE_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="FOVEATE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     mode: Literal["on", "off", "shadow"] = "on"
@@ -236,7 +240,6 @@ def named(where: str, registry: dict[str, str], name: str) -> type:
     if name not in registry:
         raise ConfigError(f'{where} "{name}" is not one of {", ".join(registry)}')
     return load_class(registry[name])
-
 
 
 def construct(where: str, cls: type, parameters: Any) -> Any:

@@ -42,7 +42,7 @@ class FeatureStore:
         self._loaded = loop.run_in_executor(self._embedding, self._embedder.load)
         self._opened = loop.run_in_executor(self._indexing, self._index.open)
         for future, what in ((self._loaded, "embedder"), (self._opened, "index")):
-            future.add_done_callback(lambda done, what=what: report_failure(done, what))
+            future.add_done_callback(partial(report_failure, what))
 
     async def aclose(self) -> None:
         """Finish writing, then close the index and the threads."""
@@ -64,27 +64,29 @@ class FeatureStore:
             self._cache.put(key, features, size=500 + 150 * (len(features.terms) + len(features.identifiers)))
         return features
 
-    async def vectors(self, tenant: str, segments: Sequence[Segment], query: str, trace: Trace) -> tuple[Vectors, Vectors]:
+    async def vectors(
+        self, tenant: str, segments: Sequence[Segment], query: str, trace: Trace
+    ) -> tuple[Vectors, Vectors]:
         """Return one row a segment, shape (n, dimensions), and the query's vector, shape (dimensions,).
 
         A segment with no text to speak of has a row of zeros.
         """
-        known = {s.id: self._cache.get(("vector", s.id)) for s in segments if s.text.strip()}
+        known: dict[str, Vectors | None] = {s.id: self._cache.get(("vector", s.id)) for s in segments if s.text.strip()}
         missing = [i for i, vector in known.items() if vector is None]
         with trace.timed("index"):
             if missing:
                 await self._opened
                 found = await self._in(self._indexing, self._index.vectors, tenant, missing)
-                for i, vector in found.items():
-                    self._keep(i, vector)
+                for i, stored in found.items():
+                    self._keep(i, stored)
                 known.update(found)
         fresh = list({s.id: s for s in segments if s.id in known and known[s.id] is None}.values())
         with trace.timed("embed"):
             await self._loaded
             rows = await self._in(self._embedding, self._embedder.embed, [s.text for s in fresh] + [query])
-        for segment, vector in zip(fresh, rows, strict=False):
-            known[segment.id] = vector
-            self._keep(segment.id, vector)
+        for segment, row in zip(fresh, rows, strict=False):
+            known[segment.id] = row
+            self._keep(segment.id, row)
         if fresh:
             self._store(tenant, fresh, rows)
         none = np.zeros(rows.shape[1], dtype=np.float32)
@@ -114,7 +116,7 @@ class FeatureStore:
         return await asyncio.get_running_loop().run_in_executor(executor, partial(function, *args, **kwargs))
 
 
-def report_failure(done: asyncio.Future[None], what: str) -> None:
+def report_failure(what: str, done: asyncio.Future[None]) -> None:
     """Log why the embedder or the index did not come up."""
     if not done.cancelled() and (error := done.exception()):
         _log.error("the %s cannot be used, so nothing will be pruned: %s", what, error)

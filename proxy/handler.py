@@ -22,7 +22,9 @@ PRUNED_PATH = "/v1/chat/completions"
 class Handler:
     """Serves every path but our own: prunes chat completions, relays the rest untouched."""
 
-    def __init__(self, upstream: Upstream, pruner: Pruner, recent: Recent, policies: frozenset[str], max_body: int) -> None:
+    def __init__(
+        self, upstream: Upstream, pruner: Pruner, recent: Recent, policies: frozenset[str], max_body: int
+    ) -> None:
         self._upstream = upstream
         self._pruner = pruner
         self._recent = recent

@@ -28,6 +28,7 @@ class Outcome:
     segments: int = 0
     kept: int = 0
     selection: Selection | None = None
+    places: tuple[tuple[int, ...], ...] = ()  # positions of each segment's messages in the request
     failure: str = ""  # the stage that failed
     status: int = 0  # of the answer; 499 where the caller hung up, 0 while it is under way
     milliseconds: Mapping[str, float] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Outcome:
             "verdicts": [
                 {
                     "id": v.segment.id,
+                    "messages": list(place),
                     "role": v.segment.role,
                     "kind": v.segment.kind,
                     "turn": v.segment.turn,
@@ -65,6 +67,6 @@ class Outcome:
                     "score": round(v.score, 4),
                     "shares": {name: round(share, 4) for name, share in (v.shares or {}).items()},
                 }
-                for v in verdicts
+                for v, place in zip(verdicts, self.places, strict=True)
             ],
         }

@@ -26,7 +26,11 @@ class Overrides:
 
 def read(headers: Headers, policies: Collection[str]) -> Overrides:
     """Return the overrides; RequestError 400 naming the header, its value and what is allowed."""
-    given = {name.decode("latin-1"): value.decode("latin-1").strip() for name, value in headers if name.startswith(b"x-pruning")}
+    given = {
+        name.decode("latin-1"): value.decode("latin-1").strip()
+        for name, value in headers
+        if name.startswith(b"x-pruning")
+    }
     mode = given.get("x-pruning")
     if mode is not None and mode not in ("on", "off", "dry-run"):
         raise refused("X-Pruning", mode, "on, off or dry-run")

@@ -12,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from policies.features import extract
 from policies.policy import Policy
 from policies.prune import prune
-from policies.features import extract
 from policies.types import Budget, History, Selection
 from proxy.cache import Cache
 from proxy.features import FeatureStore
 from proxy.formats import chat
 from proxy.outcome import Outcome
 from proxy.overrides import Overrides
-from proxy.tokens import TokenCounter, encoding_name
+from proxy.tokens import FALLBACK, TokenCounter, encoding_name
 from proxy.trace import Trace
-from proxy.windows import Windows
+from proxy.windows import Windows, model_table
 
 _log = logging.getLogger("foveate.pruner")
 T = TypeVar("T")
@@ -55,6 +55,11 @@ class Pruner:
         self._split_over = split_over
         self._working = ThreadPoolExecutor(2, "prune")
         self.failures: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Read the commonest vocabulary and the model table ahead of the first request, in a thread."""
+        self._working.submit(TokenCounter, FALLBACK)
+        self._working.submit(model_table)
 
     def close(self) -> None:
         """End the worker threads."""
@@ -95,7 +100,9 @@ class Pruner:
         )  # fmt: skip
         if parsed.tokens <= budget.high or not total:
             return Decision(body, outcome)
-        candidates = [s if s.role not in ("system", "developer") else dataclasses.replace(s, text="") for s in parsed.segments]
+        candidates = [
+            s if s.role not in ("system", "developer") else dataclasses.replace(s, text="") for s in parsed.segments
+        ]
         vectors, query_vector = await self._features.vectors(tenant, candidates, parsed.query, trace)
         with trace.timed("select"):
             selection, rebuilt, tokens = await self._work(
@@ -103,8 +110,9 @@ class Pruner:
             )
         kept = len(selection.kept)
         outcome = dataclasses.replace(
-            outcome, result="cut" if kept < total else "untouched", tokens_after=tokens, kept=kept, selection=selection
-        )
+            outcome, result="cut" if kept < total else "untouched", tokens_after=tokens, kept=kept, selection=selection,
+            places=tuple(place.messages for place in parsed.places),
+        )  # fmt: skip
         return Decision(rebuilt if kept < total else body, outcome)
 
     def _parse(self, body: bytes) -> chat.Chat:
@@ -112,7 +120,9 @@ class Pruner:
         counter = TokenCounter(encoding_name(request.model))
         return chat.parse(request, counter, self._cache, self._split_over)
 
-    def _select(self, parsed: chat.Chat, budget: Budget, policy: Policy, vectors: Any, query_vector: Any) -> tuple[Selection, bytes, int]:
+    def _select(
+        self, parsed: chat.Chat, budget: Budget, policy: Policy, vectors: Any, query_vector: Any
+    ) -> tuple[Selection, bytes, int]:
         history = History(
             segments=parsed.segments,
             features=self._features.features(parsed.segments),

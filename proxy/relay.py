@@ -66,7 +66,9 @@ class Body:
 
     def _too_large(self) -> RequestError:
         limit = f"{self._max / 1024 / 1024:g} MiB"
-        return RequestError(413, f"the request body is larger than {limit} (server.max_body_mib)", code="body_too_large")
+        return RequestError(
+            413, f"the request body is larger than {limit} (server.max_body_mib)", code="body_too_large"
+        )
 
 
 class Relay:
@@ -83,7 +85,7 @@ class Relay:
     async def run(self, request: UpstreamRequest) -> int:
         """Relay the answer chunk by chunk and return its status, 499 where the caller hung up.
 
-        RequestError where nothing has been sent yet; after that the connection is left unfinished, as the upstream's was.
+        RequestError where nothing has been sent yet; after that the answer is left unfinished, as the upstream's was.
         """
         task = asyncio.current_task()
         assert task is not None

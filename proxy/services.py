@@ -32,6 +32,7 @@ class Services:
     def start(self) -> None:
         """Open what takes time, in the background; called inside the event loop."""
         self.features.start()
+        self.pruner.start()
 
     async def aclose(self) -> None:
         """Close everything."""
@@ -105,4 +106,6 @@ def check_writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ConfigError(f"data folder {folder} cannot be written ({error.strerror}); name another with --data") from None
+        raise ConfigError(
+            f"data folder {folder} cannot be written ({error.strerror}); name another with --data"
+        ) from None

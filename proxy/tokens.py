@@ -43,9 +43,11 @@ def encoding_name(model: str) -> str:
 
 @lru_cache(maxsize=8)
 def load_encoding(name: str) -> tiktoken.Encoding:
-    """Return an encoding from the vocabulary in litellm's wheel; nothing is downloaded. FileNotFoundError without it."""
+    """Return an encoding from the vocabulary in litellm's wheel, never a download; FileNotFoundError without it."""
     spec = importlib.util.find_spec("litellm")
-    folders = [Path(place) / "litellm_core_utils" / "tokenizers" for place in (spec and spec.submodule_search_locations) or []]
+    folders = [
+        Path(place) / "litellm_core_utils" / "tokenizers" for place in (spec and spec.submodule_search_locations) or []
+    ]
     for folder in folders:
         if (folder / _BUNDLED[name]).is_file():
             os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)

@@ -12,7 +12,10 @@ from policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """BM25 of each segment for the query's terms (Robertson and Zaragoza 2009, The Probabilistic Relevance Framework)."""
+    """BM25 of each segment for the query's terms.
+
+    Robertson and Zaragoza 2009, The Probabilistic Relevance Framework: BM25 and Beyond.
+    """
 
     k1: float = 1.5  # how soon repeats of a term stop counting
     b: float = 0.75  # how much a long segment is discounted

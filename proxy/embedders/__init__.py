@@ -17,4 +17,4 @@ class Embedder(Protocol):
         """Read the model; ConfigError names the file or package that is missing or wrong."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from threads, one at a time."""
+        """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from one thread at a time."""

@@ -263,11 +263,10 @@ def _answers(wire: dict[str, Any]) -> str:
 
 
 def _text(wire: dict[str, Any]) -> str:
-    texts = list(_texts(wire.get("content")))
-    for call in [*(wire.get("tool_calls") or []), {"function": wire.get("function_call")}]:
-        if isinstance(function := call.get("function"), dict):
-            texts.append(f"{function.get('name', '')} {function.get('arguments', '')}")
-    return "\n".join(texts)
+    calls = [*(wire.get("tool_calls") or []), {"function": wire.get("function_call")}]
+    functions = [f for call in calls if isinstance(f := call.get("function"), dict)]
+    called = [f"{f.get('name', '')} {f.get('arguments', '')}" for f in functions]
+    return "\n".join([*_texts(wire.get("content")), *called])
 
 
 def _texts(content: Any) -> Iterable[str]:

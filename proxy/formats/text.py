@@ -9,8 +9,13 @@ from policies.types import Kind
 
 _BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r".+?(?:\n[ \t]*\n+|\Z)", re.DOTALL)
-_LOG_LINE = re.compile(r"^\W{0,3}(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|[A-Z][a-z]{2} +\d+ \d\d:|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b)")
-_CODE_LINE = re.compile(r"[{};]\s*$|^\s*(?:def |class |import |from \w+ import|return\b|func |fn |if \(|for \(|#include|</?\w+)|^\s*[\w.]+\(.*\)$")
+_LOG_LINE = re.compile(
+    r"^\W{0,3}(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|[A-Z][a-z]{2} +\d+ \d\d:|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b)"
+)
+_CODE_LINE = re.compile(
+    r"[{};]\s*$|^\s*(?:def |class |import |from \w+ import|return\b|func |fn |if \(|for \(|#include|</?\w+)"
+    r"|^\s*[\w.]+\(.*\)$"
+)
 DOCUMENT_CHARACTERS = 1500
 
 

@@ -25,7 +25,7 @@ class Chroma:
 
     def open(self) -> None:
         """Open the collection, created where it is new; ConfigError names the folder or address that fails."""
-        import chromadb  # noqa: PLC0415  it takes a second, and pass-through need not wait for it
+        import chromadb
         from chromadb.config import Settings
 
         settings = Settings(anonymized_telemetry=False)
@@ -34,7 +34,10 @@ class Chroma:
             if self._url:
                 parts = urlsplit(self._url)
                 client: Any = chromadb.HttpClient(
-                    host=parts.hostname or "127.0.0.1", port=parts.port or 8000, ssl=parts.scheme == "https", settings=settings
+                    host=parts.hostname or "127.0.0.1",
+                    port=parts.port or 8000,
+                    ssl=parts.scheme == "https",
+                    settings=settings,
                 )
             else:
                 client = chromadb.PersistentClient(str(self._folder), settings=settings)

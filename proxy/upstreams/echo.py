@@ -27,7 +27,9 @@ class Echo:
             model = {"id": "echo", "object": "model", "created": 0, "owned_by": "foveate"}
             return answer(200, {"object": "list", "data": [model]})
         if request.method != "POST" or path != "/v1/chat/completions":
-            message = f"the echo upstream serves POST /v1/chat/completions and GET /v1/models, not {request.method} {path}"
+            message = (
+                f"the echo upstream serves POST /v1/chat/completions and GET /v1/models, not {request.method} {path}"
+            )
             return refusal(404, message)
         content = request.body if isinstance(request.body, bytes) else b"".join([c async for c in request.body])
         try:

