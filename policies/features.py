@@ -15,11 +15,11 @@ _INNER = re.compile(r"\d|[\w][./:@#_+-][\w]|[a-z][A-Z]")
 _STOPWORDS = frozenset(
     "a an and are as at be been but by can could did do does for from had has have he her him his how i if in into is "
     "it its me my no not of on or our she so that the their them then there these they this to us was we were what "
-    "when where which who whom why will with would you your".split()  # noqa: SIM905
+    "when where which who whom why will with would you your".split()
 )
 
 
-def extract(text: str) -> Features:
+def extract(text: str, name: str = "") -> Features:
     """Return the terms and identifiers of `text`."""
     terms = Counter(stem(w) for word in _WORD.findall(text) if (w := word.lower()) not in _STOPWORDS)
     identifiers = frozenset(found for found in _IDENTIFIER.findall(text) if _INNER.search(found))

@@ -12,7 +12,8 @@ from policies.types import Segment
 class Pins:
     """Segments that stay whatever they score.
 
-    Always: system and developer messages, the latest user turn, the last segment, what the format has pinned.
+    Always: system and developer messages, the latest user turn, the last segment, what the format has pinned (a
+    `cache_control` mark), and all before such a mark where it fits, since a provider keeps a prefix only.
     What stands between the latest user turn and the end stays as a whole where it fits; of a longer tool loop the
     newest stays, up to half the room, and the rest competes. The turns named below stay ahead of better-scored
     segments as long as they take no more than `share` of the room that is left.
@@ -29,6 +30,12 @@ class Pins:
         latest = users[-1] if users else end
         reasons = {i: reason for i, s in enumerate(segments) if (reason := required(s, i, latest, end))}
         room = budget - sum(segments[i].tokens for i in reasons)
+
+        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin), default=-1)
+        prefix = [i for i in range(marked) if i not in reasons]
+        if (size := sum(segments[i].tokens for i in prefix)) <= room:
+            reasons |= dict.fromkeys(prefix, f"ahead of {segments[marked].pin}" if prefix else "")
+            room -= size
 
         working = [i for i in range(end - 1, latest, -1) if i not in reasons]
         whole = sum(segments[i].tokens for i in working) <= room

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from policies.fusion import standardise
 from policies.pins import Pins
+from policies.recall import Recall
 from policies.types import History, Scores, Selector, Signal
 
 
@@ -21,12 +22,13 @@ class WeightedSignal:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Signals with weights, the selector that spends the budget, and what is pinned."""
+    """Signals with weights, the selector that spends the budget, what is pinned, and what comes back."""
 
     name: str
     signals: tuple[WeightedSignal, ...]
     selector: Selector
     pins: Pins = field(default_factory=Pins)
+    recall: Recall = field(default_factory=Recall)
 
     def shares(self, history: History) -> Mapping[str, Scores]:
         """Return what each signal adds to the score of each segment: its standardised value times its weight."""

@@ -2,33 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from policies.policy import Policy
-from policies.types import History, Selection, Verdict
+from policies.recall import EXCERPT_OVERHEAD
+from policies.types import Budget, Fate, History, PruneState, Scores, Segment, Selection, Verdict
+
+Plan = Literal["cut", "recall", "sticky"]
 
 
-def prune(history: History, policy: Policy, budget: int) -> Selection:
-    """Return a verdict for every segment, such that the kept ones take `budget` tokens at the most.
+def plan(segments: Sequence[Segment], policy: Policy, budget: Budget, state: PruneState) -> Plan:
+    """Return what has to be done; only a cut and a recall need scores."""
+    sizes = {s.key: s.tokens for s in segments}
+    prompt = sum(tokens for key, tokens in sizes.items() if key not in state.dropped)
+    prompt += sum(sizes.get(key, 0) + EXCERPT_OVERHEAD for key in state.quoted)
+    if prompt > budget.high:
+        return "cut"
+    asked = latest_turn(segments) in state.recalled
+    return "recall" if policy.recall.enabled and state.dropped and not asked else "sticky"
 
-    Pinned segments stay even where they alone take more; everything else goes then.
+
+def prune(history: History, policy: Policy, budget: Budget, state: PruneState) -> Selection:
+    """Return a verdict for every segment; `budget` is what the prompt has for the history.
+
+    Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
+    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
     """
-    history = replace(history, segments=policy.pins.apply(history.segments, budget))
-    room = budget - sum(s.tokens for s in history.segments if s.pin)
-    shares = policy.shares(history)
-    scores = np.zeros(len(history.segments)) + sum(shares.values())
+    match plan(history.segments, policy, budget, state):
+        case "cut":
+            return cut(history, policy, budget.low)
+        case "recall":
+            return recall(history, policy, state)
+        case "sticky":
+            return sticky(history.segments, state)
+
+
+def cut(history: History, policy: Policy, low: int) -> Selection:
+    """Decide afresh which segments fill `low` tokens."""
+    history = replace(history, segments=policy.pins.apply(history.segments, low))
+    room = low - sum(s.tokens for s in history.segments if s.pin)
+    shares, scores = judge(history, policy)
     chosen = policy.selector.select(history, scores, max(0, room))
-    return Selection(
-        tuple(
-            Verdict(
-                segment=segment,
-                fate="kept" if segment.pin or i in chosen else "dropped",
-                reason=f"pinned: {segment.pin}" if segment.pin else "fits the budget" if i in chosen else "no room",
-                score=float(scores[i]),
-                shares={name: float(share[i]) for name, share in shares.items()},
-            )
-            for i, segment in enumerate(history.segments)
-        )
+    kept = chosen | {i for i, s in enumerate(history.segments) if s.pin}
+    state = PruneState(
+        dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
+        recalled={latest_turn(history.segments): ()},
     )
+    reasons = {i: f"pinned: {s.pin}" if s.pin else "fits the budget" for i, s in enumerate(history.segments)}
+    return Selection(verdicts(history.segments, state, reasons, scores, shares), state, cut=True)
+
+
+def recall(history: History, policy: Policy, state: PruneState) -> Selection:
+    """Let earlier decisions stand, and quote what the latest turn needs of the dropped."""
+    shares, scores = judge(history, policy)
+    out = [i for i, s in enumerate(history.segments) if s.key in state.dropped and s.key not in state.quoted]
+    chosen = policy.recall.choose(history, scores, out)
+    asked = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
+    state = replace(state, recalled={**state.recalled, **asked})
+    return Selection(verdicts(history.segments, state, {}, scores, shares), state, cut=False)
+
+
+def sticky(segments: Sequence[Segment], state: PruneState) -> Selection:
+    """Let earlier decisions stand."""
+    return Selection(verdicts(segments, state, {}, np.zeros(len(segments)), {}), state, cut=False)
+
+
+def judge(history: History, policy: Policy) -> tuple[Mapping[str, Scores], Scores]:
+    """Return each signal's share of the score of each segment, and the scores."""
+    shares = policy.shares(history)
+    return shares, np.zeros(len(history.segments)) + sum(shares.values())
+
+
+def verdicts(
+    segments: Sequence[Segment],
+    state: PruneState,
+    reasons: Mapping[int, str],
+    scores: Scores,
+    shares: Mapping[str, Scores],
+) -> tuple[Verdict, ...]:
+    """Return the verdict on each segment under `state`."""
+    quoted = state.quoted
+    rows = []
+    for i, segment in enumerate(segments):
+        fate: Fate = "kept"
+        reason = reasons.get(i, "kept since the last cut")
+        if segment.key in quoted:
+            fate, reason = "recalled", "quoted for a later turn that needs it"
+        elif segment.key in state.dropped:
+            fate, reason = "dropped", "no room" if reasons else "dropped by an earlier cut"
+        part = {name: float(share[i]) for name, share in shares.items()}
+        rows.append(Verdict(segment, fate, reason, float(scores[i]), part))
+    return tuple(rows)
+
+
+def latest_turn(segments: Sequence[Segment]) -> int:
+    """Return the position of the latest user message, -1 where no user has spoken."""
+    return next((s.key[0] for s in reversed(segments) if s.role == "user"), -1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["conversation", "code", "log", "document", "tool"]
-Fate = Literal["kept", "dropped"]
+Fate = Literal["kept", "dropped", "recalled"]
+Key = tuple[int, int]  # where a segment stands in the request: its first message, and its part or -1 for a whole one
 Scores = NDArray[np.float64]  # one value a segment, shape (n,)
 Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
 
@@ -28,7 +29,9 @@ class Segment:
     text: str
     tokens: int  # what keeping it adds to the prompt, overheads included
     turn: int  # user messages before it, itself included: 0 ahead of the first one
+    key: Key
     parent: str = ""  # id of the message that it is a part of; empty for a whole message
+    name: str = ""  # of the participant, where the message gives one
     pin: str = ""  # why it may never go; empty where it may
 
 
@@ -48,8 +51,11 @@ class History:
     segments: Sequence[Segment]
     features: Sequence[Features]  # one a segment
     vectors: Vectors  # one row a segment, all 0 where there is none
-    query: Features  # of the latest user turn
+    query_text: str  # the latest user turn
+    query: Features  # of it
     query_vector: NDArray[np.float32]  # shape (dimensions,), all 0 where there is none
+    age_hours: Scores  # since each segment was first seen, shape (n,), 0 where it is new
+    recalls: Scores  # how often each segment was recalled before, shape (n,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The fate of one segment, and why."""
+    """The fate of one segment, and why. A recalled one is dropped from its place and quoted at the latest user turn."""
 
     segment: Segment
     fate: Fate
@@ -72,10 +78,27 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class PruneState:
+    """What earlier requests of a conversation decided; it holds for whatever that history grows into."""
+
+    dropped: frozenset[Key] = frozenset()
+    # Segments quoted ahead of a user turn's own words, by the position of that user message. A turn that was judged
+    # is listed even where it needed nothing, so that it is judged once.
+    recalled: Mapping[int, tuple[Key, ...]] = field(default_factory=dict)
+
+    @property
+    def quoted(self) -> frozenset[Key]:
+        """Segments that stand in the prompt as excerpts."""
+        return frozenset(key for keys in self.recalled.values() for key in keys)
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """A verdict for every segment: the whole explanation of one cut."""
+    """A verdict for every segment, and the state that the next request starts from."""
 
     verdicts: tuple[Verdict, ...]
+    state: PruneState
+    cut: bool  # False where earlier decisions still serve
 
     @property
     def kept(self) -> frozenset[int]:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from policies.pins import Pins
 from policies.policy import Policy, WeightedSignal
+from policies.recall import Recall
 from policies.registry import SELECTORS, SIGNALS
 from policies.registry import load as load_class
 from proxy.errors import ConfigError
@@ -81,6 +82,7 @@ class Embedder(Section):
     type: Literal["onnx", "sentence_transformers"] = "onnx"
     model: str = ""
     threads: int = Field(default=1, ge=1, le=64)
+    deadline: float = Field(default=0.3, gt=0)
 
 
 class Index(Section):
@@ -88,6 +90,15 @@ class Index(Section):
 
     type: Literal["chroma", "in_memory"] = "chroma"
     url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+
+
+class State(Section):
+    """Where decisions are remembered between the requests of a conversation."""
+
+    type: Literal["in_memory", "redis"] = "in_memory"
+    url: str = "redis://127.0.0.1:6379/0"
+    max_mib: float = Field(default=64, gt=0)
+    ttl_hours: float = Field(default=24, gt=0)
 
 
 class Cache(Section):
@@ -109,6 +120,7 @@ class PolicySettings(Section):
     signals: dict[str, dict[str, Any]] = {}
     selector: dict[str, Any] = {}
     pins: dict[str, Any] = {}
+    recall: dict[str, Any] = {}
 
 
 class Settings(BaseSettings):
@@ -131,6 +143,8 @@ class Settings(BaseSettings):
     segments: Segments = Segments()
     embedder: Embedder = Embedder()
     index: Index = Index()
+    sticky: bool = True
+    state: State = State()
     cache: Cache = Cache()
     recent: Recent = Recent()
     policy: str = "balanced"
@@ -232,6 +246,7 @@ def build_policy(name: str, settings: PolicySettings) -> Policy:
         signals=tuple(signals),
         selector=construct(f"{where}.selector", selector, chosen),
         pins=construct(f"{where}.pins", Pins, described.get("pins", {})),
+        recall=construct(f"{where}.recall", Recall, described.get("recall", {})),
     )
 
 

@@ -29,15 +29,16 @@ def outgoing(headers: Headers) -> Headers:
     return [(n, v) for n, v in end_to_end(headers) if n not in ours and not n.startswith(PREFIX)]
 
 
-def report(outcome: Outcome) -> Headers:
-    """Return the response headers that tell what was done."""
+def report(outcome: Outcome, waited: float) -> Headers:
+    """Return the response headers that tell what was done; the upstream took `waited` milliseconds to begin."""
     rows = {"x-pruning-result": outcome.result, "x-pruning-policy": outcome.policy, "x-pruning-id": outcome.id}
     if outcome.tokens_before is not None:
         rows["x-pruning-tokens-before"] = str(outcome.tokens_before)
         rows["x-pruning-tokens-after"] = str(outcome.tokens_after)
+        rows["x-pruning-prefix"] = str(outcome.tokens_prefix)
         rows["x-pruning-segments"] = (
-            f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled=0"
+            f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled={outcome.recalled}"
         )
-    if outcome.milliseconds:
-        rows["server-timing"] = ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in outcome.milliseconds.items())
+    stages = {**outcome.milliseconds, "upstream": waited}
+    rows["server-timing"] = ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in stages.items())
     return [(name.encode(), value.encode()) for name, value in rows.items()]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from policies.types import Budget, Selection
+from proxy.usage import Usage
 from proxy.windows import Window
 
-Result = Literal["untouched", "cut", "dry-run", "off", "failed"]
+Result = Literal["untouched", "cut", "sticky", "dry-run", "off", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,23 @@ class Outcome:
     budget: Budget | None = None
     tokens_before: int | None = None  # of the whole prompt; None where it could not be counted
     tokens_after: int | None = None
+    tokens_prefix: int = 0  # that the prompt shares with the conversation's previous one
+    tokens_estimated: int = 0  # of what was sent, before calibration
     segments: int = 0
     kept: int = 0
+    recalled: int = 0
     selection: Selection | None = None
     places: tuple[tuple[int, ...], ...] = ()  # positions of each segment's messages in the request
     failure: str = ""  # the stage that failed
+    resent: bool = False  # cut deeper after the upstream had refused the first prompt as too long
+    usage: Usage | None = None  # as the upstream counts
     status: int = 0  # of the answer; 499 where the caller hung up, 0 while it is under way
     milliseconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def dropped(self) -> int:
         """Segments left out."""
-        return self.segments - self.kept
+        return self.segments - self.kept - self.recalled
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the text of the messages."""
@@ -49,9 +55,11 @@ class Outcome:
             "model": self.model,
             "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
             "budget": self.budget and {"high": self.budget.high, "low": self.budget.low},
-            "tokens": {"before": self.tokens_before, "after": self.tokens_after},
-            "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": 0},
+            "tokens": {"before": self.tokens_before, "after": self.tokens_after, "prefix": self.tokens_prefix},
+            "usage": self.usage and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},
+            "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": self.recalled},
             "failure": self.failure or None,
+            "resent": self.resent,
             "status": self.status,
             "milliseconds": {stage: round(ms, 3) for stage, ms in self.milliseconds.items()},
             "verdicts": [

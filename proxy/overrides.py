@@ -22,6 +22,8 @@ class Overrides:
     mode: Literal["on", "off", "dry-run"] | None = None
     policy: str | None = None
     budget: Budget | None = None
+    sticky: bool | None = None
+    session: str | None = None
 
 
 def read(headers: Headers, policies: Collection[str]) -> Overrides:
@@ -44,7 +46,13 @@ def read(headers: Headers, policies: Collection[str]) -> Overrides:
     if session is not None and not _SESSION.fullmatch(session):
         raise refused("X-Pruning-Session", session, "1 to 128 printable ASCII characters without spaces")
     budget = given.get("x-pruning-budget")
-    return Overrides(mode=mode, policy=policy, budget=None if budget is None else read_budget(budget))  # type: ignore[arg-type]
+    return Overrides(
+        mode=mode,  # type: ignore[arg-type]
+        policy=policy,
+        budget=None if budget is None else read_budget(budget),
+        sticky=None if sticky is None else sticky == "on",
+        session=session,
+    )
 
 
 def read_budget(value: str) -> Budget:

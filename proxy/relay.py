@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from time import perf_counter
 from typing import Any
 
+from proxy import refusals
 from proxy.errors import RequestError, UpstreamError
-from proxy.upstreams import Headers, Upstream, UpstreamRequest
+from proxy.upstreams import Headers, Upstream, UpstreamRequest, UpstreamResponse
+from proxy.usage import Tail
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -31,6 +35,7 @@ class Body:
         self._receive = receive
         self._max = max_bytes
         self._ended = asyncio.Event()
+        self.failure: RequestError | HungUp | None = None  # why it broke off: an upload's client wraps what it meets
         declared = next((v for n, v in headers if n == b"content-length"), b"")
         self.size = int(declared) if declared.isdigit() else None  # None where it comes in chunks, or not at all
         self.expected = bool(self.size) or any(n == b"transfer-encoding" for n, _ in headers)
@@ -43,13 +48,15 @@ class Body:
         while not self._ended.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise HungUp
+                self.failure = HungUp()
+                raise self.failure
             if not message.get("more_body", False):
                 self._ended.set()
             piece: bytes = message.get("body", b"")
             taken += len(piece)
             if taken > self._max:
-                raise self._too_large()
+                self.failure = self._too_large()
+                raise self.failure
             if piece:
                 yield piece
 
@@ -71,16 +78,23 @@ class Body:
         )
 
 
+Report = Callable[[float], Headers]
+Retry = Callable[[int, bytes], Awaitable[UpstreamRequest | None]]
+
+
 class Relay:
     """One request's way to the upstream and back."""
 
-    def __init__(self, upstream: Upstream, body: Body, send: Send, extra: Headers) -> None:
+    def __init__(self, upstream: Upstream, body: Body, send: Send, report: Report, retry: Retry | None = None) -> None:
         self._upstream = upstream
         self._body = body
         self._send = send
-        self._extra = extra  # response headers of our own, in place of the upstream's of the same name
+        self._report = report  # response headers of our own, in place of the upstream's; given the upstream's delay
+        self._retry = retry  # gives another request for a refused one, asked once and before anything is relayed
         self._started = False
         self._finished = False
+        self._waited = 0.0
+        self.tail: Tail | None = None
 
     async def run(self, request: UpstreamRequest) -> int:
         """Relay the answer chunk by chunk and return its status, 499 where the caller hung up.
@@ -100,12 +114,19 @@ class Relay:
 
         watcher = asyncio.create_task(watch())
         try:
-            return await self._exchange(request)
+            response = await self._ask(request)
+            try:
+                await self._answer(response)
+            finally:
+                await response.aclose()
+            return response.status
         except HungUp:
             return CLIENT_CLOSED_REQUEST
         except UpstreamError as error:
+            if isinstance(self._body.failure, HungUp):
+                return CLIENT_CLOSED_REQUEST
             if not self._started:
-                raise
+                raise self._body.failure or error from None
             _log.warning("%s", error)
             return error.status
         except asyncio.CancelledError:
@@ -116,20 +137,56 @@ class Relay:
         finally:
             watcher.cancel()
 
-    async def _exchange(self, request: UpstreamRequest) -> int:
-        response = await self._upstream.send(request)
+    async def _ask(self, request: UpstreamRequest) -> UpstreamResponse:
+        start = perf_counter()
         try:
-            own = {name for name, _ in self._extra}
-            headers = [(n, v) for n, v in response.headers if n not in own] + self._extra
-            await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
-            self._started = True
-            async for chunk in response.body:
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-            self._finished = True
-            await self._send({"type": "http.response.body", "body": b""})
+            return await self._ask_twice(request)
         finally:
+            self._waited = (perf_counter() - start) * 1000
+
+    async def _ask_twice(self, request: UpstreamRequest) -> UpstreamResponse:
+        response = await self._upstream.send(request)
+        if self._retry is None or response.status not in refusals.STATUSES:
+            return response
+        try:
+            response, content = await buffered(response, refusals.MAX_BYTES)
+            again = await self._retry(response.status, content)
+            if again is None:
+                return response
+        except BaseException:
             await response.aclose()
-        return response.status
+            raise
+        await response.aclose()
+        return await self._upstream.send(again)
+
+    async def _answer(self, response: UpstreamResponse) -> None:
+        ours = self._report(self._waited)
+        names = {name for name, _ in ours}
+        headers = [(n, v) for n, v in response.headers if n not in names] + ours
+        self.tail = Tail(next((v for n, v in headers if n == b"content-encoding"), b""))
+        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+        self._started = True
+        async for chunk in response.body:
+            self.tail.add(chunk)
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        self._finished = True
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResponse, bytes]:
+    """Read an answer's beginning, up to about `limit` bytes; return it with the answer, which still holds it all."""
+    content = b""
+    async for chunk in response.body:
+        content += chunk
+        if len(content) > limit:
+            break
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield content
+        async for chunk in response.body:
+            yield chunk
+
+    return dataclasses.replace(response, body=whole()), content
 
 
 async def refuse(send: Send, error: RequestError, extra: Headers) -> int:

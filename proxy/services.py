@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from proxy import config
@@ -14,6 +15,7 @@ from proxy.handler import Handler
 from proxy.indexes import VectorIndex
 from proxy.pruner import Pruner
 from proxy.recent import Recent
+from proxy.state_store import InMemoryStateStore, StateKeeper, StateStore
 from proxy.upstreams import Upstream
 from proxy.windows import Windows
 
@@ -26,6 +28,7 @@ class Services:
     upstream: Upstream
     features: FeatureStore
     pruner: Pruner
+    states: StateKeeper
     recent: Recent
     handler: Handler
 
@@ -38,6 +41,7 @@ class Services:
         """Close everything."""
         await self.upstream.aclose()
         await self.features.aclose()
+        await self.states.aclose()
         self.pruner.close()
 
 
@@ -47,14 +51,15 @@ def build(settings: config.Settings) -> Services:
     upstream = build_upstream(settings.upstream)
     embedder = build_embedder(settings.embedder)
     cache = Cache(int(settings.cache.max_mib * 1024 * 1024))
-    features = FeatureStore(embedder, build_index(settings, embedder.name), cache)
+    features = FeatureStore(embedder, build_index(settings, embedder.name), cache, settings.embedder.deadline)
+    states = StateKeeper(build_state_store(settings.state))
     recent = Recent(settings.recent.max_outcomes)
     pruner = Pruner(
-        settings.mode, settings.policy, policies, Windows(settings.window, settings.budget), features, cache,
-        settings.segments.split_over,
+        settings.mode, settings.policy, policies, Windows(settings.window, settings.budget, upstream), features, states,
+        cache, settings.segments.split_over, settings.sticky,
     )  # fmt: skip
     handler = Handler(upstream, pruner, recent, frozenset(policies), int(settings.server.max_body_mib * 1024 * 1024))
-    return Services(settings, upstream, features, pruner, recent, handler)
+    return Services(settings, upstream, features, pruner, states, recent, handler)
 
 
 def build_upstream(settings: config.Upstream) -> Upstream:
@@ -96,6 +101,17 @@ def build_index(settings: config.Settings, collection: str) -> VectorIndex:
     if not settings.index.url:
         check_writable(folder)
     return Chroma(collection, folder, settings.index.url)
+
+
+def build_state_store(settings: config.State) -> StateStore:
+    """Return the state store of that type; ConfigError where its client is not installed."""
+    if settings.type == "redis":
+        if find_spec("redis") is None:
+            raise ConfigError("state.type redis needs its client: pip install 'foveate[redis]'")
+        from proxy.redis_store import RedisStateStore
+
+        return RedisStateStore(settings.url, settings.ttl_hours * 3600)
+    return InMemoryStateStore(int(settings.max_mib * 1024 * 1024), settings.ttl_hours * 3600)
 
 
 def check_writable(folder: Path) -> None:

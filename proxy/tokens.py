@@ -41,6 +41,14 @@ def encoding_name(model: str) -> str:
     return name if name in _BUNDLED else FALLBACK
 
 
+def is_exact(model: str) -> bool:
+    """Say whether tiktoken has the model's own encoding, so that counts are more than estimates."""
+    try:
+        return encoding_name_for_model(model.rsplit("/", 1)[-1]) in _BUNDLED
+    except KeyError:
+        return False
+
+
 @lru_cache(maxsize=8)
 def load_encoding(name: str) -> tiktoken.Encoding:
     """Return an encoding from the vocabulary in litellm's wheel, never a download; FileNotFoundError without it."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +17,13 @@ import orjson
 
 from policies.types import Budget
 from proxy import config
+from proxy.errors import UpstreamError
+from proxy.upstreams import Upstream, UpstreamRequest
 
 _log = logging.getLogger("foveate.windows")
-Source = Literal["config", "litellm", "default"]
+Source = Literal["config", "upstream", "litellm", "default", "learned"]
+LISTED_AS = ("max_model_len", "context_length", "max_context_length", "loaded_context_length", "context_window")
+MAX_LIST = 8 * 1024 * 1024  # bytes of an upstream's list of models
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +35,45 @@ class Window:
 
 
 class Windows:
-    """Finds windows: the settings first, then litellm's model table, then the stated default with one warning."""
+    """Finds windows: the settings, the upstream's own list, litellm's model table, the stated default with a warning.
 
-    def __init__(self, settings: config.Window, budget: config.Budget) -> None:
+    What an upstream's refusal has taught bounds them all.
+    """
+
+    PATIENCE = 1.0  # seconds that a request waits for the upstream's list
+    FRESH = 600.0  # seconds for which a list holds
+    SMALL = 2048  # tokens that any chat model takes: a shorter prompt need not wait for the list
+
+    def __init__(self, settings: config.Window, budget: config.Budget, upstream: Upstream) -> None:
         self._settings = settings
         self._budget = budget
+        self._upstream = upstream
+        self._learned: dict[str, int] = {}
+        self._listed: dict[str, int] = {}
+        self._listing: asyncio.Task[None] | None = None
+        self._listed_at = -math.inf
         self._warned: set[str] = set()
 
-    def window(self, model: str) -> Window:
-        """Return the window of `model`."""
-        for name in names(model):
-            if name in self._settings.models:
-                return Window(self._settings.models[name], "config")
-        for name in names(model):
-            if name in (table := model_table()):
-                return Window(table[name], "litellm")
+    async def window(self, model: str, tokens: int, headers: Sequence[tuple[bytes, bytes]]) -> Window:
+        """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream."""
+        if not any(name in self._settings.models for name in names(model)):
+            await self._list(headers, wait=tokens > self.SMALL)
+        return self.known(model)
+
+    def known(self, model: str) -> Window:
+        """Return the window of `model` as far as it is known now."""
+        found = self._found(model)
+        learned = self._learned.get(model)
+        return Window(learned, "learned") if learned and learned < found.tokens else found
+
+    def _found(self, model: str) -> Window:
+        sources: list[tuple[Source, Mapping[str, int]]] = [
+            ("config", self._settings.models), ("upstream", self._listed), ("litellm", model_table())
+        ]  # fmt: skip
+        for source, table in sources:
+            for name in names(model):
+                if name in table:
+                    return Window(table[name], source)
         if model not in self._warned and len(self._warned) < 1000:
             self._warned.add(model)
             _log.warning(
@@ -55,6 +87,64 @@ class Windows:
         reserved = int(window.tokens * self._settings.reserve_output) if max_output is None else max_output
         room = window.tokens - min(reserved, window.tokens // 2)
         return Budget(high=int(room * self._budget.high), low=int(room * self._budget.low))
+
+    def learn(self, model: str, tokens: int) -> None:
+        """Remember that the upstream has refused more than `tokens`."""
+        if len(self._learned) < 1000 and tokens > 0:
+            self._learned[model] = tokens
+
+    def learned(self, model: str, max_output: int | None) -> Budget | None:
+        """Return the budget of the learned window, None where nothing was learned."""
+        tokens = self._learned.get(model)
+        return self.budget(Window(tokens, "learned"), max_output) if tokens else None
+
+    async def _list(self, headers: Sequence[tuple[bytes, bytes]], wait: bool) -> None:
+        stale = time.monotonic() - self._listed_at > self.FRESH
+        if stale and (self._listing is None or self._listing.done()):
+            self._listed_at = time.monotonic()
+            self._listing = asyncio.create_task(self._fetch(headers))
+        if wait and self._listing is not None and not self._listing.done():
+            await asyncio.wait([self._listing], timeout=self.PATIENCE)
+
+    async def _fetch(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        content = b""
+        try:
+            async with asyncio.timeout(10 * self.PATIENCE):
+                answer = await self._upstream.send(UpstreamRequest("GET", "/v1/models", list(headers), b""))
+                try:
+                    async for chunk in answer.body:
+                        content += chunk
+                        if len(content) > MAX_LIST:
+                            return
+                finally:
+                    await answer.aclose()
+        except (UpstreamError, TimeoutError):
+            return
+        if answer.status == 200:
+            self._listed = listed(content)
+
+
+def listed(content: bytes) -> dict[str, int]:
+    """Return windows by model name from an answer to GET /v1/models.
+
+    Read as vLLM (max_model_len), OpenRouter (context_length), LM Studio (max_context_length and what is loaded of
+    it), Groq (context_window) and llama.cpp (meta.n_ctx, else meta.n_ctx_train) give them; the smallest counts.
+    """
+    try:
+        models = orjson.loads(content)["data"]
+        rows = [(row["id"], row) for row in models if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return {}
+    windows = {}
+    for name, row in rows:
+        meta = row["meta"] if isinstance(row.get("meta"), dict) else {}
+        provider = row["top_provider"] if isinstance(row.get("top_provider"), dict) else {}
+        given = [row.get(key) for key in LISTED_AS] + [provider.get("context_length")]
+        given.append(meta.get("n_ctx") or meta.get("n_ctx_train"))
+        numbers = [n for n in given if isinstance(n, int) and not isinstance(n, bool) and n > 0]
+        if numbers:
+            windows[name] = min(numbers)
+    return windows
 
 
 def names(model: str) -> list[str]:

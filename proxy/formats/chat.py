@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import orjson
 
-from policies.types import Kind, Segment
+from policies.types import Key, Kind, Segment
 from proxy.cache import Cache
 from proxy.errors import FormatError
 from proxy.formats.text import kind_of, split
@@ -49,11 +49,12 @@ class Piece:
 class Message:
     """One wire message, read once in its life."""
 
-    id: str  # hash of its bytes
+    id: str  # hash of what it says: its wire content less cache marks
     role: str
     text: str
     kind: Kind
     tokens: int
+    name: str = ""
     calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes
     answers: str = ""  # id of the tool call that it answers
     pin: str = ""
@@ -122,10 +123,10 @@ def parse(request: Request, counter: TokenCounter, cache: Cache, split_over: int
         turn += first.role == "user"
         if first.pieces and unit[0] < latest and not first.pin and first.role in ("user", "assistant"):
             for n, piece in enumerate(first.pieces):
-                segments.append(_part(first, piece, n, turn))
+                segments.append(_part(first, piece, turn, (unit[0], n)))
                 places.append(Place((unit[0],), n))
         else:
-            segments.append(_whole([messages[i] for i in unit], turn))
+            segments.append(_whole([messages[i] for i in unit], turn, (unit[0], -1)))
             places.append(Place(tuple(unit)))
     return Chat(request, messages, tuple(segments), tuple(places), _fixed_tokens(request, counter), counter)
 
@@ -145,11 +146,19 @@ def group(messages: Sequence[Message]) -> list[list[int]]:
     return units
 
 
-def rebuild(chat: Chat, kept: Collection[int]) -> tuple[bytes, int]:
-    """Return the body with only the segments at the positions `kept`, and the tokens of its prompt.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message of the prompt: which of the request's, what is left of it, and what is quoted ahead of its text."""
 
-    Kept messages are the caller's own bytes in the caller's order. A message of which some parts are dropped is
-    written anew with a mark in their place.
+    message: int
+    pieces: frozenset[int] | None  # None for all of it
+    excerpts: tuple[int, ...] = ()  # positions of segments
+
+
+def layout(chat: Chat, kept: Collection[int], recalled: Mapping[int, Sequence[int]]) -> list[Row]:
+    """Return the prompt's messages, in order, for the segments at the positions `kept`.
+
+    `recalled` maps the position of a user message to the segments that are quoted ahead of its text.
     """
     whole: set[int] = set()
     partly: dict[int, set[int]] = {}
@@ -159,24 +168,56 @@ def rebuild(chat: Chat, kept: Collection[int]) -> tuple[bytes, int]:
             whole.update(place.messages)
         else:
             partly.setdefault(place.messages[0], set()).add(place.piece)
-    tokens = chat.fixed_tokens
-    rows: list[bytes] = []
-    for i, message in enumerate(chat.messages):
-        pieces = partly.get(i, set())
-        if i in whole or (pieces and len(pieces) == len(message.pieces)):
-            rows.append(bytes(chat.request.messages[i]))
-            tokens += message.tokens
-        elif pieces:
-            shortened = _shorten(orjson.loads(bytes(chat.request.messages[i])), message.pieces, pieces)
-            rows.append(orjson.dumps(shortened))
-            tokens += chat.counter.message(shortened)
-    fields = {**chat.request.fields, "messages": msgspec.Raw(b"[" + b",".join(rows) + b"]")}
+    whole.update(i for i, pieces in partly.items() if len(pieces) == len(chat.messages[i].pieces))
+    return [
+        Row(i, None if i in whole else frozenset(partly[i]), tuple(recalled.get(i, ())))
+        for i in range(len(chat.messages))
+        if i in whole or i in partly
+    ]
+
+
+def rebuild(chat: Chat, rows: Sequence[Row]) -> tuple[bytes, list[int]]:
+    """Return the body with those messages, and the tokens of each.
+
+    They are the caller's own bytes; only a message of which parts are left out, or that excerpts are put into, is
+    written anew.
+    """
+    written: list[bytes] = []
+    tokens: list[int] = []
+    for row in rows:
+        raw = bytes(chat.request.messages[row.message])
+        if row.pieces is None and not row.excerpts:
+            written.append(raw)
+            tokens.append(chat.messages[row.message].tokens)
+            continue
+        wire = orjson.loads(raw)
+        if row.pieces is not None:
+            wire = _shorten(wire, chat.messages[row.message].pieces, row.pieces)
+        if row.excerpts:
+            wire = _quote(wire, [chat.segments[i] for i in row.excerpts])
+        written.append(orjson.dumps(wire))
+        tokens.append(chat.counter.message(wire))
+    fields = {**chat.request.fields, "messages": msgspec.Raw(b"[" + b",".join(written) + b"]")}
     return msgspec.json.encode(fields), tokens
 
 
 def mark(tokens: int) -> str:
     """Return the text that stands where parts of a message were dropped."""
     return f"[... {tokens:,} tokens left out ...]"
+
+
+def _quote(message: dict[str, Any], segments: Sequence[Segment]) -> dict[str, Any]:
+    quoted = "".join(f"[{' '.join(filter(None, (said_by(s), s.name)))}] {s.text}\n" for s in segments)
+    frame = f"[Excerpts from earlier in this conversation]\n{quoted}[End of excerpts]\n\n"
+    content = message.get("content")
+    if isinstance(content, list):
+        return {**message, "content": [{"type": "text", "text": frame}, *content]}
+    return {**message, "content": frame + (content or "")}
+
+
+def said_by(segment: Segment) -> str:
+    """Return who is quoted."""
+    return "tool" if segment.kind == "tool" else segment.role
 
 
 def _shorten(message: dict[str, Any], pieces: Sequence[Piece], kept: Collection[int]) -> dict[str, Any]:
@@ -201,16 +242,15 @@ def _shorten(message: dict[str, Any], pieces: Sequence[Piece], kept: Collection[
 
 
 def _message(raw: bytes, counter: TokenCounter, cache: Cache, split_over: int) -> Message:
-    digest = _digest([raw])
-    key = ("message", counter.name, split_over, digest)
+    key = ("message", counter.name, split_over, _digest([raw]))
     message: Message | None = cache.get(key)
     if message is None:
-        message = _read_message(raw, digest, counter, split_over)
+        message = _read_message(raw, counter, split_over)
         cache.put(key, message, size=1000 + 2 * len(raw) * (2 if message.pieces else 1))
     return message
 
 
-def _read_message(raw: bytes, digest: str, counter: TokenCounter, split_over: int) -> Message:
+def _read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Message:
     try:
         wire = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -224,16 +264,27 @@ def _read_message(raw: bytes, digest: str, counter: TokenCounter, split_over: in
     tokens = counter.message(wire)
     splits = tokens > split_over and role in ("user", "assistant") and not calls
     return Message(
-        id=digest,
+        id=_digest([orjson.dumps(_canonical(wire), option=orjson.OPT_SORT_KEYS)]),
         role=role,
         text=text,
         kind="tool" if calls or role in ("tool", "function") else kind_of(text),
         tokens=tokens,
+        name=name if isinstance(name := wire.get("name"), str) and role != "function" else "",
         calls=calls,
         answers=_answers(wire),
         pin="cache_control" if _has_cache_control(wire) else "",
         pieces=_pieces(content, counter, split_over) if splits else (),
     )
+
+
+def _canonical(wire: dict[str, Any]) -> dict[str, Any]:
+    """Return the message as far as it says something: cache marks move from request to request, the message stays."""
+    content = wire.get("content")
+    if isinstance(content, list):
+        content = [{key: value for key, value in part.items() if key != "cache_control"} for part in content]
+        if len(content) == 1 and content[0].keys() == {"type", "text"}:
+            content = content[0]["text"]
+    return {**{key: value for key, value in wire.items() if key != "cache_control"}, "content": content}
 
 
 def _check_content(content: Any) -> None:
@@ -293,19 +344,21 @@ def _pieces(content: Any, counter: TokenCounter, split_over: int) -> tuple[Piece
     return pieces if len(pieces) > 1 else ()
 
 
-def _part(message: Message, piece: Piece, n: int, turn: int) -> Segment:
+def _part(message: Message, piece: Piece, turn: int, key: Key) -> Segment:
     return Segment(
-        id=_digest([message.id.encode(), str(n).encode()]),
+        id=_digest([message.id.encode(), str(key[1]).encode()]),
         role=message.role,
         kind=piece.kind,
         text=piece.text,
         tokens=piece.tokens + PART_OVERHEAD,
         turn=turn,
+        key=key,
         parent=message.id,
+        name=message.name,
     )
 
 
-def _whole(messages: Sequence[Message], turn: int) -> Segment:
+def _whole(messages: Sequence[Message], turn: int, key: Key) -> Segment:
     first = messages[0]
     return Segment(
         id=first.id if len(messages) == 1 else _digest([m.id.encode() for m in messages]),
@@ -314,6 +367,8 @@ def _whole(messages: Sequence[Message], turn: int) -> Segment:
         text="\n".join(m.text for m in messages) if len(messages) > 1 else first.text,
         tokens=sum(m.tokens for m in messages),
         turn=turn,
+        key=key,
+        name=first.name,
         pin=next((m.pin for m in messages if m.pin), ""),
     )
 

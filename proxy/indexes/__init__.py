@@ -20,6 +20,7 @@ class Entry:
     role: str
     tokens: int
     first_seen: int  # seconds since the epoch
+    recalls: int = 0  # how often it was recalled
 
 
 class VectorIndex(Protocol):
@@ -31,8 +32,8 @@ class VectorIndex(Protocol):
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries, replacing those of the same id."""
 
-    def vectors(self, tenant: str, ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
-        """Return the vectors of the ids that are stored."""
+    def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
+        """Return the entries of the ids that are stored."""
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
 
 from proxy.errors import ConfigError
 from proxy.indexes import Entry
+
+METADATA = ("kind", "role", "tokens", "first_seen", "recalls")
 
 
 class Chroma:
@@ -55,22 +56,23 @@ class Chroma:
             self._collection.upsert(
                 ids=[f"{tenant}:{entry.id}" for entry in batch],
                 embeddings=np.stack([entry.vector for entry in batch]),
-                metadatas=[
-                    {"kind": e.kind, "role": e.role, "tokens": e.tokens, "first_seen": e.first_seen} for e in batch
-                ],
+                metadatas=[{name: getattr(entry, name) for name in METADATA} for entry in batch],
             )
 
-    def vectors(self, tenant: str, ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
-        """Return the stored vectors among `ids`; FileNotFoundError where the folder has gone."""
+    def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
+        """Return the stored entries among `ids`; FileNotFoundError where the folder has gone."""
         if not self._url and not (self._folder / "chroma.sqlite3").is_file():
             # An open database answers from its handle and would lose every write unseen.
             raise FileNotFoundError(f"{self._folder}: the index folder is gone; restart foveate to create it anew")
-        found: dict[str, NDArray[np.float32]] = {}
+        found: dict[str, Entry] = {}
         wanted = [f"{tenant}:{i}" for i in ids]
         for start in range(0, len(wanted), self._max_batch):
-            rows = self._collection.get(ids=wanted[start : start + self._max_batch], include=["embeddings"])
+            batch = wanted[start : start + self._max_batch]
+            rows = self._collection.get(ids=batch, include=["embeddings", "metadatas"])
             vectors = np.asarray(rows["embeddings"], dtype=np.float32)
-            found.update((key.removeprefix(f"{tenant}:"), vectors[n]) for n, key in enumerate(rows["ids"]))
+            for key, vector, about in zip(rows["ids"], vectors, rows["metadatas"], strict=True):
+                segment = key.removeprefix(f"{tenant}:")
+                found[segment] = Entry(segment, vector, **about)
         return found
 
     def close(self) -> None:

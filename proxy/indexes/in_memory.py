@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from proxy.indexes import Entry
 
 
@@ -28,9 +25,9 @@ class InMemory:
         while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
-    def vectors(self, tenant: str, ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
-        """Return the vectors of the ids that are stored."""
-        return {i: entry.vector for i in ids if (entry := self._entries.get((tenant, i)))}
+    def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
+        """Return the entries of the ids that are stored."""
+        return {i: entry for i in ids if (entry := self._entries.get((tenant, i)))}
 
     def close(self) -> None:
         """Do nothing."""

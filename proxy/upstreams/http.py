@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 import aiohttp
 from yarl import URL
 
-from proxy.errors import UpstreamError
+from proxy.errors import RequestError, UpstreamError
 from proxy.headers import end_to_end
 from proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 # aiohttp would add these where the caller sent none.
+MAX_HEADER = 64 * 1024  # bytes of one response header
 _OF_THE_CALLER = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -24,19 +25,22 @@ class Http:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=read_timeout)
         self._session: aiohttp.ClientSession | None = None
 
-    def address(self, path: str) -> str:
+    def address(self, path: str) -> URL:
         """Return where `path` is served: `/v1` is the base address, other paths stand beside it."""
+        if not path.startswith("/"):
+            raise RequestError(400, f"the request target {path[:100]!r} is not a path")
         if path == "/v1" or path.startswith(("/v1/", "/v1?")):
-            return self._base + path[3:]
-        return self._base.removesuffix("/v1") + path
+            return URL(self._base + path[3:], encoded=True)
+        return URL(self._base.removesuffix("/v1") + path, encoded=True)
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return the answer once its head is there; UpstreamError 502 or 504 where there is none."""
-        headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._authorized(request)]
+        # aiohttp writes UTF-8: this way the caller's bytes come out as they went in.
+        headers = [(n.decode(), v.decode("utf-8", "surrogateescape")) for n, v in self._authorized(request)]
         try:
             response = await self._open().request(
                 request.method,
-                URL(self.address(request.path), encoded=True),
+                self.address(request.path),
                 headers=headers,
                 data=request.body or None,
                 allow_redirects=False,
@@ -68,6 +72,8 @@ class Http:
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
                 timeout=self._timeout,
                 auto_decompress=False,
+                max_line_size=MAX_HEADER,
+                max_field_size=MAX_HEADER,
                 skip_auto_headers=_OF_THE_CALLER,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

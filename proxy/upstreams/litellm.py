@@ -12,9 +12,10 @@ OpenAI send them to any model.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 import orjson
 
 from proxy.errors import RequestError, UpstreamError
-from proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse, nothing_to_close
+from proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
 
 SERVED = "/v1/chat/completions"
 MODELS = "/v1/models"
@@ -30,20 +31,20 @@ MODELS = "/v1/models"
 # OpenAI's API reference, "Create chat completion", less `metadata`, which steers litellm's own logging; then what other
 # providers take that touches nothing but the answer.
 PARAMETERS = frozenset(
-    """
-    audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages
-    modalities model n parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_retention
-    reasoning_effort response_format safety_identifier seed service_tier stop store temperature tool_choice tools
-    top_logprobs top_p user verbosity web_search_options
-
-    min_p repetition_penalty safety_settings thinking top_k
-    """.split()
-)
+    {
+        "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
+        "max_tokens", "messages", "modalities", "model", "n", "parallel_tool_calls", "prediction", "presence_penalty",
+        "prompt_cache_key", "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier",
+        "seed", "service_tier", "stop", "store", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user",
+        "verbosity", "web_search_options",
+        "min_p", "repetition_penalty", "safety_settings", "thinking", "top_k",
+    }
+)  # fmt: skip
 
 # A model is a name and never an address: some providers build a URL of it.
 MODEL = re.compile(r"(?!.*(?://|\.\.))[\w.:/@+ -]{1,256}", re.ASCII)
 
-# litellm resolves a value with this prefix to the environment variable it names.
+# In places litellm resolves a value with this prefix to the environment variable it names.
 KEY = re.compile(r"(?!os\.environ/)[!-~]{1,4096}")
 
 # Where a provider's variable is not <PROVIDER>_API_KEY, and litellm's provider lookup does not return its value.
@@ -58,23 +59,25 @@ VARIABLES = {
 }
 # These sign with the machine's own cloud credentials, which a caller's made-up key would displace.
 CLOUDS = frozenset({"bedrock", "sagemaker", "sagemaker_chat", "vertex_ai", "vertex_ai_beta"})
+# These wait for someone to sign in at the machine's terminal, or load the model into this process.
+LOCAL = frozenset({"chatgpt", "github_copilot", "petals"})
 NO_KEY = "fake-api-key"  # what litellm itself fills in for servers that need none
 
 # By litellm's class names, the most telling first: status (0: the error's own), OpenAI's error type and code.
+TOO_LONG = "context_length_exceeded"
 ERRORS = {
-    "ContextWindowExceededError": (400, "invalid_request_error", "context_length_exceeded"),
+    "ContextWindowExceededError": (400, "invalid_request_error", TOO_LONG),
     "ContentPolicyViolationError": (400, "invalid_request_error", "content_policy_violation"),
     "AuthenticationError": (401, "invalid_request_error", "invalid_api_key"),
     "PermissionDeniedError": (403, "invalid_request_error", "permission_denied"),
     "NotFoundError": (404, "invalid_request_error", "model_not_found"),
     "RateLimitError": (429, "rate_limit_error", "rate_limit_exceeded"),
-    "Timeout": (504, "upstream_error", "upstream_timeout"),
-    "APIConnectionError": (502, "upstream_error", "upstream_unreachable"),
     "BadRequestError": (0, "invalid_request_error", ""),
     "UnprocessableEntityError": (0, "invalid_request_error", ""),
 }
-UNANSWERED = frozenset({"Timeout", "APIConnectionError"})
-SECRETS = re.compile(r"\b(?:(?:sk|gsk|xai|pplx|nvapi|hf|r8|key)[-_]|AIza|AKIA|Bearer\s+)[\w*.-]{4,}[\w*-]")
+ASKS_FOR_KEY = re.compile(r"(?i)\bapi.?key|credential")
+TRANSPORTS = frozenset({"aiohttp", "httpcore", "httpx"})
+SECRETS = re.compile(r"\b(?:(?:sk|gsk|xai|pplx|nvapi|hf|r8)[-_]|AIza|AKIA|Bearer\s+)[\w*.-]{4,}[\w*-]")
 REDACTED = "[redacted]"
 
 
@@ -92,9 +95,15 @@ class LiteLLM:
         self._api_key = api_key
         self._litellm: ModuleType | None = None
         # A failed call goes back to the caller, whose SDK tries again itself.
-        self._fixed = {"timeout": read_timeout, "max_retries": 0, "drop_params": True, "_skip_mcp_handler": True}
-        self._fixed |= {"api_base": api_base} if api_base else {}
-        self._fixed |= defaults or {}
+        self._fixed: dict[str, object] = {
+            "timeout": read_timeout,
+            "max_retries": 0,
+            "drop_params": True,
+            "_skip_mcp_handler": True,
+        }
+        if api_base:
+            self._fixed["api_base"] = api_base
+        self._fixed.update(defaults or {})
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return litellm's answer, or its refusal as the provider gave it; UpstreamError where none answered."""
@@ -120,17 +129,25 @@ class LiteLLM:
     async def _complete(self, body: dict[str, Any], caller_key: str) -> UpstreamResponse:
         if self._litellm is None:
             self._litellm = await asyncio.to_thread(load_litellm)
-        litellm, key = self._litellm, ""
+        litellm, key = self._litellm, self._api_key
+        # Every exception of litellm's derives from the openai client's.
+        errors: type[Exception] = litellm.exceptions.openai.OpenAIError
         try:
-            key = self._api_key or usable(caller_key, litellm, body["model"])
-            found = await litellm.acompletion(**body, **self._fixed, **({"api_key": key} if key else {}))
+            own = "" if key else own_key(litellm, body["model"])
+            key = key or own or caller_key
+            # litellm finds its own again, and knows how each kind is sent.
+            given = {"api_key": key} if key and not own else {}
+            found = await litellm.acompletion(**body, **self._fixed, **given)
             if not body["stream"]:
                 return answer(200, shaped(found.model_dump(exclude_none=True)))
-            return await streamed(found, litellm.LITELLM_EXCEPTION_TYPES, key)
-        except litellm.LITELLM_EXCEPTION_TYPES as error:
+            return await streamed(found, errors, key)
+        except errors as raised:
+            error = unwrapped(raised)
             told = explain(error, key)
-            if type(error).__name__ in UNANSWERED:
-                raise UpstreamError(told.status, str(told), told.code) from None
+            if isinstance(told, UpstreamError):
+                raise told from None
+            if not key and ASKS_FOR_KEY.search(str(told)):
+                told = no_key(litellm, body["model"])
             return refusal(told, retry_after(error))
 
 
@@ -142,6 +159,11 @@ def load_litellm() -> ModuleType:
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
     import litellm
 
+    # What fails comes back as an exception; log lines quote requests, and addresses that hold keys.
+    for name in ("LiteLLM", "litellm"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("httpcore", "httpx", "openai"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
     litellm.disable_streaming_logging = True
@@ -160,7 +182,9 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise RequestError(400, f"the body is a JSON {type(body).__name__}; it must be an object")
     model, messages = body.get("model"), body.get("messages")
     if not isinstance(model, str) or not MODEL.fullmatch(model):
-        raise RequestError(400, f'model is {model!r}; name one as litellm does, such as "anthropic/claude-sonnet-4-5"')
+        raise RequestError(400, f"model is {model!r:.80}; name one as litellm does: anthropic/claude-sonnet-4-5")
+    if (provider := model.partition("/")[0].lower()) in LOCAL:
+        raise RequestError(400, f"model is {model}; the provider {provider} is not served, as it needs this machine")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
         raise RequestError(400, "messages must be a list of one or more objects")
     call = {name: value for name, value in body.items() if name in PARAMETERS and value is not None}
@@ -182,15 +206,25 @@ def bearer(headers: Headers) -> str:
     return key.strip() if scheme.lower() == "bearer" and KEY.fullmatch(key.strip()) else ""
 
 
-def usable(caller_key: str, litellm: ModuleType, model: str) -> str:
-    """Return the caller's key where litellm has none of its own for `model`, else an empty one."""
+def own_key(litellm: ModuleType, model: str) -> str:
+    """Return the key that litellm finds for the provider of `model` by itself, empty where it finds none."""
     _, provider, found, _ = litellm.get_llm_provider(model)
+    if provider in CLOUDS:
+        return NO_KEY
     names = VARIABLES.get(provider, (f"{provider.upper()}_API_KEY",))
-    own = found not in (None, "", NO_KEY) or any(litellm.get_secret(name) for name in names)
-    return "" if own or provider in CLOUDS else caller_key
+    keys = (found if found != NO_KEY else "", *(litellm.get_secret(name) for name in names))
+    return next((str(key) for key in keys if key), "")
 
 
-async def streamed(chunks: Any, errors: tuple[type[Exception], ...], key: str) -> UpstreamResponse:
+def no_key(litellm: ModuleType, model: str) -> RequestError:
+    """Return the refusal of a request for which there is no key at all; litellm's own has a different status each."""
+    missing = [n for n in litellm.validate_environment(model)["missing_keys"] if n.endswith(("_KEY", "_TOKEN"))]
+    variables = " or ".join(missing) or "its variable"
+    told = f"no key for {model}: send one as `Authorization: Bearer`, or set {variables} where the proxy runs"
+    return RequestError(401, told, code="invalid_api_key")
+
+
+async def streamed(chunks: Any, errors: type[Exception], key: str) -> UpstreamResponse:
     """Return litellm's stream as an event stream, once its first chunk is there.
 
     litellm asks some providers only when the first chunk is read, so only then is the status known.
@@ -207,7 +241,7 @@ async def streamed(chunks: Any, errors: tuple[type[Exception], ...], key: str) -
     )
 
 
-async def events(first: Any, chunks: Any, errors: tuple[type[Exception], ...], key: str) -> AsyncIterator[bytes]:
+async def events(first: Any, chunks: Any, errors: type[Exception], key: str) -> AsyncIterator[bytes]:
     """Yield one event for each chunk, then the end; an error is the last event and leaves out the end."""
     try:
         if first is not None:
@@ -216,7 +250,7 @@ async def events(first: Any, chunks: Any, errors: tuple[type[Exception], ...], k
             yield event(orjson.dumps(shaped(chunk.model_dump(exclude_none=True))))
         yield event(b"[DONE]")
     except errors as error:
-        yield event(explain(error, key).body())
+        yield event(explain(unwrapped(error), key).body())
 
 
 def event(data: bytes) -> bytes:
@@ -226,6 +260,8 @@ def event(data: bytes) -> bytes:
 
 def shaped(found: dict[str, Any]) -> dict[str, Any]:
     """Return litellm's dump with the nulls that OpenAI always sends, which leaving out the other nulls took along."""
+    if "usage" in found and not any(c.get("delta", True) or c.get("finish_reason") for c in found.get("choices", [])):
+        found["choices"] = []  # the chunk that only tells the usage
     for choice in found.get("choices", []):
         choice.setdefault("finish_reason", None)
         if "message" in choice:
@@ -233,22 +269,57 @@ def shaped(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def unwrapped(error: Exception) -> Exception:
+    """Return what broke a stream, which litellm raises inside an error for its own router."""
+    inner = getattr(error, "original_exception", None)
+    return inner if isinstance(inner, Exception) else error
+
+
 def explain(error: Exception, key: str) -> RequestError:
-    """Return litellm's error with OpenAI's status, type and code, and without keys or a traceback."""
-    names = [cls.__name__ for cls in type(error).__mro__]
-    status, kind, code = next((ERRORS[name] for name in names if name in ERRORS), (0, "upstream_error", ""))
-    own = getattr(error, "status_code", 0)
-    status = status or (own if isinstance(own, int) and 400 <= own < 600 else 502)
-    said = getattr(error, "code", None)
+    """Return litellm's error with OpenAI's status, type and code, without keys or a traceback.
+
+    An UpstreamError where the provider did not answer, as the http upstream has it.
+    """
     text = re.sub(r"^(?:litellm\.\w+: )+", "", str(error).partition("Traceback (most recent call last)")[0]).strip()
-    text = text.replace(key, REDACTED) if key else text
-    return RequestError(status, SECRETS.sub(REDACTED, text), kind, said if isinstance(said, str) else code)
+    text = SECRETS.sub(REDACTED, text.replace(key, REDACTED) if key else text)
+    names = [cls.__name__ for cls in type(error).__mro__]
+    own = getattr(error, "status_code", 0)
+    if "Timeout" in names:
+        return UpstreamError(504, text, "upstream_timeout")
+    if unreached(error) and own not in range(400, 500):
+        return UpstreamError(502, text, "upstream_unreachable")
+    if "APIConnectionError" in names:
+        # litellm's name for any fault of its own while it turns the request into the provider's shape.
+        return RequestError(400, f"litellm cannot send this request: {text}")
+    status, kind, code = next((ERRORS[name] for name in names if name in ERRORS), (0, "upstream_error", ""))
+    if code != TOO_LONG:
+        kind, code = said(error, "type") or kind, said(error, "code") or code
+    return RequestError(status or (own if own in range(400, 600) else 502), text, kind, code)
+
+
+def said(error: Exception, field: str) -> str:
+    """Return a field of the error object that the provider sent, where it is a word."""
+    body = getattr(error, "body", None)
+    value = body.get(field) if isinstance(body, dict) else None
+    return value if isinstance(value, str) and re.fullmatch(r"[a-zA-Z]\w{2,63}", value, re.ASCII) else ""
+
+
+def unreached(error: BaseException) -> bool:
+    """Return whether `error` began with a connection that failed, and not with a provider's answer."""
+    causes = []
+    at: BaseException | None = error
+    while at is not None and at not in causes:
+        causes.append(at)
+        at = at.__cause__ or at.__context__
+    if any(type(cause).__name__ == "HTTPStatusError" for cause in causes):
+        return False
+    return any(isinstance(c, OSError) or type(c).__module__.partition(".")[0] in TRANSPORTS for c in causes)
 
 
 def retry_after(error: Exception) -> Headers:
     """Return the provider's word on when to try again, if it gave one."""
-    value = getattr(getattr(error, "response", None), "headers", {}).get("retry-after")
-    return [(b"retry-after", str(value).encode())] if value else []
+    value = (getattr(error, "litellm_response_headers", None) or {}).get("retry-after")
+    return [(b"retry-after", str(value).encode("latin-1", "ignore"))] if value else []
 
 
 def refusal(error: RequestError, headers: Headers | None = None) -> UpstreamResponse:
@@ -261,13 +332,11 @@ def answer(status: int, found: dict[str, Any]) -> UpstreamResponse:
     return whole(status, orjson.dumps(found), [])
 
 
-def whole(
-    status: int, body: bytes, headers: Headers, aclose: Callable[[], Awaitable[None]] = nothing_to_close
-) -> UpstreamResponse:
+def whole(status: int, body: bytes, headers: Headers) -> UpstreamResponse:
     """Return an answer that is already complete."""
 
     async def once() -> AsyncIterator[bytes]:
         yield body
 
     length = (b"content-length", str(len(body)).encode())
-    return UpstreamResponse(status, [(b"content-type", b"application/json"), length, *headers], once(), aclose)
+    return UpstreamResponse(status, [(b"content-type", b"application/json"), length, *headers], once())

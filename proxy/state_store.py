@@ -1,0 +1,200 @@
+"""Remembers what was decided about a conversation, and finds it again by the conversation itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from policies.types import PruneState
+from proxy.errors import FoveateError
+
+_log = logging.getLogger("foveate.state")
+
+
+T = TypeVar("T")
+
+
+class StateStoreError(FoveateError):
+    """The store cannot be asked."""
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored after a request: a state, and the request that it was decided for."""
+
+    messages: int  # how many the request had
+    dropped: tuple[tuple[int, int], ...] = ()
+    recalled: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
+    ids: tuple[str, ...] = ()  # of its messages, where the caller has named a session
+
+    @property
+    def state(self) -> PruneState:
+        """The decisions."""
+        return PruneState(frozenset(self.dropped), dict(self.recalled))
+
+
+_decoder = msgspec.msgpack.Decoder(Record)
+_encoder = msgspec.msgpack.Encoder()
+
+
+class StateStore(Protocol):
+    """Keeps bytes by key for a while; StateStoreError where it cannot."""
+
+    async def first(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
+        """Return the position and value of the first of `keys` that is known, None where none is."""
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep `value`."""
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+
+
+class InMemoryStateStore:
+    """Least recently used first out beyond `max_bytes`; nothing lives longer than `ttl` seconds unused."""
+
+    OVERHEAD = 250  # bytes an entry takes beside its value
+
+    def __init__(self, max_bytes: int, ttl: float) -> None:
+        self._max_bytes = max_bytes
+        self._ttl = ttl
+        self.bytes = 0
+        self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    async def first(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
+        """Return the position and value of the first known key."""
+        now = time.monotonic()
+        for i, key in enumerate(keys):
+            entry = self._entries.get(key)
+            if entry is not None and now - entry[0] <= self._ttl:
+                self._entries[key] = (now, entry[1])
+                self._entries.move_to_end(key)
+                return i, entry[1]
+        return None
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep `value` under `key`."""
+        now = time.monotonic()
+        if key in self._entries:
+            self._forget(key)
+        self._entries[key] = (now, value)
+        self.bytes += len(value) + self.OVERHEAD
+        while self._entries and (
+            self.bytes > self._max_bytes or now - next(iter(self._entries.values()))[0] > self._ttl
+        ):
+            self._forget(next(iter(self._entries)))
+
+    def _forget(self, key: str) -> None:
+        _, value = self._entries.pop(key)
+        self.bytes -= len(value) + self.OVERHEAD
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A state that holds for a prefix of a history."""
+
+    messages: int  # how many of the history's messages the earlier request had
+    state: PruneState
+
+
+class StateKeeper:
+    """Finds and stores states; a store that fails or dawdles costs a fresh decision, never a request."""
+
+    PATIENCE = 0.05  # seconds
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._warned = False
+        self.failures = 0
+
+    async def find(self, chain: Sequence[str], session: str, ids: Sequence[str]) -> Found | None:
+        """Return the state of the longest known prefix; that of the session where the caller has named one.
+
+        `chain` holds a key for each prefix, shortest first; `session` a key or nothing; `ids` the messages' hashes.
+        """
+        keys = [session] if session else list(reversed(chain))
+        found = await self._patiently(self._store.first(keys))
+        if found is None:
+            return None
+        position, value = found
+        try:
+            record = _decoder.decode(value)
+        except msgspec.MsgspecError:
+            return None
+        if session:
+            return moved(record, ids)
+        return Found(len(chain) - position, record.state) if record.messages == len(chain) - position else None
+
+    async def keep(self, chain: Sequence[str], session: str, ids: Sequence[str], state: PruneState) -> None:
+        """Store `state` as that of the whole history."""
+        record = Record(
+            messages=len(chain),
+            dropped=tuple(sorted(state.dropped)),
+            recalled=tuple(sorted(state.recalled.items())),
+            ids=tuple(ids) if session else (),
+        )
+        await self._patiently(self._store.put(session or chain[-1], _encoder.encode(record)))
+
+    async def aclose(self) -> None:
+        """Close the store."""
+        await self._store.aclose()
+
+    async def _patiently(self, work: Awaitable[T]) -> T | None:
+        try:
+            async with asyncio.timeout(self.PATIENCE):
+                return await work
+        except (StateStoreError, TimeoutError) as error:
+            self.failures += 1
+            if not self._warned:
+                self._warned = True
+                _log.warning("the state store does not answer (%s); deciding afresh until it does", error or "too slow")
+            return None
+
+
+def chain(tenant: str, ids: Sequence[str]) -> list[str]:
+    """Return a key for each prefix of a history, shortest first: a hash chain that starts from the tenant."""
+    digest = hashlib.blake2b(tenant.encode(), digest_size=16, person=b"foveate-chain").digest()
+    keys = []
+    for i in ids:
+        digest = hashlib.blake2b(digest + i.encode(), digest_size=16).digest()
+        keys.append(digest.hex())
+    return keys
+
+
+def session_key(tenant: str, session: str) -> str:
+    """Return the key of a session that a caller has named, empty where none is."""
+    if not session:
+        return ""
+    return hashlib.blake2b(f"{tenant}:{session}".encode(), digest_size=16, person=b"foveate-session").hexdigest()
+
+
+def moved(record: Record, ids: Sequence[str]) -> Found:
+    """Return a session's state for a rewritten history: each message is followed to where it stands now."""
+    places: dict[str, list[int]] = {}
+    for position, message in reversed(list(enumerate(ids))):
+        places.setdefault(message, []).append(position)
+    now = {then: places[message].pop() for then, message in enumerate(record.ids) if places.get(message)}
+    state = record.state
+    follow = {key: (now[key[0]], key[1]) for key in state.dropped | state.quoted if key[0] in now}
+    recalled = {
+        now[turn]: tuple(follow[key] for key in keys if key in follow)
+        for turn, keys in state.recalled.items()
+        if turn in now
+    }
+    same = next(
+        (i for i, (a, b) in enumerate(zip(record.ids, ids, strict=False)) if a != b), min(len(record.ids), len(ids))
+    )
+    return Found(same, PruneState(frozenset(follow[key] for key in state.dropped if key in follow), recalled))
