@@ -11,6 +11,8 @@ RUN useradd --create-home --uid 10001 foveate && install -d -o foveate /data /et
 COPY --from=build /opt/foveate /opt/foveate
 COPY config.yaml /etc/foveate/config.yaml
 ENV PATH=/opt/foveate/bin:$PATH PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 FOVEATE_DATA=/data FOVEATE_SERVER__HOST=0.0.0.0
+# It listens to other machines, so the pages under /-/ need a token: docker run -e FOVEATE_ADMIN__TOKEN=... , or it stops
+# with a line that says so.
 USER foveate
 WORKDIR /home/foveate
 VOLUME /data

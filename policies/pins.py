@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from policies.types import Segment
 
+FIRST = 0.1  # of `share`, for the first user turn
+
 
 @dataclass(frozen=True, slots=True)
 class Pins:
@@ -16,12 +18,13 @@ class Pins:
     `cache_control` mark), and all before such a mark where it fits, since a provider keeps a prefix only.
     What stands between the latest user turn and the end stays as a whole where it fits; of a longer tool loop the
     newest stays, up to half the room, and the rest competes. The turns named below stay ahead of better-scored
-    segments as long as they take no more than `share` of the room that is left.
+    segments as long as they take no more than `share` of the room that is left, the first user turn a tenth of that:
+    a terse "yes, do it" needs the message before it, and under a tight budget each pin costs what the turn needs more.
     """
 
     first_user: bool = True  # the first user turn, which often states the task
     last_turns: int = 1  # turns ahead of the latest user turn
-    share: float = 0.25
+    share: float = 0.15
 
     def apply(self, segments: Sequence[Segment], budget: int) -> tuple[Segment, ...]:
         """Return `segments` with the reason set on each that is pinned, under `budget` tokens for all of them."""
@@ -43,12 +46,14 @@ class Pins:
         reasons |= dict.fromkeys(taken, "after the latest user turn")
         room -= sum(segments[i].tokens for i in taken)
 
-        wanted = {users[0]: "first user turn"} if self.first_user and len(users) > 1 else {}
+        oldest = segments[latest].turn - self.last_turns if segments else 0
+        last = [i for i in range(latest - 1, -1, -1) if i not in reasons and segments[i].turn >= oldest]
         if self.last_turns:
-            oldest = segments[latest].turn - self.last_turns if segments else 0
-            wanted |= {i: "last turns" for i in range(latest - 1, -1, -1) if segments[i].turn >= oldest}
-        free = [i for i in wanted if i not in reasons]
-        reasons |= {i: wanted[i] for i in fitting(segments, free, int(room * self.share))}
+            reasons |= dict.fromkeys(fitting(segments, last, int(room * self.share)), "last turns")
+        first = [i for i in users[:-1][:1] if i not in reasons]
+        if self.first_user:
+            within = room * self.share * FIRST
+            reasons |= dict.fromkeys(fitting(segments, first, int(within)), "first user turn")
         return tuple(replace(s, pin=reasons[i]) if i in reasons else s for i, s in enumerate(segments))
 
 

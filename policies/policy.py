@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from policies.fusion import standardise
+import numpy as np
+
+from policies.fusion import Weighted
 from policies.pins import Pins
 from policies.recall import Recall
-from policies.types import History, Scores, Selector, Signal
+from policies.topics import Topics
+from policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +19,57 @@ class WeightedSignal:
     """A signal and how much it counts."""
 
     name: str
-    weight: float
+    weight: float | Mapping[Kind, float]  # one for all, or by kind of content; a kind that is not named counts 1
     signal: Signal
+    raw: bool = False  # added in its own units, not standardised
+    spread: bool = False  # flows along the graph, and is pooled over topics
+
+    def weights(self, history: History) -> Scores:
+        """Return the weight of each segment, shape (n,)."""
+        if isinstance(self.weight, Mapping):
+            return np.array([self.weight.get(s.kind, 1.0) for s in history.segments], dtype=float)
+        return np.full(len(history.segments), float(self.weight))
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Signals with weights, the selector that spends the budget, what is pinned, and what comes back."""
+    """Signals with weights, how they flow, the selector that spends the budget, what is pinned, what comes back."""
 
     name: str
     signals: tuple[WeightedSignal, ...]
     selector: Selector
+    fusion: Fusion = field(default_factory=Weighted)
+    graph: Graph | None = None
+    topics: Topics = field(default_factory=Topics)
+    threshold: float | None = None  # deviations from the mean score: what is below goes even where there is room
     pins: Pins = field(default_factory=Pins)
     recall: Recall = field(default_factory=Recall)
 
     def shares(self, history: History) -> Mapping[str, Scores]:
-        """Return what each signal adds to the score of each segment: its standardised value times its weight."""
-        return {s.name: s.weight * standardise(s.signal.score(history)) for s in self.signals if s.weight}
+        """Return what each signal adds to the score of each segment."""
+        found = {}
+        for s in self.signals:
+            weights = s.weights(history)
+            if weights.any():
+                found[s.name] = self.fusion.share(s.signal.score(history), weights, s.raw)
+        flowing = [s.name for s in self.signals if s.spread and s.name in found]
+        if self.graph is not None and flowing:
+            for name in flowing:
+                found[name] = self.topics.pool(history, self.graph.flow(history, found[name]))
+            found |= together({name: found[name] for name in flowing})
+        return found
+
+    def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
+        """Return the positions of what fills `room` tokens beside the pinned segments."""
+        chosen = self.selector.select(history, scores, room)
+        if self.threshold is None or not scores.size:
+            return chosen
+        floor = scores.mean() + self.threshold * scores.std()
+        return frozenset(i for i in chosen if scores[i] >= floor)
+
+
+def together(parts: Mapping[str, Scores]) -> Mapping[str, Scores]:
+    """Return `parts` moved and scaled so that their sum has mean 0 and variance 1: what flows keeps its weight."""
+    deviation = sum(parts.values(), np.zeros(1)).std()
+    scale = 1 / deviation if deviation > 1e-9 else 0.0
+    return {name: scale * (part - part.mean()) for name, part in parts.items()}

@@ -13,17 +13,18 @@ from policies.recall import EXCERPT_OVERHEAD
 from policies.types import Budget, Fate, History, PruneState, Scores, Segment, Selection, Verdict
 
 Plan = Literal["cut", "recall", "sticky"]
+INSTRUCTIONS = ("system", "developer")
 
 
-def plan(segments: Sequence[Segment], policy: Policy, budget: Budget, state: PruneState) -> Plan:
-    """Return what has to be done; only a cut and a recall need scores."""
+def plan(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState) -> Plan:
+    """Return what has to be done for the latest turn `query`; only a cut and a recall need scores."""
     sizes = {s.key: s.tokens for s in segments}
     prompt = sum(tokens for key, tokens in sizes.items() if key not in state.dropped)
     prompt += sum(sizes.get(key, 0) + EXCERPT_OVERHEAD for key in state.quoted)
     if prompt > budget.high:
         return "cut"
-    asked = latest_turn(segments) in state.recalled
-    return "recall" if policy.recall.enabled and state.dropped and not asked else "sticky"
+    judged = latest_turn(segments) in state.recalled
+    return "recall" if state.dropped and not judged and policy.recall.wanted(query) else "sticky"
 
 
 def prune(history: History, policy: Policy, budget: Budget, state: PruneState) -> Selection:
@@ -32,11 +33,11 @@ def prune(history: History, policy: Policy, budget: Budget, state: PruneState) -
     Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
     Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
     """
-    match plan(history.segments, policy, budget, state):
+    match plan(history.segments, history.query_text, policy, budget, state):
         case "cut":
             return cut(history, policy, budget.low)
         case "recall":
-            return recall(history, policy, state)
+            return recall(history, policy, budget.high, state)
         case "sticky":
             return sticky(history.segments, state)
 
@@ -45,9 +46,10 @@ def cut(history: History, policy: Policy, low: int) -> Selection:
     """Decide afresh which segments fill `low` tokens."""
     history = replace(history, segments=policy.pins.apply(history.segments, low))
     room = low - sum(s.tokens for s in history.segments if s.pin)
-    shares, scores = judge(history, policy)
-    chosen = policy.selector.select(history, scores, max(0, room))
-    kept = chosen | {i for i, s in enumerate(history.segments) if s.pin}
+    rows, competing = candidates(history)
+    shares, scores = judge(history, rows, competing, policy)
+    chosen = policy.select(competing, scores[rows], max(0, room))
+    kept = {rows[i] for i in chosen} | {i for i, s in enumerate(history.segments) if s.pin}
     state = PruneState(
         dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
         recalled={latest_turn(history.segments): ()},
@@ -56,11 +58,11 @@ def cut(history: History, policy: Policy, low: int) -> Selection:
     return Selection(verdicts(history.segments, state, reasons, scores, shares), state, cut=True)
 
 
-def recall(history: History, policy: Policy, state: PruneState) -> Selection:
+def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:
     """Let earlier decisions stand, and quote what the latest turn needs of the dropped."""
-    shares, scores = judge(history, policy)
+    shares, scores = judge(history, *candidates(history), policy)
     out = [i for i, s in enumerate(history.segments) if s.key in state.dropped and s.key not in state.quoted]
-    chosen = policy.recall.choose(history, scores, out)
+    chosen = policy.recall.choose(history, scores, out, high)
     asked = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **asked})
     return Selection(verdicts(history.segments, state, {}, scores, shares), state, cut=False)
@@ -71,10 +73,34 @@ def sticky(segments: Sequence[Segment], state: PruneState) -> Selection:
     return Selection(verdicts(segments, state, {}, np.zeros(len(segments)), {}), state, cut=False)
 
 
-def judge(history: History, policy: Policy) -> tuple[Mapping[str, Scores], Scores]:
-    """Return each signal's share of the score of each segment, and the scores."""
-    shares = policy.shares(history)
-    return shares, np.zeros(len(history.segments)) + sum(shares.values())
+def candidates(history: History) -> tuple[list[int], History]:
+    """Return the positions of what competes, and the history of those segments alone.
+
+    Instructions and the latest turn itself do not, and no candidate is measured by them.
+    """
+    latest = latest_turn(history.segments)
+    rows = [i for i, s in enumerate(history.segments) if s.role not in INSTRUCTIONS and s.key[0] != latest]
+    competing = replace(
+        history,
+        segments=[history.segments[i] for i in rows],
+        features=[history.features[i] for i in rows],
+        vectors=history.vectors[rows],
+        age_hours=history.age_hours[rows],
+        recalls=history.recalls[rows],
+    )
+    return rows, competing
+
+
+def judge(
+    history: History, rows: Sequence[int], competing: History, policy: Policy
+) -> tuple[Mapping[str, Scores], Scores]:
+    """Return each signal's share of the score of each segment, and the scores: 0 for what does not compete."""
+    n = len(history.segments)
+    shares = {}
+    for name, share in policy.shares(competing).items():
+        shares[name] = np.zeros(n)
+        shares[name][rows] = share
+    return shares, np.zeros(n) + sum(shares.values())
 
 
 def verdicts(

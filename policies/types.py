@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ Fate = Literal["kept", "dropped", "recalled"]
 Key = tuple[int, int]  # where a segment stands in the request: its first message, and its part or -1 for a whole one
 Scores = NDArray[np.float64]  # one value a segment, shape (n,)
 Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ class Features:
 
     terms: Mapping[str, int]  # stemmed words and the pieces of identifiers -> how often
     length: int  # terms, repeats counted
-    identifiers: frozenset[str]  # literal values: paths, ids, numbers, dates, camelCase and snake_case names
+    identifiers: tuple[str, ...]  # literal values, each once: paths, ids, numbers, dates, amounts, snake_case names
+    speaker: str = ""  # whose words they are, lower case, where the message says it
+    quotes: tuple[str, ...] = ()  # what it quotes of other texts, lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,14 @@ class History:
     query_vector: NDArray[np.float32]  # shape (dimensions,), all 0 where there is none
     age_hours: Scores  # since each segment was first seen, shape (n,), 0 where it is new
     recalls: Scores  # how often each segment was recalled before, shape (n,)
+    _done: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, work: Callable[[History], T]) -> T:
+        """Return `work(self)`, worked out once for all signals and selectors that ask for it."""
+        if work not in self._done:
+            self._done[work] = work(self)
+        done: T = self._done[work]
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,20 @@ class Signal(Protocol):
 
     def score(self, history: History) -> Scores:
         """Return shape (n,)."""
+
+
+class Graph(Protocol):
+    """Lets scores flow between segments that belong together; linear, so that each signal's share stays known."""
+
+    def flow(self, history: History, scores: Scores) -> Scores:
+        """Return shape (n,)."""
+
+
+class Fusion(Protocol):
+    """Brings signals of different units together."""
+
+    def share(self, scores: Scores, weights: Scores, raw: bool) -> Scores:
+        """Return what one signal adds to each segment's score, shape (n,); `raw` asks for its own units."""
 
 
 class Selector(Protocol):

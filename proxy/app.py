@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy import routes, services
 from proxy.config import Settings
-from proxy.handler import Handler
+from proxy.watcher import Source, Watcher
 
 
 class Traffic:
-    """Sends everything outside /-/ to the handler, ahead of FastAPI's routing: it is the hot path."""
+    """Sends everything outside /-/ to the handler, ahead of FastAPI and its middleware: it is the hot path."""
 
-    def __init__(self, app: ASGIApp, handler: Handler) -> None:
+    def __init__(self, app: ASGIApp, handler: ASGIApp) -> None:
         self._app = app
         self._handler = handler
+        self.state: State = getattr(app, "state", State())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        ours = scope["type"] == "lifespan" or scope["path"] == "/-" or scope["path"].startswith("/-/")
-        await (self._app if ours else self._handler)(scope, receive, send)
+        if scope["type"] == "lifespan" or (path := scope["path"]) == "/-" or path.startswith("/-/"):
+            await self._app(scope, receive, send)
+        else:
+            await self._handler(scope, receive, send)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the application that `settings` describe; ConfigError where it cannot work."""
-    parts = services.build(settings)
+def create_app(settings: Settings, source: Source | None = None) -> Traffic:
+    """Return the application that `settings` describe; ConfigError where it cannot work.
+
+    A change of `source`, the file that they come from, is followed while it runs.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts.start()
+        app.state.services.start()
+        watching = asyncio.create_task(Watcher(app.state, source).run()) if source else None
         yield
-        await parts.aclose()
+        if watching:
+            watching.cancel()
+        await app.state.services.aclose()
 
-    app = FastAPI(title="foveate", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
-    app.state.services = parts
-    app.include_router(routes.router)
-    app.add_middleware(Traffic, handler=parts.handler)
-    return app
+    async def current(scope: Scope, receive: Receive, send: Send) -> None:
+        await pages.state.services.handler(scope, receive, send)
+
+    pages = FastAPI(title="foveate", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    pages.state.services = services.build(settings)
+    pages.include_router(routes.router)
+    return Traffic(pages, current)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import json
 import socket
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +12,11 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from proxy import config
+from proxy import config, logs, table
 from proxy.app import create_app
 from proxy.errors import ConfigError
+from proxy.formats import chat
+from proxy.watcher import Source
 
 app = typer.Typer(
     help="Prune long chat histories on their way to an OpenAI-compatible API.",
@@ -46,12 +49,10 @@ def serve(
         over["upstream"] = {"type": upstream} if named else {"type": "http", "url": upstream}
     if data is not None:
         over["data"] = str(data)
-    settings = config.load(find(config_file), over)
-    logging.basicConfig(
-        level=settings.server.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("foveate").setLevel(settings.server.log_level.upper())
-    application = create_app(settings)
+    source = Source(find(config_file), over)
+    settings = source.load()
+    logs.configure(settings.server)
+    application = create_app(settings, source)
     listening = listen(settings.server.host, settings.server.port)
     address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
     target = settings.upstream.url if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
@@ -59,8 +60,9 @@ def serve(
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            application, log_level="warning", access_log=False, server_header=False, date_header=False, ws="none"
-        )
+            application, log_level="warning", access_log=False, server_header=False, date_header=False, ws="none",
+            proxy_headers=False, timeout_keep_alive=75,
+        )  # fmt: skip
     )
     server.run(sockets=[listening])
 
@@ -78,6 +80,51 @@ def demo(budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to
     from proxy import demo as demonstration
 
     demonstration.run(budget, Console())
+
+
+@app.command()
+def explain(
+    request: Annotated[Path, typer.Argument(metavar="REQUEST.json", help="Body of a chat completion.")],
+    config_file: ConfigOption = None,
+    policy: Annotated[str | None, typer.Option(help="Policy that decides.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Tokens of the whole prompt: 16000, or 16000/8000.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text and the pruned messages.")] = False,
+) -> None:
+    """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
+    from proxy import explanation
+
+    settings = config.load(find(config_file), {"index": {"type": "in_memory"}, "embedder": {"deadline": 3600}})
+    content = explanation.read_request(request)
+    found = asyncio.run(explanation.explain_once(settings, content, policy, budget))
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    console = Console()
+    console.print(table.verdicts(found, chat.wire_messages(content), console.width))
+
+
+@app.command("eval")
+def evaluate(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with cases.jsonl and conversations/.")],
+    config_file: ConfigOption = None,
+    policy: Annotated[list[str] | None, typer.Option(help="Policies to measure; the configured one.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only these sources of the data.")] = None,
+    budget: Annotated[list[float] | None, typer.Option(help="Shares of the history: 0.1, 0.25 and 0.5.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many cases a source, evenly spaced.", min=0)] = 0,
+    baselines: Annotated[bool, typer.Option(help="Measure the alternatives beside it.")] = True,
+    ablate: Annotated[bool, typer.Option(help="Measure the policy with one part changed at a time.")] = False,
+    as_json: Annotated[Path | None, typer.Option("--json", help="Write the summary and every case here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a PNG of recall against budget here.")] = None,
+) -> None:
+    """Measure how much of the evidence survives, on conversations that say where it is."""
+    from proxy import evaluate as evaluation
+
+    settings = config.load(find(config_file))
+    asked = evaluation.Asked(
+        data, tuple(policy or [settings.policy]), tuple(source or ()), tuple(sorted(budget or ())), limit, baselines,
+        ablate,
+    )  # fmt: skip
+    evaluation.run(settings, asked, Console(), as_json, plot)
 
 
 def find(given: Path | None) -> Path | None:

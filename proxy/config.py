@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 from importlib.resources import files
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from policies.pins import Pins
 from policies.policy import Policy, WeightedSignal
 from policies.recall import Recall
-from policies.registry import SELECTORS, SIGNALS
+from policies.registry import FUSIONS, GRAPHS, SELECTORS, SIGNALS
 from policies.registry import load as load_class
+from policies.topics import Topics
+from policies.types import Kind
 from proxy.errors import ConfigError
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Watermark = Annotated[float, Field(gt=0)]
+Source = PydanticBaseSettingsSource
 DEFAULT_DATA = Path("~/.local/share/foveate")
 
 
@@ -37,6 +44,13 @@ class Server(Section):
     port: int = Field(default=8787, ge=0, le=65535)
     max_body_mib: float = Field(default=64, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+
+class Admin(Section):
+    """Who may see the pages under /-/."""
+
+    token: SecretStr = SecretStr("")
 
 
 class Upstream(Section):
@@ -44,6 +58,7 @@ class Upstream(Section):
 
     type: Literal["http", "echo", "litellm"] = "http"
     url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
+    api_base: str = Field(default="", pattern=r"^(https?://\S+)?$")
     api_key: SecretStr = SecretStr("")
     connect_timeout: float = Field(default=10, gt=0)
     read_timeout: float = Field(default=600, gt=0)
@@ -111,6 +126,8 @@ class Recent(Section):
     """How many outcomes can be looked up."""
 
     max_outcomes: int = Field(default=500, ge=1)
+    keep_text: bool = False
+    max_text_mib: float = Field(default=64, gt=0)
 
 
 class PolicySettings(Section):
@@ -118,7 +135,11 @@ class PolicySettings(Section):
 
     preset: str = ""
     signals: dict[str, dict[str, Any]] = {}
+    fusion: dict[str, Any] = {}
+    graph: dict[str, Any] = {}
+    topics: dict[str, Any] = {}
     selector: dict[str, Any] = {}
+    threshold: float | None = None
     pins: dict[str, Any] = {}
     recall: dict[str, Any] = {}
 
@@ -137,6 +158,7 @@ class Settings(BaseSettings):
     mode: Literal["on", "off", "shadow"] = "on"
     data: Path = DEFAULT_DATA
     server: Server = Server()
+    admin: Admin = Admin()
     upstream: Upstream = Upstream()
     window: Window = Window()
     budget: Budget = Budget()
@@ -152,17 +174,23 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
-        """Let the environment win over what load() read from the file."""
-        return env_settings, init_settings
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
+        """Take what is passed and no more: load() brings the layers together."""
+        return (init_settings,)
 
     def build_policies(self) -> dict[str, Policy]:
         """Return every policy by name: the presets, and those of the file."""
-        named = {name: PolicySettings(preset=name) for name in preset_names()} | self.policies
-        return {name: build_policy(name, settings) for name, settings in named.items()}
+        return {name: build_policy(name, settings) for name, settings in self.named_policies().items()}
+
+    def named_policies(self) -> dict[str, PolicySettings]:
+        """Return the settings of every policy by name: the presets, and those of the file."""
+        return {name: PolicySettings(preset=name) for name in preset_names()} | self.policies
 
 
 def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings:
@@ -170,16 +198,44 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings
 
     Raises ConfigError naming the path, the value and the remedy.
     """
+    file = read_yaml(path) if path else {}
     try:
-        settings = Settings(**read_yaml(path) if path else {})
-        if overrides:
-            settings = Settings.model_validate(merge(settings.model_dump(), overrides))
+        settings = Settings(**merge(merge(file, EnvSettingsSource(Settings)()), overrides or {}))
         policies = settings.build_policies()
     except ValidationError as error:
         raise ConfigError("\n".join(explain(e, str(path or "settings")) for e in error.errors())) from None
+    except SettingsError as error:
+        raise ConfigError(f"an environment variable is not what its setting takes: {error}") from None
     if settings.policy not in policies:
         raise ConfigError(f'policy "{settings.policy}" is not one of {", ".join(sorted(policies))}')
     return settings
+
+
+def check_access(settings: Settings) -> None:
+    """Raise ConfigError where other machines could reach the pages and nothing would keep them out."""
+    host = settings.server.host
+    if not is_loopback(host) and not settings.admin.token.get_secret_value():
+        raise ConfigError(
+            f"server.host {host} is reachable from other machines and admin.token is empty; set admin.token "
+            "(FOVEATE_ADMIN__TOKEN), or listen with --host 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` is this machine alone: localhost or a loopback address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def wants_traces() -> bool:
+    """Say whether the standard OpenTelemetry variables ask for traces."""
+    given = (os.environ.get(name) for name in (
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER"
+    ))  # fmt: skip
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    return any(given) and not off
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -225,29 +281,64 @@ def preset_names() -> list[str]:
 def build_policy(name: str, settings: PolicySettings) -> Policy:
     """Return the policy that `settings` describe; ConfigError names what is wrong in them."""
     where = f"policies.{name}"
-    described = settings.model_dump(exclude={"preset"})
-    if settings.preset:
-        preset = files("policies.presets") / f"{settings.preset}.yaml"
-        if not preset.is_file():
-            raise ConfigError(f'{where}.preset "{settings.preset}" is not one of {", ".join(preset_names())}')
-        described = merge(yaml.safe_load(preset.read_text()), described)
-    signals = []
-    for signal, given in described.get("signals", {}).items():
-        parameters = dict(given)
-        weight = construct(f"{where}.signals.{signal}.weight", float, parameters.pop("weight", 1.0))
-        built = construct(f"{where}.signals.{signal}", named(f"{where}.signals", SIGNALS, signal), parameters)
-        signals.append(WeightedSignal(signal, weight, built))
+    described = describe(where, settings)
+    signals = [build_signal(f"{where}.signals", s, given) for s, given in described.get("signals", {}).items()]
     if not signals:
         raise ConfigError(f"{where}.signals is empty; name at least one of {', '.join(SIGNALS)}, or a preset")
-    chosen = dict(described.get("selector", {}))
-    selector = named(f"{where}.selector.type", SELECTORS, chosen.pop("type", "greedy"))
     return Policy(
         name=name,
         signals=tuple(signals),
-        selector=construct(f"{where}.selector", selector, chosen),
+        selector=build_typed(f"{where}.selector", SELECTORS, described.get("selector", {}), "greedy"),
+        fusion=build_typed(f"{where}.fusion", FUSIONS, described.get("fusion", {}), "weighted"),
+        graph=build_typed(f"{where}.graph", {**GRAPHS, "none": ""}, described.get("graph", {}), "none"),
+        topics=construct(f"{where}.topics", Topics, described.get("topics", {})),
+        threshold=described.get("threshold"),
         pins=construct(f"{where}.pins", Pins, described.get("pins", {})),
         recall=construct(f"{where}.recall", Recall, described.get("recall", {})),
     )
+
+
+def describe(where: str, settings: PolicySettings) -> dict[str, Any]:
+    """Return a policy's settings with those of its preset where they say nothing."""
+    described = settings.model_dump(exclude={"preset"}, exclude_unset=True)
+    if not settings.preset:
+        return described
+    preset = files("policies.presets") / f"{settings.preset}.yaml"
+    if not preset.is_file():
+        raise ConfigError(f'{where}.preset "{settings.preset}" is not one of {", ".join(preset_names())}')
+    return merge_policy(yaml.safe_load(preset.read_text()), described)
+
+
+def merge_policy(preset: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return the preset with what differs; a part of another type brings none of the preset's parameters along."""
+    kept = dict(preset)
+    for part in ("selector", "fusion", "graph"):
+        if over.get(part, {}).get("type", kept.get(part, {}).get("type")) != kept.get(part, {}).get("type"):
+            kept.pop(part, None)
+    return merge(kept, over)
+
+
+def build_signal(where: str, name: str, given: dict[str, Any]) -> WeightedSignal:
+    """Return a signal with its weight; ConfigError names what is wrong."""
+    cls = named(where, SIGNALS, name)
+    parameters = dict(given)
+    weight = parameters.pop("weight", 1.0)
+    return WeightedSignal(
+        name=name,
+        weight=construct(f"{where}.{name}.weight", dict[Kind, float] if isinstance(weight, dict) else float, weight),
+        raw=construct(f"{where}.{name}.raw", bool, parameters.pop("raw", False)),
+        spread=construct(f"{where}.{name}.spread", bool, parameters.pop("spread", False)),
+        signal=construct(f"{where}.{name}", cls, parameters),
+    )
+
+
+def build_typed(where: str, registry: dict[str, str], given: dict[str, Any], default: str) -> Any:
+    """Return the part that `type` names, built from the other keys; None for the type none."""
+    parameters = dict(given)
+    kind = parameters.pop("type", default)
+    if kind == "none" and "none" in registry:
+        return None
+    return construct(where, named(f"{where}.type", registry, kind), parameters)
 
 
 def named(where: str, registry: dict[str, str], name: str) -> type:
@@ -263,6 +354,10 @@ def construct(where: str, cls: type, parameters: Any) -> Any:
         known = [f.name for f in dataclasses.fields(cls)]
         if unknown := [key for key in parameters if key not in known]:
             raise ConfigError(f"{where}.{unknown[0]} is not a setting; {cls.__name__.lower()} takes {', '.join(known)}")
+    given = parameters.items() if isinstance(parameters, dict) else [("", parameters)]
+    for key, value in given:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{f'{where}.{key}'.rstrip('.')} is {value}; it must be a finite number")
     try:
         return TypeAdapter(cls).validate_python(parameters)
     except ValidationError as error:

@@ -65,6 +65,25 @@ class FeatureStore:
         self._embedding.shutdown()
         self._indexing.shutdown()
 
+    @property
+    def queued(self) -> int:
+        """How many segments wait for their vectors."""
+        return len(self._queued)
+
+    async def opened(self) -> None:
+        """Return once the model is loaded and the index open, or have failed to; `problems` tells."""
+        await asyncio.wait([self._loaded, self._opened])
+
+    def problems(self) -> list[str]:
+        """Return why vectors cannot be had now, nothing where they can."""
+        found = []
+        for future, what in ((self._loaded, "embedder"), (self._opened, "index")):
+            if not future.done():
+                found.append(f"the {what} is being opened")
+            elif error := future.exception():
+                found.append(f"the {what} cannot be used: {error}")
+        return found
+
     def features(self, segments: Sequence[Segment]) -> list[Features]:
         """Return the features of each segment; CPU only."""
         return [self._features(segment) for segment in segments]
@@ -93,7 +112,7 @@ class FeatureStore:
                 known.update(found)
         with trace.timed("embed"), self._ahead():
             await self._loaded
-            query = await self._query_vector(history.query_text)
+            query = await self._query_vector(tenant, history.query_text)
             fresh = list({segments[i].id: segments[i] for i in order if known[segments[i].id] is None}.values())
             fresh = [s for s in fresh if s.text.strip()]
             known.update(await self._embed_in_time(tenant, fresh))
@@ -123,8 +142,8 @@ class FeatureStore:
                 recalls[i] = entry.recalls
         return dataclasses.replace(history, vectors=vectors, query_vector=query, age_hours=ages, recalls=recalls)
 
-    async def _query_vector(self, text: str) -> NDArray[np.float32]:
-        key = ("query", text)
+    async def _query_vector(self, tenant: str, text: str) -> NDArray[np.float32]:
+        key = ("query", tenant, text)
         vector: NDArray[np.float32] | None = self._cache.get(key)
         if vector is None:
             vector = (await in_thread(self._embedding, self._embedder.embed, [text]))[0]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import logging
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from time import perf_counter
 
 from proxy import headers, overrides, refusals
+from proxy.asked import Asked
 from proxy.errors import RequestError
 from proxy.outcome import Outcome
-from proxy.pruner import Asked, Pruner
+from proxy.pruner import Pruner
 from proxy.recent import Recent
 from proxy.relay import CLIENT_CLOSED_REQUEST, Body, HungUp, Receive, Relay, Scope, Send, refuse
 from proxy.upstreams import Headers, Upstream, UpstreamRequest
 
 _log = logging.getLogger("foveate.request")
 PRUNED_PATH = "/v1/chat/completions"
+Observer = Callable[[Outcome], None]
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
 
 
@@ -25,21 +29,35 @@ class Handler:
     """Serves every path but our own: prunes chat completions, relays the rest untouched."""
 
     def __init__(
-        self, upstream: Upstream, pruner: Pruner, recent: Recent, policies: frozenset[str], max_body: int
-    ) -> None:
+        self, upstream: Upstream, pruner: Pruner, recent: Recent, policies: frozenset[str], max_body: int,
+        observers: Sequence[Observer] = (),
+    ) -> None:  # fmt: skip
         self._upstream = upstream
         self._pruner = pruner
         self._recent = recent
         self._policies = policies
         self._max_body = max_body
+        self._observers = observers  # each is given the outcome of every finished chat completion
+        self.running = 0  # requests under way
+        self.idle = asyncio.Event()
+        self.idle.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of connection are closed."""
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003, "reason": "foveate relays HTTP only"})
             return
-        exchange = Exchange(self._upstream, self._pruner, scope, send)
-        start = perf_counter()
+        self.running += 1
+        self.idle.clear()
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self.running -= 1
+            if not self.running:
+                self.idle.set()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(self._upstream, self._pruner, self._recent, scope, send)
         try:
             body = Body(scope["headers"], receive, self._max_body)
             if scope["method"] == "POST" and scope["path"] == PRUNED_PATH:
@@ -50,43 +68,60 @@ class Handler:
             status = await refuse(send, error, exchange.report())
         except HungUp:
             status = CLIENT_CLOSED_REQUEST
-        self._finish(scope, status, exchange.outcome, start)
+        self._finish(scope, status, exchange)
 
-    def _finish(self, scope: Scope, status: int, outcome: Outcome | None, start: float) -> None:
-        took = (perf_counter() - start) * 1000
-        if outcome is None:
+    def _finish(self, scope: Scope, status: int, exchange: Exchange) -> None:
+        took = exchange.elapsed()
+        if exchange.outcome is None:
             _log.debug("%s %s %d %.0f ms", scope["method"], scope["path"], status, took)
             return
+        outcome = dataclasses.replace(exchange.outcome, status=status, took=took, first_byte=exchange.first_byte)
         if outcome.usage is not None:
             self._pruner.learn(outcome, outcome.usage)
-        self._recent.put(dataclasses.replace(outcome, status=status))
-        _log.info(
-            "%s %d %s policy=%s tokens=%s->%s prefix=%d segments=%d/%d recalled=%d %.0f ms",
-            outcome.id, status, outcome.result, outcome.policy, outcome.tokens_before, outcome.tokens_after,
-            outcome.tokens_prefix, outcome.kept, outcome.segments, outcome.recalled, took,
-        )  # fmt: skip
+        self._recent.put(outcome, exchange.asked)
+        for observe in self._observers:
+            observe(outcome)
 
 
 class Exchange:
     """A chat completion on its way: decided, sent, and decided once more where the upstream finds it too long."""
 
-    def __init__(self, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
+    def __init__(self, upstream: Upstream, pruner: Pruner, recent: Recent, scope: Scope, send: Send) -> None:
+        self._start = perf_counter()
         self._upstream = upstream
         self._pruner = pruner
+        self._recent = recent
         self._scope = scope
         self._send = send
+        self.asked: Asked | None = None
         self.outcome: Outcome | None = None
+        self.first_byte: float | None = None
+
+    def elapsed(self) -> float:
+        """Return milliseconds since the request came."""
+        return (perf_counter() - self._start) * 1000
 
     def report(self, waited: float = 0.0) -> Headers:
-        """Return the response headers that tell what was done, and how many milliseconds the upstream took."""
+        """Return the response headers that tell what was done, and how many milliseconds the upstream took.
+
+        Asked for once, when the answer begins.
+        """
+        self.first_byte = self.elapsed()
+        if self.asked:
+            self.asked.trace.stage = "answer"
         return headers.report(self.outcome, waited) if self.outcome else []
 
     async def pruned(self, body: Body, asked_for: overrides.Overrides) -> int:
         """Answer the request and return the status."""
         content = await body.read()
         credentials = [(n, v) for n, v in self._scope["headers"] if n in CREDENTIALS]
-        asked = Asked(content, asked_for, tenant(credentials), credentials)
+        self.asked = Asked(content, asked_for, tenant(credentials), credentials)
+        with self._recent.underway(self.asked):
+            return await self._forwarded(body, self.asked)
+
+    async def _forwarded(self, body: Body, asked: Asked) -> int:
         decision = await self._pruner.decide(asked)
+        asked.trace.stage = "upstream"
         self.outcome = decision.outcome
 
         async def retry(status: int, answer: bytes) -> UpstreamRequest | None:

@@ -28,25 +28,39 @@ class Outcome:
     tokens_after: int | None = None
     tokens_prefix: int = 0  # that the prompt shares with the conversation's previous one
     tokens_estimated: int = 0  # of what was sent, before calibration
+    tokens_repeated: int = 0  # that the whole history shares with the conversation's previous request
     segments: int = 0
     kept: int = 0
     recalled: int = 0
     selection: Selection | None = None
     places: tuple[tuple[int, ...], ...] = ()  # positions of each segment's messages in the request
     failure: str = ""  # the stage that failed
+    failure_reason: str = ""  # for the log and whoever asks for an explanation; it may quote the request
     resent: bool = False  # cut deeper after the upstream had refused the first prompt as too long
     usage: Usage | None = None  # as the upstream counts
     status: int = 0  # of the answer; 499 where the caller hung up, 0 while it is under way
     milliseconds: Mapping[str, float] = field(default_factory=dict)
+    first_byte: float | None = None  # milliseconds from the request's arrival to the answer's head; None without one
+    took: float = 0.0  # milliseconds from the request's arrival to the answer's end
 
     @property
     def dropped(self) -> int:
         """Segments left out."""
         return self.segments - self.kept - self.recalled
 
-    def as_json(self) -> dict[str, Any]:
-        """Return everything but the text of the messages."""
+    @property
+    def tokens_recalled(self) -> int:
+        """Tokens of the quoted segments."""
         verdicts = self.selection.verdicts if self.selection else ()
+        return sum(v.segment.tokens for v in verdicts if v.fate == "recalled")
+
+    @property
+    def tokens_forwarded(self) -> int | None:
+        """Tokens of the prompt that went upstream: in a dry run the whole one."""
+        return self.tokens_before if self.result == "dry-run" else self.tokens_after
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything but the verdicts."""
         return {
             "id": self.id,
             "created": self.created,
@@ -55,13 +69,27 @@ class Outcome:
             "model": self.model,
             "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
             "budget": self.budget and {"high": self.budget.high, "low": self.budget.low},
-            "tokens": {"before": self.tokens_before, "after": self.tokens_after, "prefix": self.tokens_prefix},
+            "tokens": {
+                "before": self.tokens_before,
+                "after": self.tokens_after,
+                "prefix": self.tokens_prefix,
+                "repeated": self.tokens_repeated,
+            },
             "usage": self.usage and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},
             "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": self.recalled},
             "failure": self.failure or None,
             "resent": self.resent,
             "status": self.status,
             "milliseconds": {stage: round(ms, 3) for stage, ms in self.milliseconds.items()},
+            "first_byte": self.first_byte and round(self.first_byte, 3),
+            "took": round(self.took, 3),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the text of the messages."""
+        verdicts = self.selection.verdicts if self.selection else ()
+        return {
+            **self.summary(),
             "verdicts": [
                 {
                     "id": v.segment.id,
@@ -71,6 +99,7 @@ class Outcome:
                     "turn": v.segment.turn,
                     "tokens": v.segment.tokens,
                     "fate": v.fate,
+                    "pin": v.segment.pin or None,
                     "reason": v.reason,
                     "score": round(v.score, 4),
                     "shares": {name: round(share, 4) for name, share in (v.shares or {}).items()},

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -19,12 +17,12 @@ from policies.policy import Policy
 from policies.prune import plan, prune
 from policies.signals.keyword import Keyword
 from policies.types import Budget, History, PruneState, Selection
+from proxy.asked import Asked, Decision
 from proxy.cache import Cache
 from proxy.calibration import Calibration
 from proxy.features import FeatureStore
 from proxy.formats import chat
 from proxy.outcome import Outcome
-from proxy.overrides import Overrides
 from proxy.refusals import TooLong
 from proxy.state_store import Found, StateKeeper, chain, session_key
 from proxy.tokens import FALLBACK, TokenCounter, encoding_name, is_exact
@@ -37,26 +35,8 @@ T = TypeVar("T")
 _log = logging.getLogger("foveate.pruner")
 # Work on a body this large takes a few milliseconds: it leaves the event loop free for other requests.
 LARGE_BODY = 64 * 1024
-# How deep to cut where an upstream refuses a prompt as too long and does not say what it takes.
+# How deep to cut where an upstream refuses a prompt as too long, at the least.
 DEEPER = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: its body, what its headers ask for, and whose it is."""
-
-    body: bytes
-    overrides: Overrides
-    tenant: str
-    credentials: Sequence[tuple[bytes, bytes]] = ()  # headers that let us ask the upstream for the caller
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The body to forward, and what led to it."""
-
-    body: bytes
-    outcome: Outcome
 
 
 class Pruner:
@@ -92,7 +72,7 @@ class Pruner:
     async def decide(self, asked: Asked) -> Decision:
         """Return what to forward."""
         blank = Outcome(
-            id=f"prn-{secrets.token_hex(8)}",
+            id=asked.id,
             created=int(time.time()),
             result="off",
             policy=asked.overrides.policy or self._default_policy,
@@ -110,10 +90,15 @@ class Pruner:
             self._calibration.observe(earlier.model, earlier.tokens_estimated, refusal.prompt, is_exact(earlier.model))
         if refusal.window:
             self._windows.learn(earlier.model, refusal.window)
-        ceiling = int(sent * (DEEPER if refusal.window is None else 1.0)) - 1
+        ceiling = sent - 1
         decision = await self._guarded(asked, dataclasses.replace(earlier, resent=True), ceiling)
         smaller = decision.outcome.tokens_estimated < earlier.tokens_estimated
         return decision if smaller and decision.outcome.result != "failed" else None
+
+    def inherit(self, earlier: Pruner) -> None:
+        """Go on with what `earlier`, of other settings, has learned and counted."""
+        self._calibration = earlier._calibration
+        self.failures = earlier.failures
 
     def learn(self, outcome: Outcome, usage: Usage) -> None:
         """Take in what the upstream counted."""
@@ -123,21 +108,28 @@ class Pruner:
             )
 
     def _mode_of(self, asked: Asked) -> str:
+        if asked.rehearsal:
+            return "off" if asked.overrides.mode == "off" else "on"
         return asked.overrides.mode or self._mode
 
     async def _guarded(self, asked: Asked, blank: Outcome, ceiling: int | None) -> Decision:
-        trace = Trace()
+        trace = asked.trace
         try:
             return await self._decide(
                 asked, dataclasses.replace(blank, milliseconds=trace.milliseconds), ceiling, trace
             )
         except Exception as error:  # the one place where a fault becomes "forward unchanged"
-            self.failures[trace.stage] = self.failures.get(trace.stage, 0) + 1
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            level = logging.DEBUG if trace.stage == self._failing else logging.ERROR  # a lasting fault is told once
-            _log.log(level, "%s: pruning failed at %s, forwarding unchanged: %s", blank.id, trace.stage, reason)
-            self._failing = trace.stage
-            return Decision(asked.body, dataclasses.replace(blank, result="failed", failure=trace.stage))
+            if not asked.rehearsal:
+                self._count_failure(blank.id, trace.stage, reason)
+            failed = dataclasses.replace(blank, result="failed", failure=trace.stage, failure_reason=reason)
+            return Decision(asked.body, failed)
+
+    def _count_failure(self, request: str, stage: str, reason: str) -> None:
+        self.failures[stage] = self.failures.get(stage, 0) + 1
+        level = logging.DEBUG if stage == self._failing else logging.ERROR  # a lasting fault is told once
+        _log.log(level, "%s: pruning failed at %s, forwarding unchanged: %s", request, stage, reason)
+        self._failing = stage
 
     async def _decide(self, asked: Asked, blank: Outcome, ceiling: int | None, trace: Trace) -> Decision:
         dry = self._mode_of(asked) == "dry-run"
@@ -151,7 +143,7 @@ class Pruner:
             if learned := self._windows.learned(request.model, request.max_output):
                 budget = lowered(budget, learned.high, learned.low)
             if ceiling is not None:
-                budget = lowered(budget, ceiling, ceiling)
+                budget = lowered(budget, ceiling, int(ceiling * DEEPER))
         outcome = dataclasses.replace(
             blank, result="untouched", model=request.model, window=window, budget=budget, segments=len(parsed.segments),
             tokens_before=int(parsed.tokens * ratio), places=tuple(place.messages for place in parsed.places),
@@ -164,7 +156,7 @@ class Pruner:
         with trace.timed("rebuild"):
             rows = chat.layout(parsed, selection.kept, excerpts(parsed, selection.state))
             body, tokens = await self._work(len(asked.body), chat.rebuild, parsed, rows)
-        if not dry:
+        if not dry and not asked.rehearsal:
             await remembering.keep(selection.state)
             self._count_recalls(asked.tenant, selection, state)
         self._failing = ""
@@ -177,6 +169,7 @@ class Pruner:
             tokens_after=int(estimated * ratio),
             tokens_estimated=parsed.tokens if dry else estimated,
             tokens_prefix=int(shared * ratio),
+            tokens_repeated=int(repeated_tokens(parsed, found) * ratio),
             kept=len(selection.kept),
             recalled=sum(v.fate == "recalled" for v in selection.verdicts),
             selection=selection,
@@ -196,7 +189,7 @@ class Pruner:
         history = History(
             parsed.segments, (), nothing, parsed.query, extract(""), nothing[:1].ravel(), numbers, numbers
         )
-        if plan(parsed.segments, policy, budget, state) != "sticky":
+        if plan(parsed.segments, parsed.query, policy, budget, state) != "sticky":
             with trace.timed("features"):
                 history, order = await self._work(size, self._read, history)
             history = await self._features.complete(asked.tenant, history, order, trace)
@@ -261,6 +254,11 @@ def excerpts(parsed: chat.Chat, state: PruneState) -> dict[int, tuple[int, ...]]
     """Return positions of the segments to quote, by the user message that they are quoted at."""
     position = {s.key: i for i, s in enumerate(parsed.segments)}
     return {turn: tuple(position[key] for key in keys if key in position) for turn, keys in state.recalled.items()}
+
+
+def repeated_tokens(parsed: chat.Chat, found: Found | None) -> int:
+    """Return the tokens of the whole history that the conversation's previous request had already."""
+    return parsed.fixed_tokens + sum(m.tokens for m in parsed.messages[: found.messages]) if found else 0
 
 
 def shared_tokens(parsed: chat.Chat, rows: Sequence[chat.Row], tokens: Sequence[int], found: Found) -> int:

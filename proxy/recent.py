@@ -1,25 +1,127 @@
-"""The latest outcomes, to be looked up by id."""
+"""The requests under way and the latest outcomes, to be looked up by id."""
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
+from proxy.asked import Asked
 from proxy.outcome import Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finished request."""
+
+    serial: int  # grows with every change
+    outcome: Outcome
+    asked: Asked | None  # the request itself, where text is kept
+
+    @property
+    def text_bytes(self) -> int:
+        """About what keeping the text takes: the body, and the texts read from it."""
+        return 2 * len(self.asked.body) if self.asked else 0
+
+
 class Recent:
-    """Keeps the last `max_outcomes`."""
+    """Keeps the last `max_outcomes`; the text of their messages within `max_text_bytes`, 0 for none at all."""
 
-    def __init__(self, max_outcomes: int) -> None:
+    def __init__(self, max_outcomes: int, max_text_bytes: int = 0) -> None:
+        self.epoch = time.time_ns()  # serials of another process mean nothing
+        self.serial = 0
+        self.text_bytes = 0
+        self._outcomes: OrderedDict[str, Kept] = OrderedDict()
+        self._underway: dict[str, tuple[float, Asked]] = {}
+        self.limit(max_outcomes, max_text_bytes)
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    @property
+    def keeps_text(self) -> bool:
+        """Say whether the text of messages is kept."""
+        return self._max_text > 0
+
+    def limit(self, max_outcomes: int, max_text_bytes: int) -> None:
+        """Set the bounds; what is beyond them goes."""
         self._max = max_outcomes
-        self._outcomes: OrderedDict[str, Outcome] = OrderedDict()
+        self._max_text = max_text_bytes
+        self._trim()
 
-    def put(self, outcome: Outcome) -> None:
+    @contextmanager
+    def underway(self, asked: Asked) -> Iterator[None]:
+        """List a request for as long as it runs."""
+        self._underway[asked.id] = (time.time(), asked)
+        try:
+            yield
+        finally:
+            del self._underway[asked.id]
+
+    def put(self, outcome: Outcome, asked: Asked | None = None) -> None:
         """Keep `outcome`, in place of an earlier state of the same request."""
-        self._outcomes[outcome.id] = outcome
-        while len(self._outcomes) > self._max:
-            self._outcomes.popitem(last=False)
+        self._forget(outcome.id)
+        self.serial += 1
+        wanted = asked is not None and self.keeps_text
+        # Credentials are never kept: explaining the request again needs none.
+        own = dataclasses.replace(asked, credentials=()) if asked and wanted else None
+        kept = Kept(self.serial, outcome if wanted else without_text(outcome), own)
+        self._outcomes[outcome.id] = kept
+        self.text_bytes += kept.text_bytes
+        self._trim()
 
     def get(self, key: str) -> Outcome | None:
         """Return the outcome of that id, None where it is unknown or forgotten."""
-        return self._outcomes.get(key)
+        kept = self._outcomes.get(key)
+        return kept.outcome if kept else None
+
+    def asked(self, key: str) -> Asked | None:
+        """Return the request of that id, None where it or its text is not kept."""
+        kept = self._outcomes.get(key)
+        return kept.asked if kept else None
+
+    def since(self, serial: int) -> list[Outcome]:
+        """Return what came after `serial`, oldest first."""
+        found = []
+        for kept in reversed(self._outcomes.values()):
+            if kept.serial <= serial:
+                break
+            found.append(kept.outcome)
+        return found[::-1]
+
+    def running(self) -> list[dict[str, Any]]:
+        """Return the requests under way: id, when they came, and at which stage they are."""
+        return [
+            {"id": key, "started": round(at, 3), "stage": asked.trace.stage or "deciding"}
+            for key, (at, asked) in self._underway.items()
+        ]
+
+    def _trim(self) -> None:
+        while len(self._outcomes) > self._max:
+            self._forget(next(iter(self._outcomes)))
+        if self.text_bytes > self._max_text:
+            for key, kept in self._outcomes.items():
+                if self.text_bytes <= self._max_text:
+                    break
+                if kept.asked:
+                    self.text_bytes -= kept.text_bytes
+                    self._outcomes[key] = Kept(kept.serial, without_text(kept.outcome), None)
+
+    def _forget(self, key: str) -> None:
+        if kept := self._outcomes.pop(key, None):
+            self.text_bytes -= kept.text_bytes
+
+
+def without_text(outcome: Outcome) -> Outcome:
+    """Return `outcome` without what the request says."""
+    bare = dataclasses.replace(outcome, failure_reason="")
+    if outcome.selection is None:
+        return bare
+    verdicts = tuple(
+        dataclasses.replace(v, segment=dataclasses.replace(v.segment, text="")) for v in outcome.selection.verdicts
+    )
+    return dataclasses.replace(bare, selection=dataclasses.replace(outcome.selection, verdicts=verdicts))

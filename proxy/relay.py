@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import AsyncExitStack
 from time import perf_counter
 from typing import Any
 
@@ -148,15 +149,13 @@ class Relay:
         response = await self._upstream.send(request)
         if self._retry is None or response.status not in refusals.STATUSES:
             return response
-        try:
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(response.aclose)
             response, content = await buffered(response, refusals.MAX_BYTES)
             again = await self._retry(response.status, content)
             if again is None:
+                closing.pop_all()
                 return response
-        except BaseException:
-            await response.aclose()
-            raise
-        await response.aclose()
         return await self._upstream.send(again)
 
     async def _answer(self, response: UpstreamResponse) -> None:

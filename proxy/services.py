@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from proxy import config
+from proxy import config, logs
 from proxy.cache import Cache
 from proxy.embedders import Embedder
 from proxy.errors import ConfigError
 from proxy.features import FeatureStore
-from proxy.handler import Handler
+from proxy.handler import Handler, Observer
 from proxy.indexes import VectorIndex
+from proxy.metrics import Metrics, Reading
 from proxy.pruner import Pruner
 from proxy.recent import Recent
+from proxy.reload import Reloads
 from proxy.state_store import InMemoryStateStore, StateKeeper, StateStore
 from proxy.upstreams import Upstream
 from proxy.windows import Windows
@@ -31,11 +33,37 @@ class Services:
     states: StateKeeper
     recent: Recent
     handler: Handler
+    cache: Cache
+    windows: Windows
+    metrics: Metrics
+    observers: tuple[Observer, ...]
+    reloads: Reloads
 
     def start(self) -> None:
         """Open what takes time, in the background; called inside the event loop."""
         self.features.start()
         self.pruner.start()
+
+    def reading(self) -> Reading:
+        """Return what the parts hold now, for the metrics."""
+        features, states = self.features, self.states
+        return Reading(
+            gauges={
+                "requests_in_progress": ("Requests under way.", self.handler.running),
+                "cache_bytes": ("Bytes of cached messages, features and vectors.", self.cache.bytes),
+                "cache_entries": ("Entries in that cache.", len(self.cache)),
+                "embedding_queue": ("Segments that wait for their vectors.", features.queued),
+                "recent_outcomes": ("Outcomes that can be looked up.", len(self.recent)),
+                "recent_text_bytes": ("Bytes of kept message text.", self.recent.text_bytes),
+            },
+            counters={
+                "embedding_deadlines": ("Requests that went on without all vectors.", features.deadlines_met),
+                "index_write_failures": ("Batches of vectors that could not be stored.", features.failed_writes),
+                "state_failures": ("Times that the state store did not answer.", states.failures),
+            },
+            failures=self.pruner.failures,
+            reloads={"applied": self.reloads.applied, "refused": self.reloads.refused},
+        )
 
     async def aclose(self) -> None:
         """Close everything."""
@@ -47,19 +75,80 @@ class Services:
 
 def build(settings: config.Settings) -> Services:
     """Return the services that `settings` describe, not started; ConfigError where a file or folder is missing."""
-    policies = settings.build_policies()
     upstream = build_upstream(settings.upstream)
-    embedder = build_embedder(settings.embedder)
-    cache = Cache(int(settings.cache.max_mib * 1024 * 1024))
-    features = FeatureStore(embedder, build_index(settings, embedder.name), cache, settings.embedder.deadline)
+    cache = Cache(mebibytes(settings.cache.max_mib))
+    features = build_features(settings, cache)
     states = StateKeeper(build_state_store(settings.state))
-    recent = Recent(settings.recent.max_outcomes)
-    pruner = Pruner(
-        settings.mode, settings.policy, policies, Windows(settings.window, settings.budget, upstream), features, states,
-        cache, settings.segments.split_over, settings.sticky,
+    windows = Windows(settings.window, settings.budget, upstream)
+    recent = Recent(settings.recent.max_outcomes, text_bytes(settings.recent))
+    metrics = Metrics()
+    observers: list[Observer] = [metrics.observe, logs.request_line]
+    if config.wants_traces():
+        observers.append(build_tracer())
+    return assemble(settings, upstream, features, states, recent, cache, windows, metrics, tuple(observers), Reloads())
+
+
+def rebuild(settings: config.Settings, running: Services) -> Services:
+    """Return services for changed settings that go on with every part of `running` whose settings did not change."""
+    old = running.settings
+    upstream = running.upstream if settings.upstream == old.upstream else build_upstream(settings.upstream)
+    kept = (settings.embedder, settings.index) == (old.embedder, old.index)
+    features = running.features if kept else build_features(settings, running.cache)
+    states = running.states if settings.state == old.state else StateKeeper(build_state_store(settings.state))
+    same = upstream is running.upstream and (settings.window, settings.budget) == (old.window, old.budget)
+    windows = running.windows if same else Windows(settings.window, settings.budget, upstream)
+    fresh = assemble(
+        settings, upstream, features, states, running.recent, running.cache, windows, running.metrics,
+        running.observers, running.reloads,
     )  # fmt: skip
-    handler = Handler(upstream, pruner, recent, frozenset(policies), int(settings.server.max_body_mib * 1024 * 1024))
-    return Services(settings, upstream, features, pruner, states, recent, handler)
+    fresh.pruner.inherit(running.pruner)
+    return fresh
+
+
+def assemble(
+    settings: config.Settings, upstream: Upstream, features: FeatureStore, states: StateKeeper, recent: Recent,
+    cache: Cache, windows: Windows, metrics: Metrics, observers: tuple[Observer, ...], reloads: Reloads,
+) -> Services:  # fmt: skip
+    """Return services of these parts, with a pruner and a handler of the settings."""
+    policies = settings.build_policies()
+    pruner = Pruner(
+        settings.mode, settings.policy, policies, windows, features, states, cache, settings.segments.split_over,
+        settings.sticky,
+    )  # fmt: skip
+    limit = mebibytes(settings.server.max_body_mib)
+    handler = Handler(upstream, pruner, recent, frozenset(policies), limit, observers)
+    return Services(
+        settings, upstream, features, pruner, states, recent, handler, cache, windows, metrics, observers, reloads
+    )
+
+
+def mebibytes(number: float) -> int:
+    """Return bytes."""
+    return int(number * 1024 * 1024)
+
+
+def text_bytes(settings: config.Recent) -> int:
+    """Return how many bytes of message text may be kept, 0 for none."""
+    return mebibytes(settings.max_text_mib) if settings.keep_text else 0
+
+
+def build_features(settings: config.Settings, cache: Cache) -> FeatureStore:
+    """Return the feature store with its embedder and index."""
+    embedder = build_embedder(settings.embedder)
+    embedder.check()
+    return FeatureStore(embedder, build_index(settings, embedder.name), cache, settings.embedder.deadline)
+
+
+def build_tracer() -> Observer:
+    """Return what turns outcomes into OpenTelemetry spans; ConfigError where its packages are not installed."""
+    try:
+        from proxy.tracing import Tracer
+    except ImportError as error:
+        raise ConfigError(
+            f"the OTEL_ variables ask for traces but {error.name} is not installed: pip install 'foveate[otel]', "
+            "or set OTEL_SDK_DISABLED=true"
+        ) from None
+    return Tracer().observe
 
 
 def build_upstream(settings: config.Upstream) -> Upstream:
@@ -72,7 +161,7 @@ def build_upstream(settings: config.Upstream) -> Upstream:
     if settings.type == "litellm":
         from proxy.upstreams.litellm import LiteLLM
 
-        return LiteLLM(key, settings.read_timeout)
+        return LiteLLM(key, settings.read_timeout, settings.api_base)
     from proxy.upstreams.http import Http
 
     return Http(settings.url, key, settings.connect_timeout, settings.read_timeout)

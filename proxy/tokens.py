@@ -17,7 +17,7 @@ from tiktoken.model import encoding_name_for_model
 PER_MESSAGE = 3
 PER_NAME = 1
 PRIMING = 3
-TOOL_INIT, TOOL_END = 7, 12
+TOOL_INIT, TOOL_INIT_CL100K, TOOL_END = 7, 10, 12
 PROPERTIES_INIT, PROPERTY_KEY, ENUM_INIT, ENUM_ITEM = 3, 3, -3, 3
 # Stated estimates for what is not text: an image at high detail of 1024 x 1024 (OpenAI's vision guide: 85 + 4 x 170),
 # one at low detail, half a minute of audio at 20 tokens a second, and a file of three pages.
@@ -131,7 +131,8 @@ class TokenCounter:
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             return self.json(tool)
         described = f"{function['name']}:{str(function.get('description') or '').removesuffix('.')}"
-        return TOOL_INIT + self.text(described) + self.schema(function.get("parameters"))
+        opening = TOOL_INIT_CL100K if self.name == "cl100k_base" else TOOL_INIT
+        return opening + self.text(described) + self.schema(function.get("parameters"))
 
     def schema(self, schema: Any) -> int:
         """Return the tokens of a JSON schema's properties, nested ones included."""

@@ -7,11 +7,11 @@ import importlib.util
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -159,14 +159,20 @@ def names(model: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def model_table() -> dict[str, int]:
-    """Return input tokens by model name, from the table in litellm's wheel; the package is not imported."""
+    """Return input tokens by model name."""
+    return {
+        name: int(entry.get("max_input_tokens") or entry["max_tokens"])
+        for name, entry in model_entries()
+        if isinstance(entry.get("max_input_tokens") or entry.get("max_tokens"), (int, float))
+    }
+
+
+def model_entries() -> Iterable[tuple[str, dict[str, Any]]]:
+    """Return name and entry of each model in the table of litellm's wheel; the package is not imported."""
     spec = importlib.util.find_spec("litellm")
     for place in (spec and spec.submodule_search_locations) or []:
         path = Path(place) / "model_prices_and_context_window_backup.json"
         if path.is_file():
-            return {
-                name: int(entry.get("max_input_tokens") or entry["max_tokens"])
-                for name, entry in orjson.loads(path.read_bytes()).items()
-                if isinstance(entry.get("max_input_tokens") or entry.get("max_tokens"), (int, float))
-            }
-    return {}
+            models: dict[str, dict[str, Any]] = orjson.loads(path.read_bytes())
+            return models.items()
+    return ()

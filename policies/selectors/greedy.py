@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from policies.filling import fill
+from policies.fusion import best_first
 from policies.types import History, Scores
 
 
@@ -18,11 +18,4 @@ class Greedy:
 
     def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
         """Return the chosen positions, `room` tokens at the most."""
-        chosen = set()
-        positions = np.arange(len(history.segments))
-        for i in np.lexsort((-positions, -scores)):
-            segment = history.segments[i]
-            if not segment.pin and segment.tokens <= room:
-                chosen.add(int(i))
-                room -= segment.tokens
-        return frozenset(chosen)
+        return fill(history.segments, best_first(scores), room)

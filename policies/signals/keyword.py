@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,26 +11,33 @@ from policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """BM25 of each segment for the query's terms.
+    """BM25 of each segment for the query's terms, to a power.
 
     Robertson and Zaragoza 2009, The Probabilistic Relevance Framework: BM25 and Beyond.
     """
 
-    k1: float = 1.5  # how soon repeats of a term stop counting
-    b: float = 0.75  # how much a long segment is discounted
+    k1: float = 1.2  # how soon repeats of a term stop counting
+    b: float = 0.5  # how much a long segment is discounted
+    power: float = 2.0  # over 1, several rare words in one segment count for more than their sum
 
     def score(self, history: History) -> Scores:
-        """Return BM25 sums, 0 and up, shape (n,)."""
+        """Return BM25 sums to `power`, 0 and up, shape (n,)."""
         n = len(history.segments)
-        scores = np.zeros(n)
-        if not n:
-            return scores
+        wanted = {term: number for number, term in enumerate(sorted(history.query.terms))}
+        where: list[int] = []
+        which: list[int] = []
+        often: list[int] = []
+        for term, number in wanted.items():
+            found = [i for i, features in enumerate(history.features) if term in features.terms]
+            where += found
+            which += [number] * len(found)
+            often += [history.features[i].terms[term] for i in found]
+        if not where:
+            return np.zeros(n)
+        at, what, counts = np.array(where), np.array(which), np.array(often, dtype=float)
         lengths = np.array([f.length for f in history.features], dtype=float)
         norm = self.k1 * (1 - self.b + self.b * lengths / max(1.0, lengths.mean()))
-        for term in sorted(history.query.terms):
-            counts = np.array([f.terms.get(term, 0) for f in history.features], dtype=float)
-            found = int(np.count_nonzero(counts))
-            if found:
-                idf = math.log(1 + (n - found + 0.5) / (found + 0.5))
-                scores += idf * counts * (self.k1 + 1) / (counts + norm)
-        return scores
+        having = np.bincount(what, minlength=len(wanted))
+        idf = np.log(1 + (n - having + 0.5) / (having + 0.5))
+        parts = idf[what] * counts * (self.k1 + 1) / (counts + norm[at])
+        return np.asarray(np.bincount(at, parts, n), dtype=float) ** self.power

@@ -21,7 +21,7 @@ class Semantic:
         known = history.vectors.any(axis=1)
         scores = np.zeros(len(history.segments))
         if known.any():
-            cosines = history.vectors[known] @ history.query_vector
+            cosines = (history.vectors @ history.query_vector)[known]
             scores[:] = cosines.mean()
             scores[known] = cosines
         return scores

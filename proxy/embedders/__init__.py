@@ -13,8 +13,11 @@ class Embedder(Protocol):
 
     name: str  # of the model and its precision: vectors of different names are never compared
 
+    def check(self) -> None:
+        """Raise ConfigError where a file or package is missing or wrong; quick, called before anything is served."""
+
     def load(self) -> None:
-        """Read the model; ConfigError names the file or package that is missing or wrong."""
+        """Read the model; ConfigError where that cannot work."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from one thread at a time."""

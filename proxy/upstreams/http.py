@@ -35,8 +35,7 @@ class Http:
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return the answer once its head is there; UpstreamError 502 or 504 where there is none."""
-        # aiohttp writes UTF-8: this way the caller's bytes come out as they went in.
-        headers = [(n.decode(), v.decode("utf-8", "surrogateescape")) for n, v in self._authorized(request)]
+        headers = [(n.decode("latin-1"), text(v)) for n, v in self._authorized(request)]
         try:
             response = await self._open().request(
                 request.method,
@@ -83,6 +82,14 @@ class Http:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def text(value: bytes) -> str:
+    """Return a header's value such that aiohttp, which writes UTF-8, sends it as it came, or in UTF-8 if it was not."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 async def read(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

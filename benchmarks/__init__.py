@@ -1,0 +1,1 @@
+"""Measurements, each one command, each against others in the same run."""

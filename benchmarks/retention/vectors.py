@@ -1,0 +1,47 @@
+"""An embedder that remembers on disk, so that a run does not embed half a million tokens again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from policies.types import Vectors
+from proxy.embedders import Embedder
+
+
+class Stored:
+    """Wraps an embedder; vectors live in one .npz file, by a hash of the text."""
+
+    def __init__(self, embedder: Embedder, path: Path) -> None:
+        self.name = embedder.name
+        self._embedder = embedder
+        self._path = path
+        self._loaded = False
+        self._known: dict[str, np.ndarray] = {}
+        if path.is_file():
+            with np.load(path) as stored:
+                self._known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+        self._read = len(self._known)
+
+    def load(self) -> None:
+        """Leave the model on disk until a text is new."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors, one a text."""
+        keys = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest() for text in texts]
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+        if fresh:
+            if not self._loaded:
+                self._embedder.load()
+                self._loaded = True
+            self._known.update(zip(fresh, self._embedder.embed(list(fresh.values())), strict=True))
+        return np.stack([self._known[key] for key in keys])
+
+    def save(self) -> None:
+        """Write what is new."""
+        if len(self._known) > self._read:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(self._path, keys=np.array(list(self._known)), vectors=np.stack(list(self._known.values())))

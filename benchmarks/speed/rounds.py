@@ -1,0 +1,188 @@
+"""What is sent to each target, and what is noted. Targets take turns, so that what else runs here hits them alike."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed import bodies, load, targets
+from benchmarks.speed.load import Sample
+from benchmarks.speed.targets import Target
+
+Row = dict[str, Any]
+HUGE = 40_000  # a budget that no body here needs to be parsed for is larger than this many tokens
+PRUNING = {"x-pruning-budget": "40000/20000"}
+SECONDS = 3.0  # that a target is driven for, at the most
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of request."""
+
+    name: str
+    body: bytes
+    concurrency: int = 1
+    count: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    ours: bool = False  # sent to foveate alone: the others do not prune
+
+
+def scenarios(quick: bool) -> list[Scenario]:
+    """Return the small and large bodies, streamed and not, at three concurrencies; then what prunes."""
+    small, large = bodies.small(), bodies.large()
+    rows = []
+    for concurrency in (1, 16) if quick else (1, 16, 64):
+        many = 600 if quick else 1200
+        rows += [
+            Scenario(f"1 kB x{concurrency}", small, concurrency, many),
+            Scenario(f"1 kB stream x{concurrency}", bodies.small(stream=True), concurrency, many // 3),
+            Scenario(f"400 kB x{concurrency}", large, concurrency, many // 6),
+        ]
+    rows.append(Scenario("400 kB stream x1", bodies.large(stream=True), 1, 60))
+    rows.append(Scenario("paced stream x16", bodies.small(stream=True, paced=True), 16, 64))
+    over = {"x-pruning-budget": "120000"}
+    rows.append(Scenario("400 kB parsed x1", large, 1, 60, {**over, "x-pruning": "on"}))
+    afresh = {**PRUNING, "x-pruning-sticky": "off"}
+    again = large.replace(bodies.NONCE, b"")
+    rows.append(Scenario("400 kB sticky x1", large, 1, 60, PRUNING, ours=True))
+    rows.append(Scenario("400 kB cut x1", again, 1, 60, afresh, ours=True))
+    rows.append(Scenario("400 kB cut, new question x1", large, 1, 40, afresh, ours=True))
+    return rows
+
+
+def note(target: Target, scenario: str, number: int, samples: Sequence[Sample], cpu: float, took: float) -> Row:
+    """Return the numbers of one turn; milliseconds."""
+    totals = [sample.total for sample in samples]
+    delays = [delay for sample in samples for delay in sample.delays]
+    row: Row = {
+        "target": target.name, "scenario": scenario, "round": number, "n": len(samples),
+        "p50": quantile(totals, 0.5), "p99": quantile(totals, 0.99),
+        "first": quantile([sample.first for sample in samples], 0.5),
+        "cpu": 1000 * cpu / len(samples), "rate": len(samples) / took,
+    }  # fmt: skip
+    if delays:
+        row |= {"delay": quantile(delays, 0.5), "jitter": quantile(delays, 0.99) - quantile(delays, 0.5)}
+    return row
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+
+
+async def turn(target: Target, scenario: Scenario, number: int) -> Row:
+    wire = load.request(target.url, scenario.body, {**target.headers, **scenario.headers})
+    await load.drive(target.url, wire, scenario.concurrency * 2, scenario.concurrency, SECONDS)
+    gc.collect()
+    before, start = target.cpu(), time.monotonic()
+    samples = await load.drive(target.url, wire, scenario.count, scenario.concurrency, SECONDS)
+    return note(target, scenario.name, number, samples, target.cpu() - before, time.monotonic() - start)
+
+
+async def compare(found: Sequence[Target], wanted: Sequence[Scenario], rounds: int) -> list[Row]:
+    """Return rows for each target, scenario and round; the order of targets turns with the rounds."""
+    rows = []
+    for scenario in wanted:
+        if scenario.ours:  # what prunes needs its vectors: a turn that is not counted, then time to embed
+            for target in found[:1]:
+                await turn(target, scenario, -1)
+                await settled(target)
+        for number in range(rounds):
+            taking = [t for t in found if not scenario.ours or t.name.startswith(("foveate", "direct"))]
+            for target in taking[number % len(taking) :] + taking[: number % len(taking)]:
+                rows.append(await turn(target, scenario, number))
+        print(f"  {scenario.name}: done", flush=True)
+    return rows
+
+
+async def settled(target: Target, seconds: float = 90.0) -> bool:
+    """Wait until foveate has embedded what it knows; say whether it has."""
+    until = time.monotonic() + seconds
+    wire = load.request(target.url, b"", {}, "/-/metrics")
+    connection = await load.connect(target.url)
+    try:
+        while time.monotonic() < until:
+            await connection.ask(wire)
+            text = b"".join(chunk for _, chunk in connection.chunks).decode()
+            if any(row.startswith("foveate_embedding_queue 0") for row in text.splitlines()):
+                return True
+            await asyncio.sleep(0.2)
+        return False
+    finally:
+        connection.close()
+
+
+async def lengths(target: Target, direct: Target, counts: Sequence[int], rounds: int) -> list[Row]:
+    """Return what pruning adds against the history's length: cold, and warm for a new question."""
+    rows: list[Row] = []
+    for count, size in [(60, 1700), *((count, 80) for count in counts)]:
+        name = "25k tokens" if size > 80 else str(count)
+        tokens = count * size // 4
+        headers = {"x-pruning-budget": f"{max(20, tokens // 2)}/{max(10, tokens // 4)}", "x-pruning-sticky": "off"}
+        for number in range(rounds if count < 5000 else 1):
+            body = bodies.history(count, size, f"{time.time_ns():x}"[-8:])
+            wire = load.request(target.url, body, {**target.headers, **headers})
+            plain = await load.drive(direct.url, wire, 20, 1, SECONDS)
+            await settled(target)
+            cold = await load.drive(target.url, wire, 1, 1, SECONDS)
+            complete = await settled(target)
+            warm = await load.drive(target.url, wire, 20, 1, SECONDS)
+            base = quantile([sample.total for sample in plain], 0.5)
+            rows.append({
+                "messages": name, "bytes": len(body), "round": number, "complete": complete,
+                "cold": cold[0].total - base, "warm": quantile([s.total for s in warm], 0.5) - base,
+            })  # fmt: skip
+        print(f"  a history of {name}: done", flush=True)
+    return rows
+
+
+async def probe(target: Target, headers: dict[str, str], seconds: float) -> Row:
+    """Return how late a tiny request is answered while large ones run: how long the event loop is held."""
+    wire = load.request(target.url, bodies.large(), {**target.headers, **headers})
+    tiny = load.request(target.url, b"", {}, "/-/healthy")
+    connection = await load.connect(target.url)
+    busy = asyncio.create_task(load.drive(target.url, wire, 100_000, 4, seconds))
+    waits = []
+    while not busy.done():
+        waits.append((await connection.ask(tiny)).total)
+        await asyncio.sleep(0.001)
+    connection.close()
+    done = await busy
+    return {
+        "target": target.name, "pruning": bool(headers), "pings": len(waits), "large": len(done),
+        "p50": quantile(waits, 0.5), "p99": quantile(waits, 0.99), "worst": max(waits),
+    }  # fmt: skip
+
+
+async def memory(run: Path, upstream: str, counts: Sequence[int]) -> list[Row]:
+    """Return what is resident with that many vectors in the index, after a request that needs model and index."""
+    rows: list[Row] = []
+    for count in counts:
+        folder = run / f"vectors{count}"
+        folder.mkdir()
+        targets.fill(folder / "data" / "chroma", count)
+        target = targets.foveate(folder, upstream)
+        try:
+            idle = target.resident()
+            body = bodies.history(100, 400, f"v{count}")
+            headers = {**target.headers, "x-pruning-budget": "4000/2000"}
+            await load.drive(target.url, load.request(target.url, body, headers), 1, 1, SECONDS)
+            await settled(target)
+            small = target.resident()
+            wire = load.request(target.url, bodies.large(), {**target.headers, **PRUNING})
+            await load.drive(target.url, wire, 20, 2, SECONDS)
+            await settled(target)
+            rows.append({"vectors": count, "idle": idle, "used": small, "loaded": target.resident()})
+        finally:
+            target.stop()
+    return rows
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values) if values else float("nan")

@@ -1,0 +1,115 @@
+"""What the next tool call will need: every value that counts, kept once."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.filling import fill
+from policies.fusion import best_first
+from policies.price import discount, talk_strength
+from policies.shape import Shape, shape_of
+from policies.types import History, Scores, Segment
+
+Places = NDArray[np.intp]  # positions of segments, or of values
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Takes segments by relevance in talk, and by the values they carry where tools are at work.
+
+    A segment's gain is its relevance plus the worth of the identifiers that nothing kept carries yet: monotone and
+    submodular, for which greedy on gain / cost is the standard answer (Lin and Bilmes 2010). How much the values
+    count follows from the share of tool segments in the latest tokens; in plain talk this is `density`.
+    """
+
+    persistence: float = 0.9  # price of length in talk, per unit of persistence
+    answers: float = 0.25  # price of length in talk, per unit of the answer ratio
+    tools: float = 0.6  # price of length in tool work
+    tool_share: float = 0.3  # share of tool tokens from which values count in full
+    values: float = 0.95  # how much they count then; the rest is relevance, for a question about talk before the tools
+    half_life: float = 16.0  # segments since a value was last named
+    references: float = 0.33  # exponent of how many segments name it
+    relevance: float = 2.0  # how much more a value counts that stands in the most relevant segment
+
+    def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
+        """Return the chosen positions, `room` tokens at the most."""
+        shape = history.once(shape_of)
+        gate = self.gate(shape)
+        strength = (1 - gate) * talk_strength(shape, self.persistence, self.answers) + gate * self.tools
+        cost = discount(history.segments, strength)
+        order = best_first(scores - cost) if gate == 0.0 else self.cover(history, scores, np.exp(-cost), gate, room)
+        return fill(history.segments, order, room)
+
+    def gate(self, shape: Shape) -> float:
+        """Return how much values count: 0, relevance decides alone; 1, values decide alone."""
+        return self.values * min(1.0, shape.tool_share / self.tool_share)
+
+    def cover(self, history: History, scores: Scores, density: Scores, gate: float, room: int) -> list[int]:
+        """Return positions in the order of their gains, each given what was taken before it."""
+        n = len(history.segments)
+        index: dict[str, int] = {}
+        add = index.setdefault
+        carried = [np.array([add(v, len(index)) for v in f.identifiers], dtype=np.intp) for f in history.features]
+        what = np.concatenate([*carried, np.zeros(0, dtype=np.intp)])
+        where = np.repeat(np.arange(n), [len(values) for values in carried])
+        worth = self.worths(scores, what, where, len(index))
+        free = np.array([not s.pin for s in history.segments], dtype=bool)
+        worth[what[~free[where]]] = 0.0  # what is pinned carries them already
+        total = np.asarray(np.bincount(where, worth[what], n), dtype=float)
+        talk = np.exp(np.clip(scores, -8.0, 8.0))
+        base = (1 - gate) * talk / mean(talk[free])
+        scale = gate / mean(total[free])
+        return lazily(history.segments, base, base + scale * total, scale * worth, carried, density, room)
+
+    def worths(self, scores: Scores, what: Places, where: Places, values: int) -> Scores:
+        """Return the worth of each value; segment `where[k]` carries value `what[k]`, oldest segment first.
+
+        A value is worth more if it was named lately, is named often, or stands in a segment that the query is about.
+        """
+        last, peak = np.zeros(values), np.zeros(values)
+        last[what] = where  # ascending, so that the newest segment which names a value is written last
+        if what.size:
+            np.maximum.at(peak, what, np.exp(np.clip(scores - scores.max(), -30.0, 0.0))[where])
+        worth: Scores = (
+            np.exp2((last - scores.size + 1) / self.half_life)
+            * np.bincount(what, minlength=values) ** self.references
+            * (1 + self.relevance * peak)
+        )
+        return worth
+
+
+def mean(values: Scores) -> float:
+    """Return the mean, never 0."""
+    return max(float(values.mean()), 1e-12) if values.size else 1.0
+
+
+def lazily(
+    segments: Sequence[Segment], base: Scores, first: Scores, worth: Scores, carried: Sequence[Places],
+    density: Scores, room: int,
+) -> list[int]:  # fmt: skip
+    """Return the order of greedy taking (Minoux 1978): gains only shrink, so the best after its update is the best.
+
+    A gain is `base` and the worth of the values carried, `first` before anything was taken, times `density`. What no
+    longer fits is skipped. Of equal gains the newer one is taken first.
+    """
+    heap = [(-gain, -i) for i, gain in enumerate((first * density).tolist()) if not segments[i].pin]
+    heapq.heapify(heap)
+    taken: list[int] = []
+    while heap:
+        stale, negative = heapq.heappop(heap)
+        i = -negative
+        if segments[i].tokens > room:
+            continue
+        now = -float((base[i] + worth[carried[i]].sum()) * density[i])
+        if heap and now > stale + 1e-12 and (now, negative) > heap[0]:
+            heapq.heappush(heap, (now, negative))
+            continue
+        taken.append(i)
+        room -= segments[i].tokens
+        worth[carried[i]] = 0.0
+    return taken

@@ -1,0 +1,29 @@
+"""Best for its length first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policies.filling import fill
+from policies.fusion import best_first
+from policies.price import discount, talk_strength
+from policies.shape import shape_of
+from policies.types import History, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Density:
+    """Takes segments by falling score less `strength` * log(tokens): score per token, on a log scale.
+
+    The strength is read off the conversation: where topics last, or answers are much longer than the user's turns,
+    many short segments tell more than a few long ones.
+    """
+
+    fixed: float = 0.0  # strength whatever the conversation
+    persistence: float = 0.9  # strength added per unit of persistence
+    answers: float = 0.25  # strength added per unit of the answer ratio
+
+    def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
+        """Return the chosen positions, `room` tokens at the most."""
+        strength = self.fixed + talk_strength(history.once(shape_of), self.persistence, self.answers)
+        return fill(history.segments, best_first(scores - discount(history.segments, strength)), room)

@@ -1,0 +1,49 @@
+"""How often later segments come back to a segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from policies.types import History, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Later segments that name a segment's identifiers or quote its words, and how often it was recalled.
+
+    An identifier that many segments name says little of each, as with inverse document frequency.
+    """
+
+    identifiers: float = 1.0  # what a later naming counts
+    quotes: float = 1.0  # what a later quotation counts
+    recalls: float = 1.0  # what an earlier recall counts
+
+    def score(self, history: History) -> Scores:
+        """Return log(1 + count), 0 and up, shape (n,)."""
+        named: dict[str, int] = {}  # by segments newer than the one at hand
+        total: dict[str, int] = {}
+        for features in history.features:
+            for identifier in features.identifiers:
+                total[identifier] = total.get(identifier, 0) + 1
+        counts = np.zeros(len(history.segments))
+        for i in range(len(history.segments) - 1, -1, -1):
+            identifiers = history.features[i].identifiers
+            counts[i] = self.identifiers * sum(named.get(v, 0) / total[v] for v in identifiers)
+            for identifier in identifiers:
+                named[identifier] = named.get(identifier, 0) + 1
+        if self.quotes:
+            counts += self.quotes * quoted(history)
+        return np.log1p(counts + self.recalls * history.recalls)
+
+
+def quoted(history: History, most: int = 64) -> Scores:
+    """Return how often each segment is quoted by a later one, by the `most` newest quotations, shape (n,)."""
+    quotations = [(i, quote) for i, f in enumerate(history.features) for quote in f.quotes][-most:]
+    counts = np.zeros(len(history.segments))
+    if quotations:
+        for i, segment in enumerate(history.segments[: quotations[-1][0]]):
+            text = segment.text.lower()
+            counts[i] = sum(text.count(quote) > 0 for later, quote in quotations if later > i)
+    return counts

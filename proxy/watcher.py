@@ -1,0 +1,118 @@
+"""Follows the settings file while the proxy runs: a valid change serves new requests, an invalid one is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.datastructures import State
+
+from proxy import config, services
+from proxy.errors import ConfigError
+from proxy.services import Services
+
+_log = logging.getLogger("foveate.config")
+PERIOD = 1.0  # seconds between looks at the file
+RESTART = ("host", "port", "log_format")  # of `server`: what cannot change while it runs, as `data` cannot
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the settings come from: a file, and what the command line puts over it."""
+
+    path: Path | None
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    def load(self) -> config.Settings:
+        """Return the settings to serve with; ConfigError where they cannot work."""
+        settings = config.load(self.path, self.overrides)
+        config.check_access(settings)
+        return settings
+
+    def stamp(self) -> tuple[int, int, int] | None:
+        """Return what tells one state of the file from the next, None where there is no file."""
+        try:
+            found = self.path.stat() if self.path else None
+        except OSError:
+            return None
+        return found and (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+class Watcher:
+    """Swaps `state.services` when the file changes; requests under way finish with what they began with."""
+
+    def __init__(self, state: State, source: Source) -> None:
+        self._state = state
+        self._source = source
+        self._stamp = source.stamp()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Look at the file every second, until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            stamp = self._source.stamp()
+            if stamp is not None and stamp != self._stamp:
+                self._stamp = stamp
+                await self.reload()
+
+    async def reload(self) -> None:
+        """Serve new requests with the file's settings; where they cannot work, the earlier ones stay."""
+        running: Services = self._state.services
+        reloads = running.reloads
+        try:
+            wanted = self._source.load()
+            settings, reloads.waiting = within_reach(wanted, running.settings)
+            fresh = await asyncio.to_thread(services.rebuild, settings, running)
+            await opened(fresh, running)
+        except ConfigError as error:
+            reloads.refused += 1
+            reloads.problem = str(error)
+            _log.error("the changed settings are refused, the earlier ones stay: %s", error)
+            return
+        reloads.applied += 1
+        reloads.problem = ""
+        running.cache.max_bytes = services.mebibytes(settings.cache.max_mib)
+        running.recent.limit(settings.recent.max_outcomes, services.text_bytes(settings.recent))
+        logging.getLogger("foveate").setLevel(settings.server.log_level.upper())
+        self._state.services = fresh
+        _log.warning("the changed settings serve new requests%s", f"; {reloads.waiting}" if reloads.waiting else "")
+        task = asyncio.create_task(retire(running, fresh))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+def within_reach(wanted: config.Settings, running: config.Settings) -> tuple[config.Settings, str]:
+    """Return `wanted` with what needs a restart left as it is, and a remark on that, empty where nothing is left."""
+    kept = {name: getattr(running.server, name) for name in RESTART}
+    reached = wanted.model_copy(update={"data": running.data, "server": wanted.server.model_copy(update=kept)})
+    left = [f"server.{name}" for name in kept if getattr(wanted.server, name) != kept[name]]
+    left += ["data"] if wanted.data != running.data else []
+    return reached, f"{', '.join(left)} will change with a restart" if left else ""
+
+
+async def opened(fresh: Services, running: Services) -> None:
+    """Open what is new in `fresh`; ConfigError where that fails, and it is closed again."""
+    fresh.pruner.start()
+    if fresh.features is running.features:
+        return
+    fresh.features.start()
+    await fresh.features.opened()
+    if problems := fresh.features.problems():
+        await retire(fresh, running)
+        raise ConfigError("; ".join(problems))
+
+
+async def retire(old: Services, fresh: Services) -> None:
+    """Close what `old` does not share with `fresh`, once its last request is done."""
+    await old.handler.idle.wait()
+    if old.upstream is not fresh.upstream:
+        await old.upstream.aclose()
+    if old.features is not fresh.features:
+        await old.features.aclose()
+    if old.states is not fresh.states:
+        await old.states.aclose()
+    await asyncio.to_thread(old.pruner.close)

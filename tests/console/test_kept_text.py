@@ -1,0 +1,88 @@
+"""What is kept of finished requests, and what is not."""
+
+from __future__ import annotations
+
+import gc
+import secrets
+
+from support.client import ask, chat
+from support.console import serve_pages
+from support.conversations import body, long_chat
+from support.server import settings_for
+from support.upstream import Upstream
+
+from policies.types import Segment
+from proxy.asked import Asked
+from proxy.outcome import Outcome
+from proxy.overrides import Overrides
+from proxy.recent import Recent
+
+
+def test_text_is_not_kept_unless_asked_for(upstream: Upstream) -> None:
+    secret = f"the word is {secrets.token_hex(8)}"
+    messages = [*long_chat(5), {"role": "user", "content": secret}]
+    with serve_pages(settings_for(upstream.url)) as live:
+        key = chat(live.url, body(messages), budget="200").header("x-pruning-id")
+        found = ask(live.url, "GET", f"/-/outcomes/{key}")
+        assert secret not in found.body.decode()
+        assert "text" not in found.json["verdicts"][0]
+        outcome = live.services.recent.get(key or "")
+        assert outcome is not None
+        assert outcome.selection is not None
+        assert {v.segment.text for v in outcome.selection.verdicts} == {""}
+        del outcome
+        gc.collect()
+        held = [o for o in gc.get_objects() if isinstance(o, Segment) and o.text == secret]
+        assert held == []
+
+
+def test_text_is_kept_where_that_is_asked_for(upstream: Upstream) -> None:
+    messages = long_chat(3)
+    with serve_pages(settings_for(upstream.url, recent={"keep_text": True})) as live:
+        key = chat(live.url, body(messages), key="sk-never-kept").header("x-pruning-id")
+        found = ask(live.url, "GET", f"/-/outcomes/{key}").json
+        assert [v["text"] for v in found["verdicts"]] == [m["content"] for m in messages]
+        asked = live.services.recent.asked(key or "")
+        assert asked is not None
+        assert "sk-never-kept" not in repr(asked)
+
+
+def kept(recent: Recent, n: int, size: int) -> str:
+    asked = Asked(b"x" * size, Overrides(), "tenant")
+    recent.put(Outcome(id=str(n), created=0, result="cut", policy="p"), asked)
+    return str(n)
+
+
+def test_the_oldest_text_goes_first_and_its_outcome_stays() -> None:
+    recent = Recent(10, max_text_bytes=1000)
+    keys = [kept(recent, n, 200) for n in range(4)]
+    assert [recent.asked(k) is not None for k in keys] == [False, False, True, True]
+    assert all(recent.get(k) for k in keys)
+    assert recent.text_bytes == 800
+
+
+def test_the_oldest_outcome_goes_with_its_text() -> None:
+    recent = Recent(2, max_text_bytes=10_000)
+    keys = [kept(recent, n, 100) for n in range(3)]
+    assert [recent.get(k) is not None for k in keys] == [False, True, True]
+    assert recent.text_bytes == 400
+
+
+def test_one_text_larger_than_all_is_not_kept() -> None:
+    recent = Recent(5, max_text_bytes=100)
+    assert recent.asked(kept(recent, 1, 1000)) is None
+    assert recent.text_bytes == 0
+
+
+def test_news_comes_once(upstream: Upstream) -> None:
+    with serve_pages(settings_for(upstream.url)) as live:
+        chat(live.url, body(long_chat(1)))
+        first = ask(live.url, "GET", "/-/outcomes").json
+        assert [o["status"] for o in first["outcomes"]] == [200]
+        chat(live.url, body(long_chat(2)))
+        target = f"/-/outcomes?since={first['serial']}&epoch={first['epoch']}"
+        second = ask(live.url, "GET", target).json
+        assert len(second["outcomes"]) == 1
+        assert second["outcomes"][0]["id"] != first["outcomes"][0]["id"]
+        restarted = ask(live.url, "GET", f"/-/outcomes?since={first['serial']}&epoch=1").json
+        assert len(restarted["outcomes"]) == 2

@@ -1,0 +1,84 @@
+"""Each signal by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.conversations import history, segment
+
+from policies.signals.keyword import Keyword
+from policies.signals.recency import Recency
+from policies.signals.role import Role
+from policies.signals.semantic import Semantic
+
+
+def test_keyword_prefers_segments_that_share_words_with_the_query() -> None:
+    seen = history(
+        [segment("the cat sat"), segment("trains leave at noon"), segment("nothing here")], "when do trains leave?"
+    )
+    scores = Keyword().score(seen)
+    assert scores.argmax() == 1
+    assert scores[2] == 0
+
+
+def test_keyword_values_a_rare_word_above_a_common_one() -> None:
+    common = [segment(f"invoice number {n}") for n in range(9)]
+    seen = history([*common, segment("zebra number nine")], "invoice zebra")
+    assert Keyword().score(seen).argmax() == 9
+
+
+def test_keyword_knows_inflected_words_and_pieces_of_identifiers() -> None:
+    seen = history(
+        [segment("he paid for the trains"), segment("call load_user_settings()"), segment("other words")], "train user"
+    )
+    scores = Keyword().score(seen)
+    assert scores[0] > 0
+    assert scores[1] > 0
+    assert scores[2] == 0
+
+
+def test_keyword_is_bm25_to_the_number() -> None:
+    seen = history([segment("apple apple pear"), segment("pear")], "apple")
+    idf = np.log(1 + (2 - 1 + 0.5) / 1.5)
+    expected = idf * 2 * 2.5 / (2 + 1.5 * (0.25 + 0.75 * 3 / 2))
+    assert Keyword(k1=1.5, b=0.75, power=1.0).score(seen) == pytest.approx([expected, 0.0])
+    assert Keyword(k1=1.5, b=0.75, power=2.0).score(seen) == pytest.approx([expected**2, 0.0])
+
+
+def test_keywords_b_discounts_long_segments_and_k1_repeats() -> None:
+    texts = [segment("apple"), segment("apple " + "filler " * 50)]
+    even = Keyword(b=0, power=1).score(history(texts, "apple"))
+    assert even[0] == pytest.approx(even[1])
+    tilted = Keyword(b=1, power=1).score(history(texts, "apple"))
+    assert tilted[0] > tilted[1]
+    repeats = [segment("apple"), segment("apple " * 20)]
+    soon, late = (Keyword(k1=k1, b=0).score(history(repeats, "apple")) for k1 in (0.1, 10))
+    assert soon[1] / soon[0] < late[1] / late[0]
+
+
+def test_an_empty_query_scores_nothing() -> None:
+    assert not Keyword().score(history([segment("a b c")], "")).any()
+
+
+def test_semantic_is_the_cosine_to_the_query() -> None:
+    seen = history([segment("red balloons"), segment("blue cars")], "red balloons")
+    scores = Semantic().score(seen)
+    assert scores[0] == pytest.approx(1)
+    assert scores[1] < scores[0]
+
+
+def test_a_segment_without_a_vector_scores_as_the_mean() -> None:
+    vectors = np.array([[1, 0], [0, 1], [0, 0]], dtype=np.float32)
+    seen = history([segment("a"), segment("b"), segment("c")], "q", vectors=vectors)
+    object.__setattr__(seen, "query_vector", np.array([1, 0], dtype=np.float32))
+    assert Semantic().score(seen) == pytest.approx([1, 0, 0.5])
+
+
+def test_recency_halves_with_the_half_life() -> None:
+    seen = history([segment(turn=1), segment(turn=3), segment(turn=5)])
+    assert Recency(half_life_turns=2).score(seen) == pytest.approx([0.25, 0.5, 1.0])
+
+
+def test_role_values_what_it_is_told_to() -> None:
+    seen = history([segment(role="user"), segment(role="assistant"), segment(role="assistant", kind="tool")])
+    assert Role(user=3, assistant=2, tool=1).score(seen) == pytest.approx([3, 2, 1])

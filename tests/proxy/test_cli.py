@@ -1,0 +1,147 @@
+"""The command, as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.client import ask, chat
+from support.conversations import body
+from support.upstream import Upstream
+
+ROOT = Path(__file__).parent.parent.parent
+COMMAND = [sys.executable, "-c", "from proxy.cli import main; main()"]
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home), "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+
+
+def run(folder: Path, *given: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; one that serves when it should not is ended, and fails its test."""
+    return subprocess.run(
+        [*COMMAND, *given], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def fails_in_one_line(done: subprocess.CompletedProcess[str], *told: str) -> None:
+    assert done.returncode not in (0, None)
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("foveate: ")
+    for word in told:
+        assert word in lines[0]
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        fails_in_one_line(run(tmp_path, "serve", "--port", port, "--data", str(tmp_path / "d")), port, "--port")
+
+
+def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
+    fails_in_one_line(
+        run(tmp_path, "serve", "--host", "192.0.2.1", "--port", "0", "--data", str(tmp_path / "d")),
+        "192.0.2.1",
+        "--host",
+    )
+
+
+def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    fails_in_one_line(
+        run(tmp_path, "serve", "--port", "0", "--data", str(tmp_path / "file")), str(tmp_path / "file"), "--data"
+    )
+
+
+def test_a_model_file_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("embedder: {model: /no/such/model.onnx}\ndata: d\n")
+    fails_in_one_line(run(tmp_path, "serve", "--port", "0"), "/no/such/model.onnx", "embedder.model")
+
+
+def test_a_model_file_that_is_another(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    (tmp_path / "config.yaml").write_text("embedder: {model: model.onnx}\ndata: d\n")
+    fails_in_one_line(run(tmp_path, "serve", "--port", "0"), "model.onnx", "sha256")
+
+
+@pytest.mark.parametrize("text", ["colour: red", "server: {port: x}", "[1"])
+def test_a_wrong_settings_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    fails_in_one_line(run(tmp_path, "serve", "--config", "mine.yaml"), "mine.yaml")
+    fails_in_one_line(run(tmp_path, "check", "mine.yaml"), "mine.yaml")
+
+
+def test_check_prints_the_settings_that_follow(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("server: {port: 4321}\nupstream: {api_key: sk-hidden}\n")
+    done = run(tmp_path, "check", "mine.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "port: 4321" in done.stdout
+    assert "sk-hidden" not in done.stdout
+    again = tmp_path / "printed.yaml"
+    again.write_text(re.sub(r"api_key: .*", "api_key: ''", done.stdout))
+    assert run(tmp_path, "check", str(again)).returncode == 0
+
+
+def test_help_names_the_commands(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help")
+    assert done.returncode == 0
+    for word in ("serve", "check", "demo"):
+        assert word in done.stdout
+
+
+def serving(folder: Path, *given: str) -> tuple[subprocess.Popen[str], str, str]:
+    """Start serving; return the process, its first line and its address."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", *given],
+        cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    line = process.stdout.readline()
+    found = re.search(r"http://[\d.]+:\d+", line)
+    assert found, line
+    return process, line, found[0]
+
+
+def test_serve_says_in_one_line_where_it_listens_and_forwards(upstream: Upstream, tmp_path: Path) -> None:
+    process, line, address = serving(tmp_path, "--upstream", f"{upstream.url}/v1", "--data", str(tmp_path / "data"))
+    try:
+        assert f"{upstream.url}/v1" in line
+        assert f"OPENAI_BASE_URL={address}/v1" in line
+        assert ask(address, "GET", "/-/healthy").status == 200
+        answer = chat(address, body([{"role": "user", "content": "hi"}]))
+        assert (answer.status, answer.result) == (200, "untouched")
+        assert any(r.method == "POST" for r in upstream.received)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) is not None
+    assert (tmp_path / "data" / "chroma" / "chroma.sqlite3").is_file()
+
+
+def test_serve_reads_the_settings_file_in_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("upstream: {type: echo}\nindex: {type: in_memory}\nmode: off\n")
+    process, line, address = serving(tmp_path)
+    try:
+        assert "echo" in line
+        answer = chat(address, body([{"role": "user", "content": "hi"}]))
+        assert (answer.status, answer.result) == (200, "off")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_the_installed_command_is_there() -> None:
+    command = shutil.which("foveate", path=str(Path(sys.executable).parent))
+    if command is None:
+        pytest.skip("foveate is not installed beside this Python; the tests run it as a module")
+    assert subprocess.run([command, "--help"], capture_output=True, timeout=60, check=False).returncode == 0

@@ -1,0 +1,152 @@
+"""The cache, recent outcomes, headers, overrides and windows."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from support.conversations import body
+from support.deciding import read
+
+from policies.types import Budget
+from proxy import config, overrides
+from proxy.cache import Cache
+from proxy.errors import RequestError
+from proxy.headers import end_to_end, outgoing
+from proxy.outcome import Outcome
+from proxy.recent import Recent
+from proxy.upstreams.echo import Echo
+from proxy.upstreams.http import Http
+from proxy.windows import Window, Windows
+
+
+def test_the_cache_gives_back_what_was_put() -> None:
+    cache = Cache(100)
+    cache.put("a", 1, size=10)
+    assert cache.get("a") == 1
+    assert cache.get("b") is None
+
+
+def test_the_cache_drops_what_was_used_longest_ago() -> None:
+    cache = Cache(30)
+    for key in "abc":
+        cache.put(key, key, size=10)
+    cache.get("a")
+    cache.put("d", "d", size=10)
+    assert [cache.get(key) for key in "abcd"] == ["a", None, "c", "d"]
+
+
+def test_the_cache_never_holds_more_than_its_bound() -> None:
+    cache = Cache(100)
+    for n in range(1000):
+        cache.put(n % 37, n, size=n % 120)
+        assert cache.bytes <= 100
+    cache.put("huge", 1, size=101)
+    assert cache.get("huge") is None
+    assert (len(cache), cache.bytes) == (0, 0)
+
+
+def test_recent_outcomes_are_bounded_and_replaced() -> None:
+    recent = Recent(2)
+    for key, status in (("a", 0), ("b", 0), ("a", 200), ("c", 0)):
+        recent.put(Outcome(id=key, created=0, result="off", policy="p", status=status))
+    kept = {key: found.status for key in "abc" if (found := recent.get(key))}
+    assert len(kept) == 2
+    assert "c" in kept
+
+
+def test_headers_of_one_hop_are_taken_out_in_any_case() -> None:
+    given = [
+        (b"Connection", b"close, X-Mine"),
+        (b"x-mine", b"1"),
+        (b"TE", b"x"),
+        (b"Keep-Alive", b"5"),
+        (b"accept", b"*"),
+    ]
+    assert end_to_end(given) == [(b"accept", b"*")]
+
+
+def test_our_own_headers_do_not_go_out() -> None:
+    given = [
+        (b"x-pruning", b"on"),
+        (b"x-pruning-budget", b"1"),
+        (b"host", b"h"),
+        (b"content-length", b"3"),
+        (b"a", b"b"),
+    ]
+    assert outgoing(given) == [(b"a", b"b")]
+
+
+@pytest.mark.parametrize(
+    ("value", "budget"), [("16000", Budget(16000, 16000)), ("16000/8000", Budget(16000, 8000)), ("1/1", Budget(1, 1))]
+)
+def test_a_budget_is_read(value: str, budget: Budget) -> None:
+    assert overrides.read([(b"x-pruning-budget", value.encode())], {"p"}).budget == budget
+
+
+def test_no_headers_leave_all_to_the_settings() -> None:
+    assert overrides.read([(b"accept", b"*")], {"p"}) == overrides.Overrides()
+
+
+def test_a_refused_header_is_a_400() -> None:
+    with pytest.raises(RequestError, match="X-Pruning-Policy: 'x' is not allowed; send one of p, q") as caught:
+        overrides.read([(b"x-pruning-policy", b"x")], {"q", "p"})
+    assert caught.value.status == 400
+
+
+def windows(**models: int) -> Windows:
+    return Windows(config.Window(models=models, default=5000), config.Budget(), Echo())
+
+
+@pytest.mark.parametrize(
+    ("model", "window"),
+    [
+        ("mine", Window(1234, "config")), ("openai/mine", Window(1234, "config")), ("a/b/mine", Window(1234, "config")),
+        ("ft:mine:org::1", Window(1234, "config")), ("gpt-4o", Window(128_000, "litellm")),
+        ("ft:gpt-4o-mini-2024-07-18:org::1", Window(128_000, "litellm")), ("nobody-knows", Window(5000, "default")),
+        ("", Window(5000, "default")),
+    ],
+)  # fmt: skip
+def test_a_window_comes_from_the_settings_then_the_table_then_the_default(model: str, window: Window) -> None:
+    assert windows(mine=1234).known(model) == window
+
+
+def test_an_unknown_window_is_warned_of_once_a_model(caplog: pytest.LogCaptureFixture) -> None:
+    found = windows()
+    with caplog.at_level(logging.WARNING):
+        for model in ("unheard-of", "unheard-of", "another"):
+            found.known(model)
+    assert [("unheard-of" in r.getMessage(), "window.models" in r.getMessage()) for r in caplog.records] == [
+        (True, True),
+        (False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reserved", "budget"),
+    [(None, Budget(810, 540)), (200, Budget(720, 480)), (5000, Budget(450, 300)), (500, Budget(450, 300))],
+)
+def test_the_budget_is_a_share_of_what_the_answer_leaves(reserved: int | None, budget: Budget) -> None:
+    assert windows().budget(Window(1000, "config"), reserved) == budget
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "address"),
+    [
+        ("https://api.x.com/v1", "/v1/models", "https://api.x.com/v1/models"),
+        ("https://api.x.com/v1/", "/v1/models?a=b", "https://api.x.com/v1/models?a=b"),
+        ("https://api.x.com/v1", "/v1", "https://api.x.com/v1"),
+        ("https://api.x.com/v1", "/health", "https://api.x.com/health"),
+        ("https://x.com/openai", "/v1/models", "https://x.com/openai/models"),
+        ("https://api.x.com/v1", "/v11/x", "https://api.x.com/v11/x"),
+        ("https://api.x.com/v1", "/v1?x=/v1/", "https://api.x.com/v1?x=/v1/"),
+    ],
+)
+def test_a_path_is_served_under_the_base_address(base: str, path: str, address: str) -> None:
+    assert str(Http(base).address(path)) == address
+
+
+def test_equal_messages_are_worked_on_once_and_differently_split_ones_apart() -> None:
+    long = {"role": "user", "content": "words of a line\n\n" * 200}
+    one, other = (read(body([long, {"role": "user", "content": "?"}]), split_over=size) for size in (200, 10**6))
+    assert len(one.segments) > len(other.segments) == 2
