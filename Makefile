@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install run demo test lint clean
+.PHONY: install run demo test lint retention clean
 
 install: $(VENV)/.installed
 
@@ -29,6 +29,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+retention: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.retention
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

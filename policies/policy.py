@@ -53,11 +53,12 @@ class Policy:
             if weights.any():
                 found[s.name] = self.fusion.share(s.signal.score(history), weights, s.raw)
         flowing = [s.name for s in self.signals if s.spread and s.name in found]
-        if self.graph is not None and flowing:
-            for name in flowing:
-                found[name] = self.topics.pool(history, self.graph.flow(history, found[name]))
-            found |= together({name: found[name] for name in flowing})
+        if flowing and (self.graph or self.topics.share):
+            found |= together({name: self._flowed(history, found[name]) for name in flowing})
         return found
+
+    def _flowed(self, history: History, share: Scores) -> Scores:
+        return self.topics.pool(history, self.graph.flow(history, share) if self.graph else share)
 
     def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
         """Return the positions of what fills `room` tokens beside the pinned segments."""

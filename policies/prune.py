@@ -23,8 +23,9 @@ def plan(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget
     prompt += sum(sizes.get(key, 0) + EXCERPT_OVERHEAD for key in state.quoted)
     if prompt > budget.high:
         return "cut"
-    judged = latest_turn(segments) in state.recalled
-    return "recall" if state.dropped and not judged and policy.recall.wanted(query) else "sticky"
+    turn = latest_turn(segments)
+    unjudged = turn >= 0 and turn not in state.recalled
+    return "recall" if state.dropped and unjudged and policy.recall.wanted(query) else "sticky"
 
 
 def prune(history: History, policy: Policy, budget: Budget, state: PruneState) -> Selection:
@@ -61,11 +62,17 @@ def cut(history: History, policy: Policy, low: int) -> Selection:
 def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:
     """Let earlier decisions stand, and quote what the latest turn needs of the dropped."""
     shares, scores = judge(history, *candidates(history), policy)
-    out = [i for i, s in enumerate(history.segments) if s.key in state.dropped and s.key not in state.quoted]
-    chosen = policy.recall.choose(history, scores, out, high)
+    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high)
     asked = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **asked})
     return Selection(verdicts(history.segments, state, {}, scores, shares), state, cut=False)
+
+
+def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
+    """Return positions of the dropped segments that the prompt says nowhere; of equal ones the newest."""
+    quoted = state.quoted
+    present = {s.id for s in segments if s.key not in state.dropped or s.key in quoted}
+    return list({s.id: i for i, s in enumerate(segments) if s.id not in present}.values())
 
 
 def sticky(segments: Sequence[Segment], state: PruneState) -> Selection:

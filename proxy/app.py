@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,6 +32,12 @@ class Traffic:
             await self._handler(scope, receive, send)
 
 
+async def settle(parts: services.Services) -> None:
+    """Once all is loaded, spare the garbage collector what lives as long as the process."""
+    await parts.features.opened()
+    gc.freeze()
+
+
 def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     """Return the application that `settings` describe; ConfigError where it cannot work.
 
@@ -40,8 +47,10 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services.start()
+        settling = asyncio.create_task(settle(app.state.services))
         watching = asyncio.create_task(Watcher(app.state, source).run()) if source else None
         yield
+        settling.cancel()
         if watching:
             watching.cancel()
         await app.state.services.aclose()

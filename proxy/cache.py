@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from threading import Lock
 from typing import Any
 
@@ -28,6 +28,20 @@ class Cache:
                 return None
             self._entries.move_to_end(key)
             return entry[0]
+
+    def get_all(self, keys: Iterable[Hashable]) -> list[Any]:
+        """Return the value under each key, None where there is none."""
+        entries, touch = self._entries, self._entries.move_to_end
+        found = []
+        with self._lock:
+            for key in keys:
+                entry = entries.get(key)
+                if entry is None:
+                    found.append(None)
+                else:
+                    touch(key)
+                    found.append(entry[0])
+        return found
 
     def put(self, key: Hashable, value: Any, size: int) -> None:
         """Keep `value`, which takes about `size` bytes; what no longer fits goes, a value larger than all at once."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,10 +60,12 @@ def serve(
     target = settings.upstream.url if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
+    gc.set_threshold(20_000, 20, 50)  # a history is thousands of objects that live for a moment
+    sys.setswitchinterval(0.001)  # a request waits this long at the most for a thread that works on another
     server = uvicorn.Server(
         uvicorn.Config(
             application, log_level="warning", access_log=False, server_header=False, date_header=False, ws="none",
-            proxy_headers=False, timeout_keep_alive=75,
+            timeout_keep_alive=75,
         )  # fmt: skip
     )
     server.run(sockets=[listening])

@@ -105,6 +105,8 @@ class Index(Section):
 
     type: Literal["chroma", "in_memory"] = "chroma"
     url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    max_entries: int = Field(default=100_000, ge=1)
+    max_age_days: float = Field(default=90, gt=0)
 
 
 class State(Section):

@@ -35,6 +35,7 @@ from proxy.tokens import FALLBACK, TokenCounter
 
 Contestant = Callable[["Reading", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
 BUDGETS = (0.10, 0.25, 0.50)
+WIDTH = 112  # of a table, where the terminal is not wider
 BATCH = 16  # texts embedded at a time, of like length
 # Baselines as policies, written as in config.yaml.
 BARE: dict[str, Any] = {"pins": {"first_user": False, "last_turns": 0}}
@@ -205,6 +206,7 @@ def run(settings: Settings, asked: Asked, console: Console, as_json: Path | None
     with Progress(console=console, transient=True) as progress:
         rows = list(measure(cases, Reader(embedder, settings.segments.split_over), named, budgets, progress))
     means = summary(rows)
+    console.width = max(console.width, WIDTH)
     console.print(table(means, budgets))
     if as_json is not None:
         as_json.write_bytes(orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2))
@@ -246,15 +248,15 @@ def table(rows: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
     """Return the summary as a table: evidence recall, and at the last budget the other columns."""
     shown = Table(box=None, pad_edge=False)
     heads = [f"{100 * b:g} %" for b in budgets]
-    for head in ("source", "contestant", *heads, *(f"all {h}" for h in heads), "kept", "over", "invalid"):
+    for head in ("source", "contestant", *heads, f"all at {heads[-1]}", f"kept at {heads[-1]}", "over", "invalid"):
         shown.add_column(head, justify="left" if head in ("source", "contestant") else "right", no_wrap=True)
     cells = {(r["source"], r["contestant"], r["budget"]): r for r in rows}
     for source, contestant in dict.fromkeys((r["source"], r["contestant"]) for r in rows):
         mine = [cells[source, contestant, b] for b in budgets]
         recalls = [f"{100 * r['recall']:.1f}" for r in mine]
-        whole = [f"{100 * r['all']:.0f}" for r in mine]
         worst = [f"{100 * max(r[key] for r in mine):.1f}" for key in ("over", "invalid")]
-        shown.add_row(source, contestant, *recalls, *whole, f"{100 * mine[-1]['kept']:.1f}", *worst)
+        last = [f"{100 * mine[-1][key]:.1f}" for key in ("all", "kept")]
+        shown.add_row(source, contestant, *recalls, *last, *worst)
     return shown
 
 

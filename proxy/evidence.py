@@ -83,25 +83,27 @@ class Ruler:
 
 def load(folder: Path, sources: Sequence[str] = (), limit: int = 0) -> list[Case]:
     """Return the scored cases of a folder, at most `limit` of each source, evenly spaced; ConfigError without any."""
-    path = folder / "cases.jsonl"
-    if not path.is_file():
-        raise ConfigError(f"{path} is missing; name a folder with cases.jsonl and conversations/")
+    cases = folder / "cases.jsonl"
+    if not cases.is_file():
+        raise ConfigError(f"{cases} is missing; name a folder with cases.jsonl and conversations/")
     conversations: dict[str, list[Message]] = {}
     found: dict[str, list[Case]] = defaultdict(list)
-    for raw in map(orjson.loads, path.read_bytes().splitlines()):
+    for raw in map(orjson.loads, cases.read_bytes().splitlines()):
         if not raw.get("scored", True) or (sources and raw["source"] not in sources):
             continue
         name = raw["conversation"]
         if name not in conversations:
-            conversations[name] = orjson.loads((folder / "conversations" / f"{name}.json").read_bytes())["messages"]
+            places = (folder / "conversations" / f"{name}.json", folder / f"{name}.json")
+            path = next((place for place in places if place.is_file()), places[0])
+            conversations[name] = orjson.loads(path.read_bytes())["messages"]
         messages = [*conversations[name][: raw["history_len"]], raw["question"]]
         prunable = {i for i, m in enumerate(messages[:-1]) if m["role"] != "system"}
         groups = tuple(frozenset(g) & prunable for g in raw["evidence_any_of"] if set(g) & prunable)
         if groups:
             found[raw["source"]].append(Case(raw["source"], name, messages, groups))
     if not found:
-        raise ConfigError(f"{path} has no scored case of {', '.join(sources) or 'any source'}")
-    return [case for cases in found.values() for case in spaced(cases, limit)]
+        raise ConfigError(f"{cases} has no scored case of {', '.join(sources) or 'any source'}")
+    return [case for mine in found.values() for case in spaced(mine, limit)]
 
 
 def spaced(cases: list[Case], limit: int) -> list[Case]:

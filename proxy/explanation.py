@@ -10,22 +10,17 @@ from proxy import config, overrides, services
 from proxy.asked import Asked, Decision
 from proxy.errors import ConfigError, RequestError
 from proxy.formats import chat
-from proxy.outcome import Outcome
 
 
 def explain(decision: Decision) -> dict[str, Any]:
     """Return the outcome with the text of each segment and the messages that would be forwarded."""
-    reason = decision.outcome.failure_reason or None
-    return {**with_text(decision.outcome), "failure_reason": reason, "messages": chat.wire_messages(decision.body)}
-
-
-def with_text(outcome: Outcome) -> dict[str, Any]:
-    """Return the outcome with the text of each segment."""
+    outcome = decision.outcome
     described = outcome.as_json()
     verdicts = outcome.selection.verdicts if outcome.selection else ()
     for row, verdict in zip(described["verdicts"], verdicts, strict=True):
         row["text"] = verdict.segment.text
-    return described
+    reason = outcome.failure_reason or None
+    return {**described, "failure_reason": reason, "messages": chat.wire_messages(decision.body)}
 
 
 def asked_again(asked: Asked, policy: str | None, budget: str | None, policies: frozenset[str]) -> Asked:

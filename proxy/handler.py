@@ -18,6 +18,7 @@ from proxy.pruner import Pruner
 from proxy.recent import Recent
 from proxy.relay import CLIENT_CLOSED_REQUEST, Body, HungUp, Receive, Relay, Scope, Send, refuse
 from proxy.upstreams import Headers, Upstream, UpstreamRequest
+from proxy.usage import Usage
 
 _log = logging.getLogger("foveate.request")
 PRUNED_PATH = "/v1/chat/completions"
@@ -75,7 +76,9 @@ class Handler:
         if exchange.outcome is None:
             _log.debug("%s %s %d %.0f ms", scope["method"], scope["path"], status, took)
             return
-        outcome = dataclasses.replace(exchange.outcome, status=status, took=took, first_byte=exchange.first_byte)
+        outcome = dataclasses.replace(
+            exchange.outcome, status=status, took=took, first_byte=exchange.first_byte, usage=exchange.usage
+        )
         if outcome.usage is not None:
             self._pruner.learn(outcome, outcome.usage)
         self._recent.put(outcome, exchange.asked)
@@ -96,6 +99,7 @@ class Exchange:
         self.asked: Asked | None = None
         self.outcome: Outcome | None = None
         self.first_byte: float | None = None
+        self.usage: Usage | None = None
 
     def elapsed(self) -> float:
         """Return milliseconds since the request came."""
@@ -134,8 +138,7 @@ class Exchange:
 
         relay = Relay(self._upstream, body, self._send, self.report, retry)
         status = await relay.run(upstream_request(self._scope, decision.body))
-        usage = relay.tail.usage() if relay.tail and status == HTTPStatus.OK else None
-        self.outcome = dataclasses.replace(self.outcome, usage=usage)
+        self.usage = relay.tail.usage() if relay.tail and status == HTTPStatus.OK else None
         return status
 
 

@@ -15,18 +15,25 @@ HOP_BY_HOP = frozenset(
 )  # fmt: skip
 
 
+OF_THE_CONNECTION = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+
+
 def end_to_end(headers: Headers) -> Headers:
     """Return the headers that are meant for the other end."""
-    named = {
-        token.strip().lower() for name, value in headers if name.lower() == b"connection" for token in value.split(b",")
-    }
-    return [(n, v) for n, v in headers if n.lower() not in HOP_BY_HOP and n.lower() not in named]
+    return without(headers, HOP_BY_HOP)
 
 
 def outgoing(headers: Headers) -> Headers:
     """Return what the upstream may see of a caller's headers: none of our own, nor what the connection decides."""
-    ours = (b"host", b"content-length", b"expect")
-    return [(n, v) for n, v in end_to_end(headers) if n not in ours and not n.startswith(PREFIX)]
+    return [pair for pair in without(headers, OF_THE_CONNECTION) if not pair[0].startswith(PREFIX)]
+
+
+def without(headers: Headers, dropped: frozenset[bytes]) -> Headers:
+    """Return headers less those in `dropped` and those that a Connection header names."""
+    for name, value in headers:
+        if name.lower() == b"connection":
+            dropped = dropped | {token.strip().lower() for token in value.split(b",")}
+    return [pair for pair in headers if pair[0].lower() not in dropped]
 
 
 def report(outcome: Outcome, waited: float) -> Headers:

@@ -37,6 +37,8 @@ def configure(settings: config.Server) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else plain)
     level = settings.log_level.upper()
+    # No line names a thread, a process or a place in the code: finding them would cost more than writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("foveate").setLevel(level)
 

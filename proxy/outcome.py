@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from proxy.usage import Usage
 from proxy.windows import Window
 
 Result = Literal["untouched", "cut", "sticky", "dry-run", "off", "failed"]
+ROW = ("id", "messages", "role", "kind", "turn", "tokens", "fate", "pin", "reason", "score", "shares")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +88,25 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the text of the messages."""
+        return {**self.summary(), "verdicts": [describe(row) for row in self.rows()]}
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return each verdict without its text, as plain values that `describe` reads."""
         verdicts = self.selection.verdicts if self.selection else ()
-        return {
-            **self.summary(),
-            "verdicts": [
-                {
-                    "id": v.segment.id,
-                    "messages": list(place),
-                    "role": v.segment.role,
-                    "kind": v.segment.kind,
-                    "turn": v.segment.turn,
-                    "tokens": v.segment.tokens,
-                    "fate": v.fate,
-                    "pin": v.segment.pin or None,
-                    "reason": v.reason,
-                    "score": round(v.score, 4),
-                    "shares": {name: round(share, 4) for name, share in (v.shares or {}).items()},
-                }
-                for v, place in zip(verdicts, self.places, strict=True)
-            ],
-        }
+        return [
+            (
+                v.segment.id, place, v.segment.role, v.segment.kind, v.segment.turn, v.segment.tokens, v.fate,
+                v.segment.pin or None, v.reason, v.score, v.shares or {},
+            )
+            for v, place in zip(verdicts, self.places, strict=True)
+        ]  # fmt: skip
+
+
+def describe(row: Sequence[Any]) -> dict[str, Any]:
+    """Return a verdict's row with names, numbers rounded."""
+    named = dict(zip(ROW, row, strict=True))
+    return {
+        **named,
+        "score": round(named["score"], 4),
+        "shares": {name: round(share, 4) for name, share in named["shares"].items()},
+    }

@@ -26,6 +26,9 @@ class Overrides:
     session: str | None = None
 
 
+NONE = Overrides()
+
+
 def read(headers: Headers, policies: Collection[str]) -> Overrides:
     """Return the overrides; RequestError 400 naming the header, its value and what is allowed."""
     given = {
@@ -33,6 +36,8 @@ def read(headers: Headers, policies: Collection[str]) -> Overrides:
         for name, value in headers
         if name.startswith(b"x-pruning")
     }
+    if not given:
+        return NONE
     mode = given.get("x-pruning")
     if mode is not None and mode not in ("on", "off", "dry-run"):
         raise refused("X-Pruning", mode, "on, off or dry-run")

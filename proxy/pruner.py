@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import numpy as np
 
 from policies.features import extract
 from policies.policy import Policy
-from policies.prune import plan, prune
+from policies.prune import INSTRUCTIONS, plan, prune, sticky
 from policies.signals.keyword import Keyword
 from policies.types import Budget, History, PruneState, Selection
 from proxy.asked import Asked, Decision
@@ -28,15 +29,21 @@ from proxy.state_store import Found, StateKeeper, chain, session_key
 from proxy.tokens import FALLBACK, TokenCounter, encoding_name, is_exact
 from proxy.trace import Trace
 from proxy.usage import Usage
-from proxy.windows import Windows, model_table
+from proxy.windows import Window, Windows, model_table
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger("foveate.pruner")
 # Work on a body this large takes a few milliseconds: it leaves the event loop free for other requests.
 LARGE_BODY = 64 * 1024
+# Reading and counting this much of a history, new and known, takes a few milliseconds at the most.
+LITTLE_NEW, MANY_MESSAGES = 16 * 1024, 500
+# A body up to this size is counted even where it cannot exceed the budget: that costs less than a millisecond.
+COUNTED = 16 * 1024
 # How deep to cut where an upstream refuses a prompt as too long, at the least.
 DEEPER = 0.7
+# From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
+AHEAD = 0.5
 
 
 class Pruner:
@@ -57,12 +64,13 @@ class Pruner:
         self._sticky = sticky
         self._calibration = Calibration()
         self._working = ThreadPoolExecutor(2, "prune")
+        self._counters: dict[str, TokenCounter] = {}  # of the vocabularies that are loaded
         self.failures: dict[str, int] = {}
         self._failing = ""
 
     def start(self) -> None:
         """Read the commonest vocabulary and the model table ahead of the first request, in a thread."""
-        self._working.submit(TokenCounter, FALLBACK)
+        self._working.submit(self._counter, FALLBACK)
         self._working.submit(model_table)
 
     def close(self) -> None:
@@ -76,13 +84,36 @@ class Pruner:
             created=int(time.time()),
             result="off",
             policy=asked.overrides.policy or self._default_policy,
+            milliseconds=asked.trace.milliseconds,
         )
         if self._mode_of(asked) == "off":
             return Decision(asked.body, blank)
         return await self._guarded(asked, blank, None)
 
+    async def _decide_unread(self, asked: Asked, blank: Outcome, top: chat.Head) -> Decision | None:
+        """Decide on a body whose size says that it is within the budget; None where it has to be read."""
+        size = len(asked.body)
+        if size <= COUNTED or asked.rehearsal or self._mode_of(asked) != "on":
+            return None
+        window = await self._windows.window(top.model, size, asked.credentials)
+        budget = self._budget(asked, top, window)
+        scale = max(1.0, self._calibration.ratio(top.model))
+        if size * scale > budget.high or chat.most_tokens(asked.body) * scale > budget.high:
+            return None
+        return Decision(
+            asked.body, dataclasses.replace(blank, result="untouched", model=top.model, window=window, budget=budget)
+        )
+
+    def _budget(self, asked: Asked, top: chat.Head, window: Window) -> Budget:
+        budget = asked.overrides.budget or self._windows.budget(window, top.max_output)
+        if learned := self._windows.learned(top.model, top.max_output):
+            budget = lowered(budget, learned.high, learned.low)
+        return budget
+
     async def decide_again(self, asked: Asked, earlier: Outcome, refusal: TooLong) -> Decision | None:
         """Return a smaller prompt after the upstream's refusal of an earlier one, None where there is none."""
+        if earlier.result == "untouched" and earlier.tokens_after is None:  # it was sent unread
+            earlier = (await self._guarded(asked, earlier, sys.maxsize)).outcome
         sent = earlier.tokens_after
         if sent is None or self._mode_of(asked) != "on" or earlier.result == "failed":
             return None
@@ -115,9 +146,7 @@ class Pruner:
     async def _guarded(self, asked: Asked, blank: Outcome, ceiling: int | None) -> Decision:
         trace = asked.trace
         try:
-            return await self._decide(
-                asked, dataclasses.replace(blank, milliseconds=trace.milliseconds), ceiling, trace
-            )
+            return await self._decide(asked, blank, ceiling, trace)
         except Exception as error:  # the one place where a fault becomes "forward unchanged"
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             if not asked.rehearsal:
@@ -134,51 +163,73 @@ class Pruner:
     async def _decide(self, asked: Asked, blank: Outcome, ceiling: int | None, trace: Trace) -> Decision:
         dry = self._mode_of(asked) == "dry-run"
         with trace.timed("parse"):
-            request = chat.read(asked.body)
-            parsed = await self._work(len(asked.body), self._parse, request)
+            top = chat.head(asked.body)
+            if ceiling is None and (unread := await self._decide_unread(asked, blank, top)):
+                return unread
+            request = chat.opened(top)
+            parsed = await self._parsed(request)
         with trace.timed("window"):
             window = await self._windows.window(request.model, parsed.tokens, asked.credentials)
             ratio = self._calibration.ratio(request.model)
-            budget = asked.overrides.budget or self._windows.budget(window, request.max_output)
-            if learned := self._windows.learned(request.model, request.max_output):
-                budget = lowered(budget, learned.high, learned.low)
+            budget = self._budget(asked, request, window)
             if ceiling is not None:
                 budget = lowered(budget, ceiling, int(ceiling * DEEPER))
-        outcome = dataclasses.replace(
-            blank, result="untouched", model=request.model, window=window, budget=budget, segments=len(parsed.segments),
-            tokens_before=int(parsed.tokens * ratio), places=tuple(place.messages for place in parsed.places),
-        )  # fmt: skip
         remembering = Remembering(self._states, asked, parsed, self._sticky and not dry)
         found = await remembering.find()
         scaled = Budget(int(budget.high / ratio) - parsed.fixed_tokens, int(budget.low / ratio) - parsed.fixed_tokens)
-        state = found.state if found and parsed.tokens > scaled.high + parsed.fixed_tokens else PruneState()
-        selection = await self._selected(asked, parsed, self._policies[blank.policy], scaled, state, trace)
-        with trace.timed("rebuild"):
-            rows = chat.layout(parsed, selection.kept, excerpts(parsed, selection.state))
-            body, tokens = await self._work(len(asked.body), chat.rebuild, parsed, rows)
+        fits = parsed.tokens <= scaled.high + parsed.fixed_tokens
+        state = found.state if found and not fits else PruneState()
+        if fits:
+            selection = sticky(parsed.segments, state)
+        else:
+            selection = await self._selected(asked, parsed, self._policies[blank.policy], scaled, state, trace)
+        if parsed.tokens > AHEAD * scaled.high and not asked.rehearsal:
+            self._features.prepare(asked.tenant, [s for s in parsed.segments if s.role not in INSTRUCTIONS])
+        changed = bool(selection.state.dropped)
+        repeated = repeated_tokens(parsed, found)
+        body, estimated, shared = asked.body, parsed.tokens, repeated
+        if changed or (found and found.state.dropped):
+            with trace.timed("rebuild"):
+                rows = chat.layout(parsed, selection.kept, excerpts(parsed, selection.state))
+                body, tokens = chat.rebuild(parsed, rows)
+                estimated = parsed.fixed_tokens + sum(tokens)
+                shared = shared_tokens(parsed, rows, tokens, found)
         if not dry and not asked.rehearsal:
             await remembering.keep(selection.state)
             self._count_recalls(asked.tenant, selection, state)
         self._failing = ""
-        changed = bool(selection.state.dropped)
-        estimated = parsed.fixed_tokens + sum(tokens)
-        shared = 0 if found is None else parsed.fixed_tokens + shared_tokens(parsed, rows, tokens, found)
         outcome = dataclasses.replace(
-            outcome,
+            blank,
             result="dry-run" if dry else "untouched" if not changed else "cut" if selection.cut else "sticky",
+            model=request.model,
+            window=window,
+            budget=budget,
+            segments=len(parsed.segments),
+            places=tuple(place.messages for place in parsed.places),
+            tokens_before=int(parsed.tokens * ratio),
             tokens_after=int(estimated * ratio),
             tokens_estimated=parsed.tokens if dry else estimated,
             tokens_prefix=int(shared * ratio),
-            tokens_repeated=int(repeated_tokens(parsed, found) * ratio),
+            tokens_repeated=int(repeated * ratio),
             kept=len(selection.kept),
             recalled=sum(v.fate == "recalled" for v in selection.verdicts),
             selection=selection,
         )
         return Decision(body if changed and not dry else asked.body, outcome)
 
+    async def _parsed(self, request: chat.Request) -> chat.Chat:
+        """Return the request's segments, read here where most of it is known, else in a thread."""
+        counter = self._counters.get(encoding_name(request.model))
+        if counter is not None and len(request.messages) <= MANY_MESSAGES:
+            if chat.unread(request, counter, self._cache, self._split_over) <= LITTLE_NEW:
+                return chat.parse(request, counter, self._cache, self._split_over)
+        return await asyncio.get_running_loop().run_in_executor(self._working, self._parse, request)
+
     def _parse(self, request: chat.Request) -> chat.Chat:
-        counter = TokenCounter(encoding_name(request.model))
-        return chat.parse(request, counter, self._cache, self._split_over)
+        return chat.parse(request, self._counter(encoding_name(request.model)), self._cache, self._split_over)
+
+    def _counter(self, name: str) -> TokenCounter:
+        return self._counters.get(name) or self._counters.setdefault(name, TokenCounter(name))
 
     async def _selected(
         self, asked: Asked, parsed: chat.Chat, policy: Policy, budget: Budget, state: PruneState, trace: Trace
@@ -261,13 +312,15 @@ def repeated_tokens(parsed: chat.Chat, found: Found | None) -> int:
     return parsed.fixed_tokens + sum(m.tokens for m in parsed.messages[: found.messages]) if found else 0
 
 
-def shared_tokens(parsed: chat.Chat, rows: Sequence[chat.Row], tokens: Sequence[int], found: Found) -> int:
-    """Return the tokens of the messages that this prompt and the conversation's previous one begin with."""
+def shared_tokens(parsed: chat.Chat, rows: Sequence[chat.Row], tokens: Sequence[int], found: Found | None) -> int:
+    """Return the tokens that this prompt and the conversation's previous one begin with."""
+    if found is None:
+        return 0
     standing = [
         i for i, s in enumerate(parsed.segments) if s.key[0] < found.messages and s.key not in found.state.dropped
     ]
     before = chat.layout(parsed, standing, excerpts(parsed, found.state))
-    shared = 0
+    shared = parsed.fixed_tokens
     for new, old, size in zip(rows, before, tokens, strict=False):
         if new != old:
             break

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from proxy.asked import Asked
-from proxy.outcome import Outcome
+from proxy.outcome import Outcome, describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,15 @@ class Kept:
     """A finished request."""
 
     serial: int  # grows with every change
-    outcome: Outcome
-    asked: Asked | None  # the request itself, where text is kept
+    outcome: Outcome  # without its selection
+    verdicts: bytes  # Outcome.rows() as JSON: a tenth of a long history's segments and verdicts as objects
+    asked: Asked | None = None  # the request itself, where text is kept
+    texts: bytes = b""  # of its segments, as JSON
 
     @property
     def text_bytes(self) -> int:
-        """About what keeping the text takes: the body, and the texts read from it."""
-        return 2 * len(self.asked.body) if self.asked else 0
+        """What keeping the text takes."""
+        return len(self.asked.body) + len(self.texts) if self.asked else 0
 
 
 class Recent:
@@ -66,18 +70,30 @@ class Recent:
         """Keep `outcome`, in place of an earlier state of the same request."""
         self._forget(outcome.id)
         self.serial += 1
-        wanted = asked is not None and self.keeps_text
-        # Credentials are never kept: explaining the request again needs none.
-        own = dataclasses.replace(asked, credentials=()) if asked and wanted else None
-        kept = Kept(self.serial, outcome if wanted else without_text(outcome), own)
+        bare = dataclasses.replace(outcome, selection=None, failure_reason="")
+        kept = Kept(self.serial, bare, orjson.dumps(outcome.rows()))
+        if asked is not None and self.keeps_text:
+            # Credentials are never kept: explaining the request again needs none.
+            own = dataclasses.replace(asked, credentials=())
+            kept = dataclasses.replace(kept, asked=own, texts=texts(outcome))
         self._outcomes[outcome.id] = kept
         self.text_bytes += kept.text_bytes
         self._trim()
 
     def get(self, key: str) -> Outcome | None:
-        """Return the outcome of that id, None where it is unknown or forgotten."""
+        """Return the outcome of that id, without its verdicts; None where it is unknown or forgotten."""
         kept = self._outcomes.get(key)
         return kept.outcome if kept else None
+
+    def described(self, key: str) -> dict[str, Any] | None:
+        """Return all that is kept of the request of that id, None where it is unknown or forgotten."""
+        kept = self._outcomes.get(key)
+        if kept is None:
+            return None
+        rows = [describe(row) for row in orjson.loads(kept.verdicts)]
+        if kept.asked:
+            rows = [{**row, "text": text} for row, text in zip(rows, orjson.loads(kept.texts), strict=True)]
+        return {**kept.outcome.summary(), "verdicts": rows}
 
     def asked(self, key: str) -> Asked | None:
         """Return the request of that id, None where it or its text is not kept."""
@@ -109,19 +125,13 @@ class Recent:
                     break
                 if kept.asked:
                     self.text_bytes -= kept.text_bytes
-                    self._outcomes[key] = Kept(kept.serial, without_text(kept.outcome), None)
+                    self._outcomes[key] = dataclasses.replace(kept, asked=None, texts=b"")
 
     def _forget(self, key: str) -> None:
         if kept := self._outcomes.pop(key, None):
             self.text_bytes -= kept.text_bytes
 
 
-def without_text(outcome: Outcome) -> Outcome:
-    """Return `outcome` without what the request says."""
-    bare = dataclasses.replace(outcome, failure_reason="")
-    if outcome.selection is None:
-        return bare
-    verdicts = tuple(
-        dataclasses.replace(v, segment=dataclasses.replace(v.segment, text="")) for v in outcome.selection.verdicts
-    )
-    return dataclasses.replace(bare, selection=dataclasses.replace(outcome.selection, verdicts=verdicts))
+def texts(outcome: Outcome) -> bytes:
+    """Return the text of each segment as JSON."""
+    return orjson.dumps([v.segment.text for v in outcome.selection.verdicts] if outcome.selection else [])

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 
 STATUSES = frozenset({400, 413, 422})
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 8 * 1024  # a longer answer is about something else, and may quote a prompt that tells of such errors
 
 _NUMBER = r"([\d][\d,_]*)"
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|context.{0,20}(?:length|window|size|limit)|prompt is too long"
     r"|input is too long|(?:prompt|input).{0,60}(?:exceeds?|too (?:long|large|many)).{0,60}(?:token|context|maximum)"
+    r"|(?:prompt|input).{0,60}longer than the.{0,20}(?:model|context)"
+    r"|`inputs` (?:tokens \+ `max_new_tokens` must be|must have less)|maximum prompt length|exceeded model token limit"
     r"|maximum.{0,30}tokens? allowed|too many (?:input )?tokens|reduce the length of the (?:messages|prompt|input)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -28,6 +30,11 @@ _WINDOW = [
         rf"must be <= {_NUMBER}",
         rf"context (?:length|window|size) (?:of|is) (?:only )?\(?{_NUMBER}",
         rf"context (?:length|window|size) \({_NUMBER}",
+        rf"maximum model length of {_NUMBER}",
+        rf"configured limit of {_NUMBER}",
+        rf"must have less than {_NUMBER} tokens",
+        rf"maximum prompt length is {_NUMBER}",
+        rf"model token limit: {_NUMBER}",
     )
 ]
 # The prompt as it was counted there.
@@ -42,7 +49,13 @@ _PROMPT = [
         rf"context limit: {_NUMBER} \+",
         rf"input token count \(?{_NUMBER}",
         rf"prompt contains {_NUMBER} tokens",
-        rf"given: {_NUMBER} `inputs`",
+        rf"given: {_NUMBER}",
+        rf"\({_NUMBER} of text input",
+        rf"input \({_NUMBER} tokens\)",
+        rf"keep the first {_NUMBER} tokens",
+        rf"prompt \(length {_NUMBER}\)",
+        rf"request contains {_NUMBER} tokens",
+        rf"requested: {_NUMBER}\)",
     )
 ]
 
@@ -57,9 +70,9 @@ class TooLong:
 
 def read(status: int, content: bytes) -> TooLong | None:
     """Return what an error answer says about the prompt's length, None where it is about something else."""
-    if status not in STATUSES:
+    if status not in STATUSES or len(content) > MAX_BYTES:
         return None
-    text = content[:MAX_BYTES].decode("utf-8", "replace")
+    text = content.decode("utf-8", "replace")
     return TooLong(first(_WINDOW, text), first(_PROMPT, text)) if _TOO_LONG.search(text) else None
 
 

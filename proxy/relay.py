@@ -13,7 +13,7 @@ from typing import Any
 from proxy import refusals
 from proxy.errors import RequestError, UpstreamError
 from proxy.upstreams import Headers, Upstream, UpstreamRequest, UpstreamResponse
-from proxy.usage import Tail
+from proxy.usage import Tail, inflated
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -22,6 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 _log = logging.getLogger("foveate.relay")
 CLIENT_CLOSED_REQUEST = 499  # nginx's code for a caller who hung up
+WATCH_AFTER = 0.05  # seconds until somebody listens for a hang-up: an answer that comes sooner needs no watcher
 JSON: Headers = [(b"content-type", b"application/json")]
 
 
@@ -35,6 +36,7 @@ class Body:
     def __init__(self, headers: Headers, receive: Receive, max_bytes: int) -> None:
         self._receive = receive
         self._max = max_bytes
+        self._taken = 0
         self._ended = asyncio.Event()
         self.failure: RequestError | HungUp | None = None  # why it broke off: an upload's client wraps what it meets
         declared = next((v for n, v in headers if n == b"content-length"), b"")
@@ -45,25 +47,33 @@ class Body:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the pieces."""
-        taken = 0
         while not self._ended.is_set():
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.failure = HungUp()
-                raise self.failure
-            if not message.get("more_body", False):
-                self._ended.set()
-            piece: bytes = message.get("body", b"")
-            taken += len(piece)
-            if taken > self._max:
-                self.failure = self._too_large()
-                raise self.failure
-            if piece:
+            if piece := await self._piece():
                 yield piece
 
     async def read(self) -> bytes:
         """Return the whole body."""
-        return b"".join([piece async for piece in self.stream()])
+        first = await self._piece()
+        if self._ended.is_set():
+            return first
+        pieces = [first]
+        while not self._ended.is_set():
+            pieces.append(await self._piece())
+        return b"".join(pieces)
+
+    async def _piece(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.failure = HungUp()
+            raise self.failure
+        if not message.get("more_body", False):
+            self._ended.set()
+        piece: bytes = message.get("body", b"")
+        self._taken += len(piece)
+        if self._taken > self._max:
+            self.failure = self._too_large()
+            raise self.failure
+        return piece
 
     async def hung_up(self) -> None:
         """Return when the caller goes away after the body has been read."""
@@ -113,7 +123,13 @@ class Relay:
                 gone = True
                 task.cancel()
 
-        watcher = asyncio.create_task(watch())
+        watcher: asyncio.Task[None] | None = None
+
+        def listen() -> None:
+            nonlocal watcher
+            watcher = asyncio.create_task(watch())
+
+        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, listen)
         try:
             response = await self._ask(request)
             try:
@@ -136,7 +152,9 @@ class Relay:
             task.uncancel()
             return CLIENT_CLOSED_REQUEST
         finally:
-            watcher.cancel()
+            timer.cancel()
+            if watcher is not None:
+                watcher.cancel()
 
     async def _ask(self, request: UpstreamRequest) -> UpstreamResponse:
         start = perf_counter()
@@ -152,7 +170,8 @@ class Relay:
         async with AsyncExitStack() as closing:
             closing.push_async_callback(response.aclose)
             response, content = await buffered(response, refusals.MAX_BYTES)
-            again = await self._retry(response.status, content)
+            encoding = next((v for n, v in response.headers if n == b"content-encoding"), b"")
+            again = await self._retry(response.status, inflated(content, encoding, refusals.MAX_BYTES))
             if again is None:
                 closing.pop_all()
                 return response
@@ -162,14 +181,19 @@ class Relay:
         ours = self._report(self._waited)
         names = {name for name, _ in ours}
         headers = [(n, v) for n, v in response.headers if n not in names] + ours
-        self.tail = Tail(next((v for n, v in headers if n == b"content-encoding"), b""))
-        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+        self.tail = tail = Tail(next((v for n, v in headers if n == b"content-encoding"), b""))
+        left = next((int(v) for n, v in headers if n == b"content-length" and v.isdigit()), -1)
+        send = self._send
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         self._started = True
         async for chunk in response.body:
-            self.tail.add(chunk)
-            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-        self._finished = True
-        await self._send({"type": "http.response.body", "body": b""})
+            tail.add(chunk)
+            left -= len(chunk)
+            self._finished = left == 0  # the last byte of an answer of known length ends it at once
+            await send({"type": "http.response.body", "body": chunk, "more_body": left != 0})
+        if not self._finished:
+            self._finished = True
+            await send({"type": "http.response.body", "body": b""})
 
 
 async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResponse, bytes]:

@@ -13,7 +13,7 @@ from proxy.asked import Asked, Decision
 from proxy.console import access
 from proxy.console import routes as console
 from proxy.errors import RequestError
-from proxy.relay import Body
+from proxy.relay import CLIENT_CLOSED_REQUEST, Body, HungUp
 from proxy.services import Services
 
 router = APIRouter(prefix="/-")
@@ -92,10 +92,9 @@ def outcomes(request: Request, since: int = 0, epoch: str = "") -> Response:
 def outcome(key: str, request: Request) -> Response:
     """Return what was decided about the request of that X-Pruning-Id, with its text where that is kept."""
     recent = services(request).recent
-    found = recent.get(key)
-    if found is None:
+    found, described = recent.get(key), recent.described(key)
+    if found is None or described is None:
         raise HTTPException(404, f"no outcome {key!r}; only the latest are kept (recent.max_outcomes)")
-    described = explanation.with_text(found) if recent.asked(key) else found.as_json()
     return answer({**described, "saved": prices.saved(found)})
 
 
@@ -139,7 +138,10 @@ async def rehearse(request: Request) -> Decision:
     parts = services(request)
     limit = int(parts.settings.server.max_body_mib * 1024 * 1024)
     asked_for = overrides.read(request.scope["headers"], frozenset(parts.settings.build_policies()))
-    content = await Body(request.scope["headers"], request.receive, limit).read()
+    try:
+        content = await Body(request.scope["headers"], request.receive, limit).read()
+    except HungUp:
+        raise RequestError(CLIENT_CLOSED_REQUEST, "the caller hung up") from None
     credentials = [(n, v) for n, v in request.scope["headers"] if n in handler.CREDENTIALS]
     token = access.token_of(request)
     if token and access.has_bearer(request, token):  # ours: the upstream must never see it

@@ -136,7 +136,9 @@ def build_features(settings: config.Settings, cache: Cache) -> FeatureStore:
     """Return the feature store with its embedder and index."""
     embedder = build_embedder(settings.embedder)
     embedder.check()
-    return FeatureStore(embedder, build_index(settings, embedder.name), cache, settings.embedder.deadline)
+    index = build_index(settings, embedder.name)
+    bounds = settings.index.max_entries, settings.index.max_age_days
+    return FeatureStore(embedder, index, cache, settings.embedder.deadline, *bounds)
 
 
 def build_tracer() -> Observer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -111,12 +112,19 @@ class Found:
 
 
 class StateKeeper:
-    """Finds and stores states; a store that fails or dawdles costs a fresh decision, never a request."""
+    """Finds and stores states; a store that fails or dawdles costs a fresh decision, never a request.
 
-    PATIENCE = 0.05  # seconds
+    A store that has failed is left alone for `pause` seconds.
+    """
 
-    def __init__(self, store: StateStore) -> None:
+    PATIENCE = 0.025  # seconds that a request waits for an answer; it asks twice
+
+    def __init__(self, store: StateStore, pause: float = 1.0) -> None:
         self._store = store
+        self._at_once = isinstance(store, InMemoryStateStore)  # it cannot dawdle
+        self._pause = pause
+        self._ask_again_at = -math.inf
+        self._asking: set[asyncio.Future[Any]] = set()
         self._warned = False
         self.failures = 0
 
@@ -126,7 +134,7 @@ class StateKeeper:
         `chain` holds a key for each prefix, shortest first; `session` a key or nothing; `ids` the messages' hashes.
         """
         keys = [session] if session else list(reversed(chain))
-        found = await self._patiently(self._store.first(keys))
+        found = await self._patiently(lambda: self._store.first(keys))
         if found is None:
             return None
         position, value = found
@@ -146,22 +154,40 @@ class StateKeeper:
             recalled=tuple(sorted(state.recalled.items())),
             ids=tuple(ids) if session else (),
         )
-        await self._patiently(self._store.put(session or chain[-1], _encoder.encode(record)))
+        await self._patiently(lambda: self._store.put(session or chain[-1], _encoder.encode(record)))
 
     async def aclose(self) -> None:
         """Close the store."""
+        for task in self._asking:
+            task.cancel()
         await self._store.aclose()
 
-    async def _patiently(self, work: Awaitable[T]) -> T | None:
-        try:
-            async with asyncio.timeout(self.PATIENCE):
-                return await work
-        except (StateStoreError, TimeoutError) as error:
-            self.failures += 1
-            if not self._warned:
-                self._warned = True
-                _log.warning("the state store does not answer (%s); deciding afresh until it does", error or "too slow")
+    async def _patiently(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        if self._at_once:
+            return await ask()
+        if time.monotonic() < self._ask_again_at:
             return None
+        task = asyncio.ensure_future(ask())
+        # What takes longer goes on in the background: a connection that was slow to open serves later requests.
+        self._asking.add(task)
+        task.add_done_callback(self._asked)
+        await asyncio.wait([task], timeout=self.PATIENCE)
+        if not task.done():
+            self._failed("too slow")
+            return None
+        return None if isinstance(task.exception(), StateStoreError) else task.result()
+
+    def _asked(self, task: asyncio.Future[Any]) -> None:
+        self._asking.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), StateStoreError):
+            self._failed(str(error))
+
+    def _failed(self, why: str) -> None:
+        self.failures += 1
+        self._ask_again_at = time.monotonic() + self._pause
+        if not self._warned:
+            self._warned = True
+            _log.warning("the state store does not answer (%s); deciding afresh until it does", why)
 
 
 def chain(tenant: str, ids: Sequence[str]) -> list[str]:

@@ -32,6 +32,7 @@ _BUNDLED = {
 }
 
 
+@lru_cache(maxsize=1024)
 def encoding_name(model: str) -> str:
     """Return the name of the model's encoding; that of the newest models where the model is not OpenAI's."""
     try:
@@ -41,6 +42,7 @@ def encoding_name(model: str) -> str:
     return name if name in _BUNDLED else FALLBACK
 
 
+@lru_cache(maxsize=1024)
 def is_exact(model: str) -> bool:
     """Say whether tiktoken has the model's own encoding, so that counts are more than estimates."""
     try:

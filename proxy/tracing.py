@@ -6,7 +6,7 @@ import time
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
@@ -17,10 +17,10 @@ from proxy.outcome import Outcome
 class Tracer:
     """Hands finished requests to the OTLP exporter over HTTP, which sends them from a thread of its own."""
 
-    def __init__(self, exporter: BatchSpanProcessor | None = None) -> None:
+    def __init__(self, processor: SpanProcessor | None = None) -> None:
         resource = Resource.create({SERVICE_NAME: "foveate"}).merge(OTELResourceDetector().detect())
         self._provider = TracerProvider(resource=resource)
-        self._provider.add_span_processor(exporter or BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("foveate")
 
     def observe(self, outcome: Outcome) -> None:

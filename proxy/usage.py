@@ -39,14 +39,20 @@ class Tail:
 
     def usage(self) -> Usage | None:
         """Return the usage that the answer states, None where it states none that can be read."""
-        content = b"".join(self._chunks)
-        if self._encoding in (b"gzip", b"deflate"):
-            try:
-                content = zlib.decompressobj(wbits=47).decompress(content)[-TAIL:]
-            except zlib.error:
-                return None
-        elif self._encoding:
-            return None
+        content = inflated(b"".join(self._chunks), self._encoding)[-TAIL:]
         found = _PROMPT.findall(content)
         cached = _CACHED.findall(content)
         return Usage(int(found[-1]), int(cached[-1]) if cached else None) if found else None
+
+
+def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
+    """Return content without its compression, `limit` bytes at the most (0: all); nothing where it cannot be read."""
+    encoding = encoding.strip().lower()
+    if encoding in (b"", b"identity"):
+        return content
+    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+        return b""
+    try:
+        return zlib.decompressobj(wbits=47).decompress(content, limit)
+    except zlib.error:
+        return b""

@@ -4,8 +4,8 @@
     python -m benchmarks.retention.fit --data ../shared/eval --check    fails where they are not what it yields
 
 From the values of START it goes along one parameter after the other, until no change helps. A change counts only if
-it raises the mean recall over the sources by MARGIN, and on at least 4 of 5 folds of the conversations: what helps one
-fold alone is noise. `balanced` is fitted on all sources, `agent` on those with tool calls, from where balanced ended.
+it raises the mean recall over the sources by MARGIN, and on most folds of the conversations: what helps one fold alone
+is noise. `balanced` is fitted on all sources, `agent` on those with tool calls, from where balanced ended.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import copy
 import hashlib
 import os
 import sys
+import textwrap
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from proxy.evidence import load
 PRESETS = Path(__file__).parents[2] / "policies" / "presets"
 LIMIT = 120  # cases a source, evenly spaced
 FOLDS = 5
-MARGIN = 0.15  # points of mean recall
+MARGIN = 0.25  # points of mean recall
 BUDGETS = {False: (0.10, 0.25, 0.50), True: (0.25, 0.50)}  # tool histories are short
 Described = dict[str, Any]
 Space = dict[tuple[str, ...], tuple[float, ...]]
@@ -46,7 +47,7 @@ START: Described = {
         "recency": {"weight": 0.0},
         "references": {"weight": 0.0},
         "task": {"weight": 0.0},
-        "directive": {"weight": 0.0},
+        "directive": {"weight": 1.0, "raw": True},  # no data labels it: as much as costs nothing measurable
         "novelty": {"weight": 0.0},
         "role": {"weight": 0.0},
     },
@@ -138,7 +139,7 @@ def objective(found: list[tuple[str, int, float]], fold: int | None = None) -> f
 def better(new: list[tuple[str, int, float]], old: list[tuple[str, int, float]]) -> bool:
     """Return whether a change counts."""
     wins = sum(objective(new, fold) >= objective(old, fold) for fold in range(FOLDS))
-    return objective(new) >= objective(old) + MARGIN and wins >= FOLDS - 1
+    return objective(new) >= objective(old) + MARGIN and 2 * wins > FOLDS
 
 
 def changed(described: Described, path: tuple[str, ...], value: float) -> Described:
@@ -192,7 +193,7 @@ def render(name: str, described: Described, note: str) -> str:
         for part, given in described.items()
     }
     body = yaml.dump(flow, Dumper=Dumper, sort_keys=False, width=116)
-    return f"# {WHAT[name]}\n# {note}\n{body}"
+    return textwrap.indent("\n".join([WHAT[name], *textwrap.wrap(note, 116)]), "# ") + f"\n{body}"
 
 
 class Flow(dict):  # type: ignore[type-arg]

@@ -24,6 +24,7 @@ async def measure(given: argparse.Namespace, run: Path) -> dict[str, Any]:
             if name not in given.without and (target := begin(run, mock.url)):
                 found.append(target)
         found += [targets.Target(name, url) for name, _, url in (text.partition("=") for text in given.url)]
+        await rounds.ready(found[0])
         print("targets:", ", ".join(f"{t.name} {t.url}" for t in found), flush=True)
         wanted = [s for s in rounds.scenarios(given.quick) if given.only in s.name]
         number = 3 if given.quick else 5

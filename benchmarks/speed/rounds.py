@@ -101,6 +101,17 @@ async def compare(found: Sequence[Target], wanted: Sequence[Scenario], rounds: i
     return rows
 
 
+async def ready(target: Target, seconds: float = 30.0) -> None:
+    """Wait until foveate has loaded its model and opened its index, which goes on beside its first requests."""
+    connection = await load.connect(target.url)
+    until = time.monotonic() + seconds
+    while (await connection.ask(load.request(target.url, b"", {}, "/-/ready"))).status != 200:
+        if time.monotonic() > until:
+            raise RuntimeError("foveate does not become ready")
+        await asyncio.sleep(0.1)
+    connection.close()
+
+
 async def settled(target: Target, seconds: float = 90.0) -> bool:
     """Wait until foveate has embedded what it knows; say whether it has."""
     until = time.monotonic() + seconds

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from policies.shape import speakers_of
 from policies.types import History, Scores
 
 _INSTRUCTION = re.compile(
@@ -29,7 +30,10 @@ _CORRECTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """Short user messages that tell the assistant how to behave, who the user is, or that something was wrong."""
+    """Short user messages that tell the assistant how to behave, who the user is, or that something was wrong.
+
+    Not where messages carry the names of speakers: there people talk to each other.
+    """
 
     instruction: float = 1.0
     preference: float = 1.0
@@ -38,10 +42,12 @@ class Directive:
 
     def score(self, history: History) -> Scores:
         """Return the largest constant that applies, 0 where none does, shape (n,)."""
-        return np.array([self._of(s.text) if self._read(s.role, s.tokens) else 0.0 for s in history.segments])
-
-    def _read(self, role: str, tokens: int) -> bool:
-        return role == "user" and tokens <= self.longest
+        scores = np.zeros(len(history.segments))
+        if not any(history.once(speakers_of)):
+            for i, segment in enumerate(history.segments):
+                if segment.role == "user" and segment.tokens <= self.longest:
+                    scores[i] = self._of(segment.text)
+        return scores
 
     def _of(self, text: str) -> float:
         text = text.replace("’", "'")

@@ -21,7 +21,7 @@ class References:
     recalls: float = 1.0  # what an earlier recall counts
 
     def score(self, history: History) -> Scores:
-        """Return log(1 + count), 0 and up, shape (n,)."""
+        """Return log(1 + count) as a share of the largest, in [0, 1], shape (n,)."""
         named: dict[str, int] = {}  # by segments newer than the one at hand
         total: dict[str, int] = {}
         for features in history.features:
@@ -35,7 +35,9 @@ class References:
                 named[identifier] = named.get(identifier, 0) + 1
         if self.quotes:
             counts += self.quotes * quoted(history)
-        return np.log1p(counts + self.recalls * history.recalls)
+        logs = np.log1p(counts + self.recalls * history.recalls)
+        most = float(logs.max()) if logs.size else 0.0
+        return logs / most if most else logs
 
 
 def quoted(history: History, most: int = 64) -> Scores:

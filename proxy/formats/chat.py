@@ -14,25 +14,33 @@ from policies.types import Key, Kind, Segment
 from proxy.cache import Cache
 from proxy.errors import FormatError
 from proxy.formats.text import kind_of, split
-from proxy.tokens import PRIMING, TokenCounter
+from proxy.tokens import AUDIO, FILE, IMAGE, PRIMING, TokenCounter
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 CONTENT_TYPES = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
 # What a part of a message may cost beside its own text: the message's frame and a mark on either side.
 PART_OVERHEAD = 30
+# More than any part that is no text counts, and than the frame of a tool.
+PART_TOKENS = max(IMAGE, AUDIO, FILE)
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Head:
     """A request's top level, its values still the caller's bytes."""
 
     fields: dict[str, msgspec.Raw]
-    messages: list[msgspec.Raw]
     model: str
     max_output: int | None  # tokens that the caller reserves for the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Head):
+    """A request of which the messages, too, are told apart."""
+
+    messages: list[msgspec.Raw]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,16 @@ class Message:
     pieces: tuple[Piece, ...] = ()  # empty where it is not split
 
 
+class Known:
+    """A message that was read, and the segments that it was when it was last met."""
+
+    __slots__ = ("message", "segments")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.segments: tuple[Segment, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a segment's content stands in the request."""
@@ -78,33 +96,52 @@ class Chat:
     segments: tuple[Segment, ...]
     places: tuple[Place, ...]  # one a segment
     fixed_tokens: int  # tools, schemas and the answer's opening: there whatever is dropped
+    tokens: int  # of the whole prompt
     counter: TokenCounter = field(repr=False)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of the whole prompt."""
-        return self.fixed_tokens + sum(m.tokens for m in self.messages)
 
     @property
     def query(self) -> str:
         """The text of the latest user turn; of the last message where no user has spoken."""
-        spoken = [m.text for m in self.messages if m.role == "user"]
-        return spoken[-1] if spoken else self.messages[-1].text if self.messages else ""
+        spoken = (m.text for m in reversed(self.messages) if m.role == "user")
+        return next(spoken, self.messages[-1].text if self.messages else "")
 
 
 def read(body: bytes) -> Request:
+    """Return a request's top level and its messages; FormatError where it is no chat completion."""
+    return opened(head(body))
+
+
+def opened(top: Head) -> Request:
+    """Return the request with its messages told apart; FormatError where they are no list."""
+    try:
+        return Request(top.fields, top.model, top.max_output, _decode_list(top.fields["messages"]))
+    except msgspec.DecodeError as error:
+        raise FormatError(f"the body is not a chat completion: {error}") from None
+
+
+def head(body: bytes) -> Head:
     """Return the top level of a request; FormatError where it is no chat completion."""
     try:
         fields = _decode_object(body)
-        messages = _decode_list(fields["messages"])
+        if "messages" not in fields:
+            raise FormatError("the body has no messages")
         model = orjson.loads(bytes(fields["model"])) if "model" in fields else ""
         limits = [orjson.loads(bytes(fields[k])) for k in ("max_completion_tokens", "max_tokens") if k in fields]
-    except KeyError:
-        raise FormatError("the body has no messages") from None
     except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError) as error:
         raise FormatError(f"the body is not a chat completion: {error}") from None
     reserved = next((n for n in limits if isinstance(n, int) and not isinstance(n, bool) and n > 0), None)
-    return Request(fields, messages, model if isinstance(model, str) else "", reserved)
+    return Head(fields, model if isinstance(model, str) else "", reserved)
+
+
+def most_tokens(body: bytes) -> int:
+    """Return what a body cannot exceed, unread: a token takes a byte, and what is no text has a `type` of its own."""
+    return len(body) + PART_TOKENS * body.count(b'"type"')
+
+
+def unread(request: Request, counter: TokenCounter, cache: Cache, split_over: int) -> int:
+    """Return how many bytes of the request's messages are not in the cache."""
+    keys = [_key(bytes(raw), counter, split_over) for raw in request.messages]
+    return sum(len(key[-1]) for key, known in zip(keys, cache.get_all(keys), strict=True) if known is None)
 
 
 def wire_messages(body: bytes) -> list[Any]:
@@ -120,7 +157,8 @@ def parse(request: Request, counter: TokenCounter, cache: Cache, split_over: int
 
     A message is worked on once: `cache` keeps it under its hash.
     """
-    messages = [_message(bytes(raw), counter, cache, split_over) for raw in request.messages]
+    known = _known(request, counter, cache, split_over)
+    messages = [k.message for k in known]
     units = group(messages)
     latest = max((i for i, m in enumerate(messages) if m.role == "user"), default=len(messages))
     segments: list[Segment] = []
@@ -130,13 +168,35 @@ def parse(request: Request, counter: TokenCounter, cache: Cache, split_over: int
         first = messages[unit[0]]
         turn += first.role == "user"
         if first.pieces and unit[0] < latest and not first.pin and first.role in ("user", "assistant"):
-            for n, piece in enumerate(first.pieces):
-                segments.append(_part(first, piece, turn, (unit[0], n)))
-                places.append(Place((unit[0],), n))
+            segments += _again(known[unit[0]], turn, (unit[0], 0)) or _parts(known[unit[0]], turn, unit[0])
+            places += [Place((unit[0],), n) for n in range(len(first.pieces))]
+        elif len(unit) == 1:
+            segments += _again(known[unit[0]], turn, (unit[0], -1)) or _single(known[unit[0]], turn, unit[0])
+            places.append(Place(tuple(unit)))
         else:
             segments.append(_whole([messages[i] for i in unit], turn, (unit[0], -1)))
             places.append(Place(tuple(unit)))
-    return Chat(request, messages, tuple(segments), tuple(places), _fixed_tokens(request, counter), counter)
+    fixed = _fixed_tokens(request, counter)
+    tokens = fixed + sum(m.tokens for m in messages)
+    return Chat(request, messages, tuple(segments), tuple(places), fixed, tokens, counter)
+
+
+def _again(known: Known, turn: int, key: Key) -> tuple[Segment, ...]:
+    """Return a message's segments as they were built before, where it stands in the same place: histories grow."""
+    built = known.segments
+    return built if built and built[0].key == key and built[0].turn == turn else ()
+
+
+def _single(known: Known, turn: int, position: int) -> tuple[Segment, ...]:
+    known.segments = built = (_whole([known.message], turn, (position, -1)),)
+    return built
+
+
+def _parts(known: Known, turn: int, position: int) -> tuple[Segment, ...]:
+    message = known.message
+    built = tuple(_part(message, piece, turn, (position, n)) for n, piece in enumerate(message.pieces))
+    known.segments = built
+    return built
 
 
 def group(messages: Sequence[Message]) -> list[list[int]]:
@@ -249,13 +309,20 @@ def _shorten(message: dict[str, Any], pieces: Sequence[Piece], kept: Collection[
     return {**message, "content": [{**part, "text": texts.get(n, part["text"])} for n, part in enumerate(content)]}
 
 
-def _message(raw: bytes, counter: TokenCounter, cache: Cache, split_over: int) -> Message:
-    key = ("message", counter.name, split_over, _digest([raw]))
-    message: Message | None = cache.get(key)
-    if message is None:
-        message = _read_message(raw, counter, split_over)
-        cache.put(key, message, size=1000 + 2 * len(raw) * (2 if message.pieces else 1))
-    return message
+def _key(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[str, str, int, bytes]:
+    """Return a message's key in the cache: its bytes, which are compared quicker than a digest of them is made."""
+    return ("message", counter.name, split_over, raw)
+
+
+def _known(request: Request, counter: TokenCounter, cache: Cache, split_over: int) -> list[Known]:
+    keys = [_key(bytes(raw), counter, split_over) for raw in request.messages]
+    found: list[Known] = cache.get_all(keys)
+    for i, known in enumerate(found):
+        if known is None:
+            message = _read_message(keys[i][-1], counter, split_over)
+            found[i] = Known(message)
+            cache.put(keys[i], found[i], size=1900 + (5 if message.pieces else 3) * len(keys[i][-1]))
+    return found
 
 
 def _read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Message:

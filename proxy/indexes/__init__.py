@@ -35,5 +35,11 @@ class VectorIndex(Protocol):
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored."""
 
+    def trim(self, max_entries: int, oldest: int) -> int:
+        """Delete a few of what was first seen before `oldest`, or stored first beyond `max_entries`.
+
+        Return how many went: asked again until none does, so that reads come between.
+        """
+
     def close(self) -> None:
         """Let go of files and connections."""

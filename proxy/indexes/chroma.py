@@ -12,6 +12,7 @@ import numpy as np
 from proxy.errors import ConfigError
 from proxy.indexes import Entry
 
+TRIMMED_AT_ONCE = 100
 METADATA = ("kind", "role", "tokens", "first_seen", "recalls")
 
 
@@ -74,6 +75,15 @@ class Chroma:
                 segment = key.removeprefix(f"{tenant}:")
                 found[segment] = Entry(segment, vector, **about)
         return found
+
+    def trim(self, max_entries: int, oldest: int) -> int:
+        """Delete up to TRIMMED_AT_ONCE entries that are too old, else those stored first beyond `max_entries`."""
+        old = self._collection.get(where={"first_seen": {"$lt": oldest}}, limit=TRIMMED_AT_ONCE, include=[])["ids"]
+        if not old and (beyond := self._collection.count() - max_entries) > 0:
+            old = self._collection.get(limit=min(beyond, TRIMMED_AT_ONCE), include=[])["ids"]
+        if old:
+            self._collection.delete(ids=old)
+        return len(old)
 
     def close(self) -> None:
         """Let go of the collection; Chroma writes as it goes."""

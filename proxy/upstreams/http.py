@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import lru_cache
 
 import aiohttp
 from yarl import URL
@@ -29,9 +30,7 @@ class Http:
         """Return where `path` is served: `/v1` is the base address, other paths stand beside it."""
         if not path.startswith("/"):
             raise RequestError(400, f"the request target {path[:100]!r} is not a path")
-        if path == "/v1" or path.startswith(("/v1/", "/v1?")):
-            return URL(self._base + path[3:], encoded=True)
-        return URL(self._base.removesuffix("/v1") + path, encoded=True)
+        return located(self._base, path)
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return the answer once its head is there; UpstreamError 502 or 504 where there is none."""
@@ -82,6 +81,14 @@ class Http:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+
+@lru_cache(maxsize=256)
+def located(base: str, path: str) -> URL:
+    """Return the address of `path` under `base`; few are asked for again and again."""
+    if path == "/v1" or path.startswith(("/v1/", "/v1?")):
+        return URL(base + path[3:], encoded=True)
+    return URL(base.removesuffix("/v1") + path, encoded=True)
 
 
 def text(value: bytes) -> str:

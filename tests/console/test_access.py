@@ -102,8 +102,8 @@ def test_a_forged_or_old_session_does_not_hold(guarded: Live) -> None:
     later = int(time.time()) + 1000
     good = access.session(TOKEN, later)
     forged = [
-        access.session(TOKEN, int(time.time()) - 1), access.session("other", later), f"{later + 1}.{good.partition('.')[2]}",
-        "", ".", "9" * 400 + ".x", "\u0663.x",
+        access.session(TOKEN, int(time.time()) - 1), access.session("other", later),
+        f"{later + 1}.{good.partition('.')[2]}", "", ".", "9" * 400 + ".x", "\u0663.x",
     ]  # fmt: skip
     for value in forged:
         cookie = f"{access.COOKIE}={value}".encode().decode("latin-1")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +17,15 @@ from support.conversations import body, long_chat
 from support.server import Live, settings_for
 from support.upstream import Gate, Upstream, chat_events, completion, reply_json, stream
 
+from proxy.console import access
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), "")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no browser found: apt-get install chromium")
 ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 POLICIES = {"lexical": {"preset": "balanced", "signals": {"semantic": {"weight": 0}}}}
@@ -216,7 +222,8 @@ def test_it_fits_the_screen_in_both_themes(browser: Any, live: Live, scheme: str
 def test_every_control_has_a_name(seen: Seen, live: Live) -> None:
     page = opened(seen, live)
     unnamed = page.evaluate(
-        """[...document.querySelectorAll('a, button, input, select, summary, [role=listbox], [role=option], [tabindex="0"]')]
+        """[...document.querySelectorAll(
+            'a, button, input, select, summary, [role=listbox], [role=option], [tabindex="0"]')]
         .filter(e => e.offsetParent !== null || e.ownerSVGElement)
         .filter(e => !(e.getAttribute('aria-label') || e.labels?.length || e.textContent.trim()
                        || e.getAttribute('aria-labelledby')))
@@ -225,6 +232,21 @@ def test_every_control_has_a_name(seen: Seen, live: Live) -> None:
     assert unnamed == []
     assert page.evaluate("document.documentElement.lang") == "en"
     assert page.evaluate("document.activeElement.tagName") == "H2"  # where reading goes on
+
+
+def test_a_refused_change_of_the_settings_is_told(seen: Seen, live: Live) -> None:
+    live.services.reloads.problem = "config.yaml: budget is wrong"
+    seen.page.wait_for_selector("[role=alert]:has-text('refused: config.yaml: budget is wrong')")
+    live.services.reloads.problem = ""
+    seen.page.wait_for_selector("#problem", state="hidden")
+
+
+def test_the_chart_library_is_the_file_that_the_notice_names() -> None:
+    console = Path(access.__file__).parent
+    named = re.findall(r"(uPlot\.\S+) +sha256 (\w{64})", (console / "NOTICE").read_text())
+    assert len(named) == 2
+    for name, expected in named:
+        assert hashlib.sha256((console / "static" / "vendor" / name).read_bytes()).hexdigest() == expected
 
 
 def test_logging_in_and_out(browser: Any, upstream: Upstream) -> None:

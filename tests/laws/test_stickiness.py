@@ -23,7 +23,16 @@ from proxy.state_store import chain, session_key
 
 Messages = list[dict[str, Any]]
 ALLOWANCE = Recall().tokens
-SMALL_TALK = ("thanks!", "Thank you so much.", "ok", "Great, that helps", "Good morning", "\U0001f44d", "Yes please.", "")
+SMALL_TALK = (
+    "thanks!",
+    "Thank you so much.",
+    "ok",
+    "Great, that helps",
+    "Good morning",
+    "\U0001f44d",
+    "Yes please.",
+    "",
+)
 NAMES = ("ada", "night_train_enthusiast_with_a_long_name")
 
 
@@ -39,7 +48,9 @@ def turns(draw: st.DrawFn) -> Messages:
     topic = draw(st.sampled_from(TOPICS))
     said: Any = draw(
         st.one_of(
-            st.sampled_from([f"Note {draw(st.integers(0, 99))}: {topic}.", f"What did I say: {topic}?", *SMALL_TALK[:4]]),
+            st.sampled_from(
+                [f"Note {draw(st.integers(0, 99))}: {topic}.", f"What did I say: {topic}?", *SMALL_TALK[:4]]
+            ),
             plain,
             long_texts(),
         )
@@ -130,7 +141,9 @@ def quotes_what_is_gone(decision: Decision) -> None:
     state = decision.outcome.selection.state
     newest = state.recalled.get(max(state.recalled, default=-1), ())
     fresh = {v.segment.id for v in verdicts if v.segment.key in newest and v.fate == "recalled"}
-    earlier = {v.segment.id for v in verdicts if v.fate == "kept" and v.segment.key[0] < max(state.recalled, default=-1)}
+    earlier = {
+        v.segment.id for v in verdicts if v.fate == "kept" and v.segment.key[0] < max(state.recalled, default=-1)
+    }
     assert not fresh & earlier
     assert kept or not quoted
 
@@ -154,7 +167,67 @@ def test_without_a_cut_the_previous_prompt_is_a_prefix_of_the_next(
         previous = sent
 
 
-@settings(max_examples=80)
+SECRETS = (
+    "the blue door opens with",
+    "grandmother was born in",
+    "the invoice of the plumber came to",
+    "our cat is called",
+)
+
+
+@st.composite
+def chats(draw: st.DrawFn) -> Messages:
+    """A long chat of short notes, some of which are asked for much later, with a look-up before some answers."""
+    messages: Messages = []
+    for n in range(draw(st.integers(16, 26))):
+        secret = draw(st.sampled_from(SECRETS))
+        note = draw(
+            st.sampled_from(
+                [f"{TOPICS[n % len(TOPICS)]}, that is all for now.", f"By the way, {secret} {n}.", *SMALL_TALK[:2]]
+            )
+        )
+        said: Any = draw(st.sampled_from([note, note, f"Please tell me again: {secret} what?"]))
+        if draw(st.integers(0, 5)) == 0:
+            said = [{"type": "text", "text": said}]
+        messages.append({"role": "user", "content": said})
+        if draw(st.integers(0, 4)) == 0:
+            messages += [call("call_1"), result("call_1", f"{secret} {n} or {n + 1}")]
+        messages.append({"role": "assistant", "content": f"Understood, number {n}."})
+    return messages
+
+
+def excerpts(decision: Decision) -> int:
+    assert decision.outcome.selection is not None
+    return len(decision.outcome.selection.state.quoted)
+
+
+def test_what_is_quoted_stays_to_the_byte_until_the_next_cut(deciding: Deciding) -> None:
+    seen = []
+
+    @settings(max_examples=40)
+    @given(chats())
+    def law(messages: Messages) -> None:
+        key = caller()
+        previous: list[bytes] = []
+        for end in ends(messages):
+            decision = deciding.ask(messages[:end], key, 450, 200)
+            sent = pieces(decision.body)
+            is_valid(messages[:end], decision)
+            fits(messages[:end], decision, 450, 200)
+            quotes_what_is_gone(decision)
+            if decision.outcome.result != "cut":
+                assert sent[: len(previous)] == previous
+            else:
+                assert excerpts(decision) == 0
+            seen.append((decision.outcome.result, excerpts(decision)))
+            previous = sent
+
+    law()
+    assert sum(quoted > 0 for _, quoted in seen) > len(seen) // 20  # the law is about something
+    assert sum(result == "sticky" for result, _ in seen) > len(seen) // 4
+
+
+@settings(max_examples=30)
 @given(st.data(), talks(), talks(least=1))
 def test_a_fork_goes_on_from_the_prompt_of_the_longest_history_it_shares(
     deciding: Deciding, data: st.DataObject, messages: Messages, other: Messages
@@ -164,7 +237,11 @@ def test_a_fork_goes_on_from_the_prompt_of_the_longest_history_it_shares(
     sent: dict[str, list[bytes]] = {}
     turn_starts = [i for i, m in enumerate(messages) if m["role"] == "user"]
     fork = data.draw(st.sampled_from(turn_starts))
-    answer_edited = [*messages[: turn_starts[-1] - 1], {"role": "assistant", "content": "again"}, *messages[turn_starts[-1] :]]
+    answer_edited = [
+        *messages[: turn_starts[-1] - 1],
+        {"role": "assistant", "content": "again"},
+        *messages[turn_starts[-1] :],
+    ]
     for branch in (messages, [*messages[:fork], *[m for m in other if m["role"] != "system"]], answer_edited, messages):
         if problems(branch):
             continue
@@ -264,7 +341,9 @@ def test_what_one_key_does_changes_nothing_for_another(
     alone, beside, neighbour = caller(), caller(), caller()
     for end in ends(messages):
         deciding.ask(messages[:end], neighbour, max(1, high // 2), max(1, low // 2))
-        assert deciding.ask(messages[:end], beside, high, low).body == deciding.ask(messages[:end], alone, high, low).body
+        assert (
+            deciding.ask(messages[:end], beside, high, low).body == deciding.ask(messages[:end], alone, high, low).body
+        )
 
 
 @given(st.text(), st.text(), st.lists(st.text(max_size=5), min_size=1, max_size=20), st.text(), st.text())
@@ -293,9 +372,7 @@ def test_a_turn_that_asks_for_nothing_needs_nothing(said: str) -> None:
 
 @settings(max_examples=40)
 @given(st.data(), talks(), st.sampled_from(SMALL_TALK))
-def test_thanks_recalls_nothing(
-    deciding: Deciding, data: st.DataObject, messages: Messages, said: str
-) -> None:
+def test_thanks_recalls_nothing(deciding: Deciding, data: st.DataObject, messages: Messages, said: str) -> None:
     high, low = data.draw(budgets(messages))
     key = caller()
     before = set()

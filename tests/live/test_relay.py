@@ -111,7 +111,7 @@ def test_request_headers_reach_the_upstream_as_the_caller_sent_them(quick: Live,
 def test_header_bytes_outside_ascii_are_not_rewritten(quick: Live, upstream: Upstream) -> None:
     on_the_wire = "caf\u00e9".encode().decode("latin-1")  # http.client writes latin-1, and so these UTF-8 bytes
     ask(quick.url, "GET", "/v1/models", headers=[("X-Accent", on_the_wire)])
-    assert upstream.last.header("x-accent") == "caf\u00e9"
+    assert upstream.last.header("x-accent") == on_the_wire
 
 
 def test_nothing_is_added_to_a_request(quick: Live, upstream: Upstream) -> None:

@@ -16,10 +16,10 @@ from proxy.outcome import Outcome
 from proxy.usage import Usage
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the otel extra is not installed")
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: E402
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: E402
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from proxy.tracing import Tracer  # noqa: E402
+from proxy.tracing import Tracer
 
 
 def outcome(**given: object) -> Outcome:

@@ -41,7 +41,7 @@ function reuse(outcomes, last) {
     says: `latest request: ${percent(last.tokens.prefix, forwarded(last))} repeats the previous prompt`,
     write: (value) => (value === null ? "–" : `${Math.round(value)} %`),
     series: [
-      { label: "repeats the previous prompt", stroke: "--s2", area: true, data: outcomes.map((o) => share(o.tokens.prefix, forwarded(o))) },
+      { label: "repeats the previous prompt", stroke: "--s1", area: true, data: outcomes.map((o) => share(o.tokens.prefix, forwarded(o))) },
       { label: "cached, says the upstream", stroke: "--s3", data: outcomes.map((o) => (o.usage && o.usage.cached !== null ? share(o.usage.cached, o.usage.prompt) : null)) },
     ],
   };
@@ -54,7 +54,7 @@ function saved(outcomes) {
     title: "Money saved, summed",
     says: `${money(sum)} over ${outcomes.length} requests, an estimate at list prices`,
     write: money,
-    series: [{ label: "saved", stroke: "--s5", area: true, data }],
+    series: [{ label: "saved", stroke: "--s3", area: true, data }],
   };
 }
 

@@ -57,7 +57,7 @@ function segment(verdict, n, signals) {
     h("h3", {}, `Segment ${n + 1}`),
     facts([
       ["fate", h("span", { class: `fate ${fateOf(verdict)}` }, fateOf(verdict))], ["reason", verdict.reason], ["role", verdict.role],
-      ["kind", verdict.kind], ["turn", String(verdict.turn)], ["tokens", number(verdict.tokens)], ["score", signed(verdict.score)],
+      ["kind", verdict.kind], ["turn", String(verdict.turn)], ["tokens", number(verdict.tokens)], ["score", shares.length ? signed(verdict.score) : "none: earlier decisions stood"],
     ]),
     h("div", { class: "shares" }, ...shares.flatMap((s) => {
       const bar = h("i", { class: `c${signals.indexOf(s) % 8}` });

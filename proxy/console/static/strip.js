@@ -5,6 +5,7 @@ import { h, signed, svg, number } from "./dom.js";
 const BLOCKS = 40; // pixels
 const SCORES = 80;
 const NARROWEST = 3;
+const SPENT = 0.3; // share of the width, at the most, that goes to making small segments visible
 
 export const fateOf = (verdict) => (verdict.pin && verdict.fate === "kept" ? "pinned" : verdict.fate);
 
@@ -19,7 +20,7 @@ const item = (colour, name) => h("li", {}, h("i", { class: colour }), name);
 
 export function describe(verdict, position) {
   return `${position + 1}: ${verdict.role}, ${verdict.kind}, ${number(verdict.tokens)} tokens, ${fateOf(verdict)}, ` +
-    `score ${signed(verdict.score)}`;
+    (Object.keys(verdict.shares).length ? `score ${signed(verdict.score)}` : "not scored");
 }
 
 // `differs` holds positions to mark; `choose(position)` is called when a block is selected.
@@ -50,7 +51,8 @@ export function strip(verdicts, { label, signals, differs = new Set(), choose })
     const scale = SCORES / (most + least);
     const axis = BLOCKS + 6 + most * scale;
     verdicts.forEach((verdict, n) => {
-      const place = { x: xs[n], width: Math.max(1, xs[n + 1] - xs[n] - 1) };
+      const wide = xs[n + 1] - xs[n];
+      const place = { x: xs[n], width: wide > 2 ? wide - 1 : wide };
       options[n].replaceChildren(
         block(verdict, place),
         ...(differs.has(n) ? [svg("rect", { class: "differs", ...place, y: BLOCKS + 1, height: 4 })] : []),
@@ -78,7 +80,7 @@ export function strip(verdicts, { label, signals, differs = new Set(), choose })
 }
 
 function edges(verdicts, width) {
-  const least = Math.min(NARROWEST, width / verdicts.length);
+  const least = Math.min(NARROWEST, (SPENT * width) / verdicts.length);
   const total = verdicts.reduce((sum, v) => sum + v.tokens, 0) || 1;
   const free = width - least * verdicts.length;
   const xs = [0];

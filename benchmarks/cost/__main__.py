@@ -1,0 +1,147 @@
+"""One command: `python -m benchmarks.cost [--data ../shared/eval] [--source locomo] [--limit N] [--high H --low L]`.
+
+Without --data it replays the conversations in tests/data, which have no questions: there is no evidence to keep then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks.cost import talks
+from benchmarks.cost.replay import RATES, Capture, Replay, Totals
+
+# What differs between the rows: request headers. Rows of one key share what is known of the texts.
+ROWS = {
+    "no pruning": {"X-Pruning": "off", "Authorization": "Bearer one"},
+    "foveate": {"Authorization": "Bearer one"},
+    "without recall": {"X-Pruning-Policy": "without-recall", "Authorization": "Bearer two"},
+    "afresh each request": {"X-Pruning-Sticky": "off", "Authorization": "Bearer one"},
+}
+COLUMNS = (
+    "requests",
+    "prompt",
+    "cuts",
+    "breaks",
+    *(f"cost at {rate:.0%}" for rate in RATES),
+    "questions",
+    "evidence",
+    "recalled",
+)
+
+
+def serve(folder: Path, upstream: int) -> subprocess.Popen[str]:
+    """Start the proxy as a user would; its first line says where it listens."""
+    settings = {
+        "server": {"port": 0, "log_level": "warning"}, "data": str(folder / "data"),
+        "upstream": {"url": f"http://127.0.0.1:{upstream}/v1"}, "window": {"models": {"gpt-4o": 128000}},
+        "policies": {"without-recall": {"preset": "balanced", "recall": {"enabled": False}}},
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(json.dumps(settings))
+    command = [
+        sys.executable,
+        "-c",
+        "from proxy.cli import main; main()",
+        "serve",
+        "--config",
+        str(folder / "config.yaml"),
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True, bufsize=1)
+
+
+def address(server: subprocess.Popen[str]) -> str:
+    """Return the address in the server's first line."""
+    assert server.stdout
+    for line in server.stdout:
+        found = [word.rstrip(".,;") for word in line.split() if word.startswith("http://127.0.0.1:")]
+        if found:
+            return found[0].removesuffix("/v1")
+    raise SystemExit("foveate did not start")
+
+
+async def measure(given: argparse.Namespace, folder: Path) -> dict[str, Totals]:
+    """Replay every conversation in every row."""
+    capture = Capture()
+    await capture.start()
+    server = serve(folder, capture.port)
+    try:
+        url = await asyncio.to_thread(address, server)
+        budget = {"X-Pruning-Budget": f"{given.high}/{given.low}"}
+        rows = {name: Replay(url, capture, {**headers, **budget}) for name, headers in ROWS.items()}
+        questions = talks.cases(given.data)
+        async with aiohttp.ClientSession() as session:
+            for name, messages in talks.conversations(given.data, given.source, given.limit):
+                mine = [c for c in questions if c.conversation == name]
+                script, requests = talks.held(messages, mine, given.ask_every)
+                start = time.monotonic()
+                for replay in rows.values():
+                    await replay.run(session, script, requests)
+                print(
+                    f"{name}: {len(requests)} requests a row, {time.monotonic() - start:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
+        return {name: replay.totals for name, replay in rows.items()}
+    finally:
+        server.terminate()
+        server.wait()
+        await capture.stop()
+
+
+def line(totals: Totals, base: Totals) -> dict[str, Any]:
+    """Return a row's figures; costs are relative to no pruning, tokens are means a request."""
+    n = max(1, totals.requests)
+    costs = (totals.cost[rate] / max(1.0, base.cost[rate]) for rate in RATES)
+    kept = sum(totals.evidence) / len(totals.evidence) if totals.evidence else None
+    figures = (
+        totals.requests,
+        totals.tokens // n,
+        totals.cuts,
+        totals.breaks,
+        *costs,
+        len(totals.evidence),
+        kept,
+        totals.excerpts / n,
+    )
+    return dict(zip(COLUMNS, figures, strict=True))
+
+
+def shown(value: Any) -> str:
+    """Return a figure as it is printed."""
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(prog="benchmarks.cost", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with conversations/ and cases.jsonl; tests/data without it")
+    parser.add_argument("--source", nargs="*", default=[], help="only these sources")
+    parser.add_argument("--limit", type=int, help="conversations a source")
+    parser.add_argument("--high", type=int, help="8000, or 2000 for tests/data")
+    parser.add_argument("--low", type=int, help="half of high")
+    parser.add_argument("--ask-every", type=int, default=12, help="messages between two questions")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    given = parser.parse_args()
+    given.high = given.high or (8000 if given.data else 2000)
+    given.low = given.low or given.high // 2
+    with tempfile.TemporaryDirectory() as folder:
+        totals = asyncio.run(measure(given, Path(folder)))
+    rows = {name: line(found, totals["no pruning"]) for name, found in totals.items()}
+    print(f"{'':20}" + "".join(f"{c:>14}" for c in COLUMNS))
+    for name, row in rows.items():
+        print(f"{name:20}" + "".join(f"{shown(row[c]):>14}" for c in COLUMNS))
+    if given.json:
+        given.json.write_text(json.dumps({"high": given.high, "low": given.low, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Sends conversations through a proxy and reads what its upstream got."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp import web
+
+from benchmarks.cost.talks import Message, Request
+from proxy.tokens import TokenCounter
+
+RATES = (0.1, 0.25, 0.5, 1.0)  # what a cached token costs
+SMALLEST, STEP = 1024, 128  # tokens: what providers cache
+EXCERPTS = ("[Excerpts from earlier in this conversation]", "[End of excerpts]")
+
+
+class Capture:
+    """An upstream that answers at once and notes the messages that it was sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen on a free port of this machine."""
+        app = web.Application(client_max_size=1 << 28)
+        app.router.add_post("/v1/chat/completions", self._answer)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close it."""
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.messages = json.loads(await request.read())["messages"]
+        message = {"role": "assistant", "content": "ok"}
+        return web.json_response({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+
+@dataclass
+class Totals:
+    """Sums over requests."""
+
+    requests: int = 0
+    cuts: int = 0
+    breaks: int = 0  # requests that do not begin with the whole prompt before
+    tokens: int = 0
+    excerpts: int = 0  # tokens of what was recalled and stands in the prompts
+    cost: dict[float, float] = field(default_factory=lambda: dict.fromkeys(RATES, 0.0))
+    evidence: list[float] = field(default_factory=list)  # share of the groups kept, a question
+
+
+class Replay:
+    """One way to send conversations: some headers of its own."""
+
+    def __init__(self, url: str, capture: Capture, headers: dict[str, str]) -> None:
+        self._url = f"{url}/v1/chat/completions"
+        self._capture = capture
+        self._headers = headers
+        self._counter = TokenCounter("o200k_base")
+        self._sizes: dict[str, int] = {}
+        self.totals = Totals()
+
+    async def run(self, session: aiohttp.ClientSession, script: list[Message], requests: Sequence[Request]) -> None:
+        """Send a whole conversation."""
+        previous: list[str] = []
+        for request in requests:
+            sent = script[: request.end]
+            body = {"model": "gpt-4o", "messages": sent}
+            async with session.post(self._url, json=body, headers=self._headers) as answer:
+                answer.raise_for_status()
+                await answer.read()
+                self.totals.cuts += answer.headers["x-pruning-result"] == "cut"
+            got = [json.dumps(m) for m in self._capture.messages]
+            self._count(got, previous)
+            if request.groups:
+                found = [any(self._holds(got, sent[i]) for i in group) for group in request.groups]
+                self.totals.evidence.append(sum(found) / len(found))
+            previous = got
+
+    def _count(self, got: list[str], previous: list[str]) -> None:
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(got, previous, strict=False)) if a != b), min(len(got), len(previous))
+        )
+        sizes = [self._size(m) for m in got]
+        prefix = sum(sizes[:shared])
+        cached = prefix // STEP * STEP if prefix >= SMALLEST else 0
+        totals = self.totals
+        totals.requests += 1
+        totals.breaks += shared < len(previous)
+        totals.tokens += sum(sizes)
+        totals.excerpts += sum(self._size(m, quoted=True) for m in got if EXCERPTS[0] in m)
+        for rate in RATES:
+            totals.cost[rate] += sum(sizes) - cached * (1 - rate)
+
+    def _size(self, message: str, quoted: bool = False) -> int:
+        key = f"{quoted} {message}"
+        if key not in self._sizes:
+            text = message.partition(EXCERPTS[0])[2].partition(EXCERPTS[1])[0]
+            self._sizes[key] = self._counter.text(text) if quoted else self._counter.message(json.loads(message))
+        return self._sizes[key]
+
+    @staticmethod
+    def _holds(got: Sequence[str], message: Message) -> bool:
+        """Say whether a prompt holds a message, as it was or quoted in full."""
+        text = json.dumps(message.get("content") or "")[1:-1]
+        return json.dumps(message) in got or bool(
+            text and not message.get("tool_calls") and any(text in m for m in got)
+        )

@@ -1,0 +1,141 @@
+"""One command, the README's table: `python -m benchmarks.retention [--data FOLDER] [--limit N] [--json FILE]`.
+
+Starts foveate between a client and an upstream that captures what it gets, sends every labelled case at every budget
+twice, cold and warm, and sets the alternatives beside it, measured in this process on the same cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp import web
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.retention.vectors import Stored
+from proxy.embedders.onnx import Onnx
+from proxy.evaluate import BUDGETS, WIDTH, Reader, contestants, measure, plot, summary, table
+from proxy.evidence import Case, Message, Row, Ruler, judge, load
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = (ROOT.parent / "shared" / "eval", ROOT / "tests" / "data")
+
+
+@dataclass
+class Upstream:
+    """Answers every chat at once and keeps what it got."""
+
+    received: list[Message] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        """Serve on a free loopback port; yield the base URL."""
+        app = web.Application(client_max_size=256 * 1024 * 1024)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        finally:
+            await runner.cleanup()
+
+    async def _chat(self, request: web.Request) -> web.Response:
+        self.received = orjson.loads(await request.read())["messages"]
+        choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
+        return web.json_response({"id": "1", "object": "chat.completion", "choices": [choice]})
+
+
+@asynccontextmanager
+async def foveate(upstream: str, data: str) -> AsyncIterator[str]:
+    """Run `foveate serve` with its defaults in front of `upstream`; yield its base URL."""
+    command = ("-c", "from proxy.cli import main; main()", "serve", "--port", "0", "--upstream", upstream)
+    pipe, null, path = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL, {"PYTHONPATH": str(ROOT)}
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--data", data, cwd=data, env=path, stdout=pipe, stderr=null
+    )
+    assert server.stdout
+    try:
+        said = (await asyncio.wait_for(server.stdout.readline(), 60)).decode()
+        found = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert found, f"foveate did not start: {said}"
+        yield f"{found[0]}/v1"
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+async def drive(
+    cases: Sequence[Case], budgets: Sequence[float], passes: Sequence[str], progress: Progress
+) -> list[Row]:
+    """Send every case at every budget in every pass; return what became of each."""
+    ruler, upstream, rows = Ruler(), Upstream(), []
+    with tempfile.TemporaryDirectory() as data:
+        async with upstream.serve() as url, foveate(url, data) as proxy, aiohttp.ClientSession() as client:
+            for name in ("cold", "warm"):
+                task = progress.add_task(name, total=len(cases))
+                for case in cases:
+                    sizes = ruler.sizes(case)
+                    for share in budgets:
+                        sent = await ask(client, proxy, upstream, case, sizes.budget(share))
+                        rows.append(judge(f"foveate, {name}", case, sizes, share, sent, ruler.size))
+                    progress.advance(task)
+    return rows
+
+
+async def ask(
+    client: aiohttp.ClientSession, proxy: str, upstream: Upstream, case: Case, budget: int
+) -> Sequence[Message]:
+    """Return what reached the upstream of one case."""
+    upstream.received = []
+    headers = {"X-Pruning-Budget": str(budget), "X-Pruning-Sticky": "off", "Content-Type": "application/json"}
+    body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
+    async with client.post(f"{proxy}/chat/completions", data=body, headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+    return upstream.received
+
+
+def main() -> None:
+    """Measure, print, and write what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=next(f for f in FOLDERS if (f / "cases.jsonl").is_file()))
+    parser.add_argument("--source", nargs="*", default=[])
+    parser.add_argument("--budget", nargs="*", type=float, default=list(BUDGETS))
+    parser.add_argument("--limit", type=int, default=0, help="at most so many cases a source, evenly spaced")
+    parser.add_argument("--vectors", type=Path, default=Path("~/.cache/foveate/vectors.npz"), help="for the baselines")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path)
+    given = parser.parse_args()
+    cases = load(given.data, given.source, given.limit)
+    embedder = Stored(Onnx(), given.vectors.expanduser())
+    start = time.monotonic()
+    console = Console()
+    with Progress(console=console, transient=True) as progress:
+        rows: list[Row] = asyncio.run(drive(cases, given.budget, progress))
+        rows += measure(cases, Reader(embedder), contestants({}), given.budget, progress)
+    embedder.save()
+    means: list[dict[str, Any]] = sorted(summary(rows), key=lambda row: row["source"])
+    console.width = max(console.width, WIDTH)
+    console.print(table(means, given.budget))
+    print(f"{len(cases)} cases of {given.data}, {time.monotonic() - start:.0f} s")
+    if given.json:
+        given.json.write_bytes(orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2))
+    if given.plot:
+        plot(means, given.plot)
+
+
+if __name__ == "__main__":
+    main()

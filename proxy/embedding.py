@@ -1,0 +1,177 @@
+"""Embeds texts in a thread of its own: for a request that waits, and in the background while none does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from policies.types import Segment, Vectors
+from proxy.embedders import Embedder
+
+Done = Callable[[str, Sequence[Segment], Vectors], None]
+Lookup = Callable[[str, Sequence[Segment]], Awaitable[Sequence[Segment]]]
+# Texts go to the model for about this many seconds at a time, so that no request waits longer behind another's.
+SLICE = 0.04
+READ = 1000  # characters of a text that a model reads, about
+SLOWEST, FIRST_PACE = 2_000.0, 16_000.0  # characters a second
+MAX_QUEUED = 50_000  # segments that wait for their vectors; the oldest conversation gives way
+
+
+class Embedding:
+    """Embeds each segment once, whoever asks: `done` is given vectors as they come, `lookup` what is not known yet."""
+
+    def __init__(self, embedder: Embedder, done: Done, lookup: Lookup) -> None:
+        self._embedder = embedder
+        self._done = done
+        self._lookup = lookup
+        self._thread = ThreadPoolExecutor(1, "embed")
+        self._pace = FIRST_PACE
+        self._underway: dict[tuple[str, str], asyncio.Future[Vectors]] = {}
+        self._queued: dict[tuple[str, str], Segment] = {}  # by tenant and segment id
+        self._turns: deque[tuple[str, deque[str]]] = deque()  # conversations: tenant, ids still to embed
+        self._task: asyncio.Task[None] | None = None
+        self._waiting = 0  # requests that wait: background work stands back for them
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    def load(self) -> asyncio.Future[None]:
+        """Begin to load the model; the result is there once it is loaded."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._embedder.load)
+
+    @property
+    def queued(self) -> int:
+        """How many segments wait for their vectors."""
+        return len(self._queued)
+
+    async def aclose(self) -> None:
+        """Finish the batch that is being embedded, then end the thread."""
+        self._queued.clear()
+        self._turns.clear()
+        self._quiet.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*self._underway.values(), return_exceptions=True)
+        self._thread.shutdown()
+
+    async def text(self, text: str, until: float) -> Vectors | None:
+        """Return the vector of a text by itself, None where it is not there at the time `until`."""
+        with self._ahead():
+            return await wait(asyncio.wrap_future(self._thread.submit(self._embedder.embed, [text])), until)
+
+    async def at_once(self, tenant: str, segments: Sequence[Segment], until: float) -> list[Segment]:
+        """Embed in the given order until the time `until`; return what is left, still in order."""
+        with self._ahead():
+            left = list(segments)
+            while left and (room := until - time.monotonic()) > 0:
+                batch = next(batches(left, self._pace * min(SLICE, room)))
+                if not await self._batch(tenant, batch, until):
+                    break
+                del left[: len(batch)]
+        return [s for s in left if (tenant, s.id) not in self._underway]
+
+    async def _batch(self, tenant: str, batch: Sequence[Segment], until: float) -> bool:
+        """Embed a batch, less what is being embedded already; say whether all was there in time."""
+        shared = {f for s in batch if (f := self._underway.get((tenant, s.id)))}
+        own = [s for s in batch if (tenant, s.id) not in self._underway]
+        if own:
+            job, result = self._start(tenant, own)
+            if await wait(result, until) is None and job.cancel():
+                return False
+        for other in shared:
+            await wait(other, until)
+        return time.monotonic() < until
+
+    def _start(self, tenant: str, batch: Sequence[Segment]) -> tuple[Future[Vectors], asyncio.Future[Vectors]]:
+        keys = [(tenant, s.id) for s in batch]
+        job = self._thread.submit(self._measured, [s.text for s in batch])
+        result = asyncio.wrap_future(job)
+        self._underway.update(dict.fromkeys(keys, result))
+
+        def finished(future: asyncio.Future[Vectors]) -> None:
+            for key in keys:
+                self._underway.pop(key, None)
+            if not future.cancelled() and not future.exception():
+                self._done(tenant, batch, future.result())
+
+        result.add_done_callback(finished)
+        return job, result
+
+    def _measured(self, texts: Sequence[str]) -> Vectors:
+        start = time.monotonic()
+        rows = self._embedder.embed(texts)
+        seen = sum(min(len(text), READ) for text in texts) / max(1e-4, time.monotonic() - start)
+        self._pace += 0.3 * (max(SLOWEST, seen) - self._pace)
+        return rows
+
+    @contextmanager
+    def _ahead(self) -> Iterator[None]:
+        self._waiting += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._quiet.set()
+
+    def later(self, tenant: str, segments: Sequence[Segment]) -> None:
+        """Embed in the background, conversation by conversation in turn."""
+        fresh = {(tenant, s.id): s for s in segments if (tenant, s.id) not in self._underway}
+        if not fresh:
+            return
+        self._queued.update(fresh)
+        self._turns.append((tenant, deque(i for _, i in fresh)))
+        while len(self._queued) > MAX_QUEUED:
+            owner, ids = self._turns.popleft()
+            for i in ids:
+                self._queued.pop((owner, i), None)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._background())
+            self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception():  # the model is broken: whoever needs it next is told
+            self._queued.clear()
+            self._turns.clear()
+
+    async def _background(self) -> None:
+        while self._turns:
+            await self._quiet.wait()
+            if not self._turns:
+                return
+            tenant, ids = self._turns.popleft()
+            waiting = [s for i in ids if (s := self._queued.get((tenant, i)))]
+            if not waiting:
+                continue
+            batch = next(batches(waiting, self._pace * SLICE))
+            self._turns.append((tenant, deque(s.id for s in waiting[len(batch) :])))
+            fresh = [s for s in await self._lookup(tenant, batch) if (tenant, s.id) not in self._underway]
+            if fresh:
+                await self._start(tenant, fresh)[1]
+            for segment in batch:
+                self._queued.pop((tenant, segment.id), None)
+
+
+async def wait(future: asyncio.Future[Vectors], until: float) -> Vectors | None:
+    """Return the future's result, None where it is not there at the time `until`; it goes on then."""
+    done, _ = await asyncio.wait([future], timeout=max(0.0, until - time.monotonic()))
+    return future.result() if done and not future.cancelled() else None
+
+
+def batches(segments: Sequence[Segment], characters: float) -> Iterator[list[Segment]]:
+    """Yield runs of segments, one at least, of about so many characters that a model reads."""
+    batch: list[Segment] = []
+    size = 0
+    for segment in segments:
+        read = min(len(segment.text), READ)
+        if batch and size + read > characters:
+            yield batch
+            batch, size = [], 0
+        batch.append(segment)
+        size += read
+    if batch:
+        yield batch
