@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +10,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from proxy import routes, services
+from proxy import memory, routes, services
 from proxy.config import Settings
 from proxy.watcher import Source, Watcher
 
@@ -33,9 +32,9 @@ class Traffic:
 
 
 async def settle(parts: services.Services) -> None:
-    """Once all is loaded, spare the garbage collector what lives as long as the process."""
+    """Tidy up once all is loaded."""
     await parts.features.opened()
-    gc.freeze()
+    memory.settle()
 
 
 def create_app(settings: Settings, source: Source | None = None) -> Traffic:

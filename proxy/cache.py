@@ -32,7 +32,7 @@ class Cache:
     def get_all(self, keys: Iterable[Hashable]) -> list[Any]:
         """Return the value under each key, None where there is none."""
         entries, touch = self._entries, self._entries.move_to_end
-        found = []
+        found: list[Any] = []
         with self._lock:
             for key in keys:
                 entry = entries.get(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import socket
 import sys
@@ -14,7 +13,7 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from proxy import config, logs, table
+from proxy import config, logs, memory, table
 from proxy.app import create_app
 from proxy.errors import ConfigError
 from proxy.formats import chat
@@ -54,19 +53,24 @@ def serve(
     source = Source(find(config_file), over)
     settings = source.load()
     logs.configure(settings.server)
+    memory.spare()
     application = create_app(settings, source)
     listening = listen(settings.server.host, settings.server.port)
     address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
     target = settings.upstream.url if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
-    gc.set_threshold(20_000, 20, 50)  # a history is thousands of objects that live for a moment
     sys.setswitchinterval(0.001)  # a request waits this long at the most for a thread that works on another
     server = uvicorn.Server(
         uvicorn.Config(
-            application, log_level="warning", access_log=False, server_header=False, date_header=False, ws="none",
+            application,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            ws="none",
             timeout_keep_alive=75,
-        )  # fmt: skip
+        )
     )
     server.run(sockets=[listening])
 

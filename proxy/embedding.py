@@ -9,9 +9,13 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
+from numpy.typing import NDArray
+
 from policies.types import Segment, Vectors
 from proxy.embedders import Embedder
 
+Vector = NDArray[np.float32]
 Done = Callable[[str, Sequence[Segment], Vectors], None]
 Lookup = Callable[[str, Sequence[Segment]], Awaitable[Sequence[Segment]]]
 # Texts go to the model for about this many seconds at a time, so that no request waits longer behind another's.
@@ -30,7 +34,7 @@ class Embedding:
         self._lookup = lookup
         self._thread = ThreadPoolExecutor(1, "embed")
         self._pace = FIRST_PACE
-        self._underway: dict[tuple[str, str], asyncio.Future[Vectors]] = {}
+        self._underway: dict[tuple[str, str], tuple[asyncio.Future[Vectors], int]] = {}  # and the row in the result
         self._queued: dict[tuple[str, str], Segment] = {}  # by tenant and segment id
         self._turns: deque[tuple[str, deque[str]]] = deque()  # conversations: tenant, ids still to embed
         self._task: asyncio.Task[None] | None = None
@@ -54,42 +58,46 @@ class Embedding:
         self._quiet.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.gather(*self._underway.values(), return_exceptions=True)
+        await asyncio.gather(*(future for future, _ in self._underway.values()), return_exceptions=True)
         self._thread.shutdown()
 
     async def text(self, text: str, until: float) -> Vectors | None:
         """Return the vector of a text by itself, None where it is not there at the time `until`."""
         with self._ahead():
-            return await wait(asyncio.wrap_future(self._thread.submit(self._embedder.embed, [text])), until)
+            job = self._thread.submit(self._embedder.embed, [text])
+            rows = await wait(asyncio.wrap_future(job), until)
+            if rows is None:
+                job.cancel()
+            return rows
 
-    async def at_once(self, tenant: str, segments: Sequence[Segment], until: float) -> list[Segment]:
-        """Embed in the given order until the time `until`; return what is left, still in order."""
+    async def at_once(self, tenant: str, segments: Sequence[Segment], until: float) -> dict[str, Vector]:
+        """Return the vectors, by segment id, of as many segments in that order as can be had by the time `until`."""
+        found: dict[str, Vector] = {}
         with self._ahead():
             left = list(segments)
             while left and (room := until - time.monotonic()) > 0:
                 batch = next(batches(left, self._pace * min(SLICE, room)))
-                if not await self._batch(tenant, batch, until):
-                    break
+                found.update(await self._batch(tenant, batch, until))
                 del left[: len(batch)]
-        return [s for s in left if (tenant, s.id) not in self._underway]
+        return found
 
-    async def _batch(self, tenant: str, batch: Sequence[Segment], until: float) -> bool:
-        """Embed a batch, less what is being embedded already; say whether all was there in time."""
-        shared = {f for s in batch if (f := self._underway.get((tenant, s.id)))}
-        own = [s for s in batch if (tenant, s.id) not in self._underway]
+    async def _batch(self, tenant: str, batch: Sequence[Segment], until: float) -> dict[str, Vector]:
+        """Return the vectors of a batch that are there in time; what is being embedded already is waited for."""
+        places = {s.id: self._underway[tenant, s.id] for s in batch if (tenant, s.id) in self._underway}
+        own = [s for s in batch if s.id not in places]
         if own:
             job, result = self._start(tenant, own)
-            if await wait(result, until) is None and job.cancel():
-                return False
-        for other in shared:
-            await wait(other, until)
-        return time.monotonic() < until
+            places.update({s.id: (result, row) for row, s in enumerate(own)})
+            if await wait(result, until) is None:
+                job.cancel()  # what has begun goes on, and is there for the next request
+        rows = {i: (await wait(future, until), row) for i, (future, row) in places.items()}
+        return {i: vectors[row] for i, (vectors, row) in rows.items() if vectors is not None}
 
     def _start(self, tenant: str, batch: Sequence[Segment]) -> tuple[Future[Vectors], asyncio.Future[Vectors]]:
         keys = [(tenant, s.id) for s in batch]
         job = self._thread.submit(self._measured, [s.text for s in batch])
         result = asyncio.wrap_future(job)
-        self._underway.update(dict.fromkeys(keys, result))
+        self._underway.update({key: (result, row) for row, key in enumerate(keys)})
 
         def finished(future: asyncio.Future[Vectors]) -> None:
             for key in keys:
@@ -158,6 +166,8 @@ class Embedding:
 
 async def wait(future: asyncio.Future[Vectors], until: float) -> Vectors | None:
     """Return the future's result, None where it is not there at the time `until`; it goes on then."""
+    if future.done():
+        return None if future.cancelled() else future.result()
     done, _ = await asyncio.wait([future], timeout=max(0.0, until - time.monotonic()))
     return future.result() if done and not future.cancelled() else None
 

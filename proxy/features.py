@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from proxy.shelf import Shelf
 from proxy.trace import Trace
 
 _log = logging.getLogger("foveate.features")
+T = TypeVar("T")
 Known = dict[str, Entry | None]
 
 
@@ -99,19 +101,22 @@ class FeatureStore:
             wanted = {s.id: s for s in ([asked] if asked else []) + [history.segments[i] for i in order]}
             fresh = [s for s in wanted.values() if known[s.id] is None and s.text.strip()]
             if fresh and not unsure and await in_time(self._loaded, until):
-                await self._embedding.at_once(tenant, fresh, until)
-                known.update(self._remembered(tenant, fresh))
+                rows = await self._embedding.at_once(tenant, fresh, until)
+                known.update({s.id: entry(s, rows[s.id]) for s in fresh if s.id in rows})
             if left := [s for s in fresh if known[s.id] is None]:
                 self.deadlines_met += 1
                 trace.milliseconds["deadline"] = self._deadline * 1000
                 self._embedding.later(tenant, left)
-            query = await self._query_vector(tenant, history.query_text, known.get(asked.id) if asked else None, until)
+            if asked is None:
+                query = await self._query_vector(tenant, history.query_text, until)
+            else:
+                query = found.vector if (found := known[asked.id]) else None
         return completed(history, known, query)
 
     async def _stored(self, tenant: str, segments: Sequence[Segment], until: float) -> tuple[Known, bool]:
         """Return what is known of each segment, and whether the index could not say so in time."""
         known = self._remembered(tenant, segments)
-        missing = [i for i, entry in known.items() if entry is None]
+        missing = [i for i, found in known.items() if found is None]
         if not missing:
             return known, False
         if not await in_time(self._opened, until):
@@ -124,15 +129,11 @@ class FeatureStore:
         known.update(reading.result())
         return known, False
 
-    async def _query_vector(
-        self, tenant: str, text: str, entry: Entry | None, until: float
-    ) -> NDArray[np.float32] | None:
-        """Return the vector of the latest turn, which is a segment itself as a rule; None where it is not in time."""
-        if entry is not None or not text.strip():
-            return entry.vector if entry else None
+    async def _query_vector(self, tenant: str, text: str, until: float) -> NDArray[np.float32] | None:
+        """Return the vector of a latest turn that is no segment itself; None where it is not there in time."""
         key = ("query", tenant, text)
         vector: NDArray[np.float32] | None = self._cache.get(key)
-        if vector is None and await in_time(self._loaded, until):
+        if vector is None and text.strip() and await in_time(self._loaded, until):
             rows = await self._embedding.text(text, until)
             if rows is not None:
                 vector = rows[0]
@@ -149,7 +150,7 @@ class FeatureStore:
         await asyncio.wait([self._opened, self._loaded])
         self._loaded.result()
         known = self._remembered(tenant, segments)
-        missing = [i for i, entry in known.items() if entry is None]
+        missing = [i for i, found in known.items() if found is None]
         if missing and not self._opened.exception():
             stored = await self._shelf.get(tenant, missing)
             self._remember(tenant, stored.values())
@@ -157,8 +158,7 @@ class FeatureStore:
         return [s for s in segments if known[s.id] is None]
 
     def _embedded(self, tenant: str, segments: Sequence[Segment], rows: Vectors) -> None:
-        now = int(time.time())
-        entries = [Entry(s.id, row, s.kind, s.role, s.tokens, now) for s, row in zip(segments, rows, strict=True)]
+        entries = [entry(segment, row) for segment, row in zip(segments, rows, strict=True)]
         self._remember(tenant, entries)
         self._shelf.put(tenant, entries)
 
@@ -167,22 +167,27 @@ class FeatureStore:
         return dict(zip(ids, self._cache.get_all(("entry", tenant, i) for i in ids), strict=True))
 
     def _remember(self, tenant: str, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self._cache.put(("entry", tenant, entry.id), entry, size=600 + entry.vector.nbytes)
+        for found in entries:
+            self._cache.put(("entry", tenant, found.id), found, size=600 + found.vector.nbytes)
 
     def recalled(self, tenant: str, segments: Sequence[Segment]) -> None:
         """Count one more recall of each of `segments`."""
         entries = self._remembered(tenant, segments).values()
-        counted = [dataclasses.replace(entry, recalls=entry.recalls + 1) for entry in entries if entry is not None]
+        counted = [dataclasses.replace(found, recalls=found.recalls + 1) for found in entries if found is not None]
         self._remember(tenant, counted)
         self._shelf.put(tenant, counted)
+
+
+def entry(segment: Segment, vector: NDArray[np.float32]) -> Entry:
+    """Return what is kept of a segment that is met for the first time."""
+    return Entry(segment.id, vector, segment.kind, segment.role, segment.tokens, first_seen=int(time.time()))
 
 
 def completed(history: History, known: Mapping[str, Entry | None], query: NDArray[np.float32] | None) -> History:
     """Return `history` with what is known of its segments and the query's vector, zeros where there is none."""
     now = time.time()
     entries = [known[s.id] for s in history.segments]
-    vectors = [entry.vector for entry in entries if entry is not None]
+    vectors = [e.vector for e in entries if e is not None]
     dimensions = query.shape[0] if query is not None else vectors[0].shape[0] if vectors else 0
     nothing = np.zeros(dimensions, dtype=np.float32)
     return dataclasses.replace(
@@ -194,7 +199,7 @@ def completed(history: History, known: Mapping[str, Entry | None], query: NDArra
     )
 
 
-async def in_time(future: asyncio.Future[object] | asyncio.Future[None], until: float) -> bool:
+async def in_time(future: asyncio.Future[T], until: float) -> bool:
     """Say whether a future has a result by the time `until`; raises what it failed with, and never cancels it."""
     if not future.done():
         await asyncio.wait([future], timeout=max(0.0, until - time.monotonic()))

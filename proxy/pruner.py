@@ -220,9 +220,9 @@ class Pruner:
     async def _parsed(self, request: chat.Request) -> chat.Chat:
         """Return the request's segments, read here where most of it is known, else in a thread."""
         counter = self._counters.get(encoding_name(request.model))
-        if counter is not None and len(request.messages) <= MANY_MESSAGES:
-            if chat.unread(request, counter, self._cache, self._split_over) <= LITTLE_NEW:
-                return chat.parse(request, counter, self._cache, self._split_over)
+        few = counter is not None and len(request.messages) <= MANY_MESSAGES
+        if counter and few and chat.unread(request, counter, self._cache, self._split_over) <= LITTLE_NEW:
+            return chat.parse(request, counter, self._cache, self._split_over)
         return await asyncio.get_running_loop().run_in_executor(self._working, self._parse, request)
 
     def _parse(self, request: chat.Request) -> chat.Chat:

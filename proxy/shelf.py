@@ -79,9 +79,7 @@ class Shelf:
         self._written, self._trimmed_at = 0, time.monotonic()
         oldest = int(time.time() - self._max_age)
         loop = asyncio.get_running_loop()
-        while await self._done(
-            loop.run_in_executor(self._thread, self._index.trim, self._max_entries, oldest)
-        ):
+        while await self._done(loop.run_in_executor(self._thread, self._index.trim, self._max_entries, oldest)):
             pass
 
     async def _done(self, work: asyncio.Future[T]) -> T | None:

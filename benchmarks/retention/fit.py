@@ -30,6 +30,7 @@ from proxy.config import PolicySettings, build_policy
 from proxy.embedders.onnx import Onnx
 from proxy.evaluate import Reader, Reading
 from proxy.evidence import load
+from proxy.formats import chat
 
 PRESETS = Path(__file__).parents[2] / "policies" / "presets"
 LIMIT = 120  # cases a source, evenly spaced
@@ -47,7 +48,7 @@ START: Described = {
         "recency": {"weight": 0.0},
         "references": {"weight": 0.0},
         "task": {"weight": 0.0},
-        "directive": {"weight": 1.0, "raw": True},  # no data labels it: as much as costs nothing measurable
+        "directive": {"weight": 2.0, "raw": True},  # no data labels it: as much as costs a case or two
         "novelty": {"weight": 0.0},
         "role": {"weight": 0.0},
     },
@@ -112,7 +113,7 @@ def recall(reading: Reading, policy: Any) -> float:
     for share in BUDGETS[uses_tools(reading)]:
         room = reading.sizes.budget(share) - parsed.fixed_tokens
         kept = prune(reading.history, policy, Budget(room, room), PruneState()).kept
-        messages = {m for i in kept for m in parsed.places[i].messages}
+        messages = {row.message for row in chat.layout(parsed, kept, {}) if row.pieces is None}
         found.append(sum(bool(group & messages) for group in groups) / len(groups))
     return float(np.mean(found))
 

@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name holds this, and nothing else")
     parser.add_argument("--url", action="append", default=[], metavar="NAME=URL", help="another target that runs")
     parser.add_argument("--without", action="append", default=[], help="leave nginx or litellm out")
-    parser.add_argument("--vectors", type=int, nargs="*", default=[10_000], help="sizes of the index to weigh memory at")
+    parser.add_argument("--vectors", type=int, nargs="*", default=[10_000], help="sizes of the index")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plots", type=Path, metavar="FOLDER")
     given = parser.parse_args()

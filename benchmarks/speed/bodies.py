@@ -57,7 +57,8 @@ def history(count: int, size: int, salt: str = "", stream: bool = False) -> byte
     """Return a chat of `count` messages of `size` characters; no two salts share a message."""
     rng = random.Random(f"{salt}{count}{size}")
     system = {"role": "system", "content": f"You are a helpful assistant. {salt}"}
-    said = [{**m, "content": f"{m['content'][: size - 8]} {salt}"} for m in turns(rng, count - 2, size)]
+    rows = enumerate(turns(rng, count - 2, max(20, size - 14)))
+    said = [{**m, "content": f"{m['content']} {salt}{n}"} for n, m in rows]
     return body([system, *said, {"role": "user", "content": f"{question(rng)} {NONCE.decode()}"}], stream)
 
 

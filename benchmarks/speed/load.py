@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
     """One kept-alive connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._done: asyncio.Future[None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:

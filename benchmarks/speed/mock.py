@@ -1,4 +1,4 @@
-"""A light upstream: answers a chat completion at once, or as a stream of 20 chunks. `python -m benchmarks.speed.mock`."""
+"""A light upstream: answers a chat completion at once, or as a stream of 20 chunks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mock(asyncio.Protocol):
     """One connection; requests come one after another."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._pieces: list[bytes] = []
         self._missing = 0  # bytes of the body that are still to come
         self._streaming: asyncio.Task[None] | None = None

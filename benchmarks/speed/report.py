@@ -27,13 +27,14 @@ def show(cell: object) -> str:
 
 
 def by_round(rows: Sequence[Row], target: str, scenario: str, key: str) -> dict[int, float]:
-    return {r["round"]: r[key] for r in rows if r["target"] == target and r["scenario"] == scenario and key in r}
+    own = [row for row in rows if row["target"] == target and row["scenario"] == scenario]
+    return {row["round"]: row[key] for row in own if key in row}
 
 
 def against(rows: Sequence[Row], pair: tuple[str, str], scenario: str, key: str, how: Callable[..., float]) -> float:
     """Return the median over rounds of one target's number set against another's of the same round."""
     ours, theirs = (by_round(rows, name, scenario, key) for name in pair)
-    return median([how(ours[i], theirs[i]) for i in ours if i in theirs and theirs[i]])
+    return median([how(ours[i], theirs[i]) for i in ours if theirs.get(i)])
 
 
 def added(a: float, b: float) -> float:
@@ -48,7 +49,8 @@ def text(found: dict[str, Any]) -> str:
     """Return everything as Markdown tables."""
     rows: list[Row] = found["rows"]
     names = list(dict.fromkeys(row["target"] for row in rows if row["target"] != "direct"))
-    lines = [f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; load {found['load']}\n"]
+    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    lines = [f"{where}; load {found['load']}\n"]
     heads = [
         "request", "target", "added p50 ms", "added p99 ms", "CPU ms", "CPU : bare", "added first byte ms",
         "first byte : bare", "jitter ms", "requests/s",
@@ -77,7 +79,8 @@ def text(found: dict[str, Any]) -> str:
             histories.append([*cells, "yes" if all(r["complete"] for r in of) else "no"])
         heads = ["messages", "kB", "cold, added ms", "warm, new question, added p50 ms", "all embedded when warm"]
         lines.append(table(heads, histories))
-    probes = [[p["target"], "yes" if p["pruning"] else "no", p["pings"], p["p50"], p["p99"], p["worst"]] for p in found["probe"]]
+    keys = ("pings", "p50", "p99", "worst")
+    probes = [[p["target"], "yes" if p["pruning"] else "no", *(p[key] for key in keys)] for p in found["probe"]]
     lines.append(table(["a ping beside 4 large requests", "pruning", "pings", "p50 ms", "p99 ms", "worst ms"], probes))
     if found["memory"]:
         heads = ["vectors in the index", "resident MiB at start", "after one pruned request", "after 400 kB histories"]

@@ -9,9 +9,10 @@ from proxy.indexes import Entry
 
 
 class InMemory:
-    """Entries in a dictionary."""
+    """Entries in a dictionary, the least recently stored going first beyond `max_entries`."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_entries: int = 100_000) -> None:
+        self._max_entries = max_entries
         self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
 
     def open(self) -> None:
@@ -21,6 +22,8 @@ class InMemory:
         """Store entries."""
         for entry in entries:
             self._entries[tenant, entry.id] = entry
+        while len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
 
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored."""

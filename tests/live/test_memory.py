@@ -48,7 +48,7 @@ def test_the_index_outlives_a_restart(upstream: Upstream, tmp_path: Path) -> Non
     embedder = WordEmbedder()
     with with_chroma(upstream, tmp_path, embedder) as live:
         ask_afresh(live, messages)
-        assert embedder.texts == [messages[-1]["content"]]
+        assert embedder.texts == [], "the latest turn, too, is a segment that is stored"
         assert upstream.last.body == first
 
 
@@ -59,7 +59,7 @@ def test_a_small_memory_reads_the_index_and_embeds_nothing_twice(upstream: Upstr
         embedder.texts.clear()
         ask_afresh(live, long_chat())
         ask_afresh(live, long_chat())
-        assert set(embedder.texts) == {long_chat()[-1]["content"]}
+        assert embedder.texts == []
 
 
 def test_the_same_text_twice_is_embedded_once(upstream: Upstream) -> None:
@@ -107,7 +107,7 @@ def test_a_second_tenants_history_survives_a_restart_too(upstream: Upstream, tmp
     embedder = WordEmbedder()
     with with_chroma(upstream, tmp_path, embedder) as live:
         ask_afresh(live, long_chat(), "sk-b")
-    assert embedder.texts == [long_chat()[-1]["content"]]
+    assert embedder.texts == []
 
 
 def test_no_key_and_no_text_is_written_to_disk(upstream: Upstream, tmp_path: Path) -> None:

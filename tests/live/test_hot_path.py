@@ -1,0 +1,69 @@
+"""What is never parsed, and what its answers tell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from support.client import chat
+from support.conversations import body
+from support.server import Live
+from support.upstream import Upstream, reply_json, stream
+
+from proxy.formats import chat as format_chat
+from proxy.pruner import COUNTED
+
+
+def large(size: int = 2 * COUNTED, **more: Any) -> dict[str, Any]:
+    return body([{"role": "user", "content": "word " * (size // 5)}], **more)
+
+
+def test_a_body_too_small_for_the_budget_is_sent_unread(quick: Live, upstream: Upstream) -> None:
+    unknown = large()
+    unknown["messages"][0]["role"] = "a role that nobody knows"  # reading it would fail
+    content = json.dumps(unknown).encode()
+    answer = chat(quick.url, content)
+    assert answer.result == "untouched"
+    assert answer.header("x-pruning-tokens-before") is None
+    assert upstream.last.body == content
+
+
+def test_a_small_body_is_counted_all_the_same(quick: Live) -> None:
+    assert int(chat(quick.url, large(500)).header("x-pruning-tokens-before") or 0) > 90
+
+
+def test_a_body_that_may_exceed_the_budget_is_read(quick: Live) -> None:
+    answer = chat(quick.url, large(), budget="20000")
+    assert (answer.result, answer.header("x-pruning-tokens-before")) != ("untouched", None)
+
+
+def test_a_dry_run_is_always_counted(quick: Live) -> None:
+    assert chat(quick.url, large(), pruning="dry-run").header("x-pruning-tokens-before")
+
+
+def test_images_count_for_more_than_their_bytes() -> None:
+    image = {"type": "image_url", "image_url": {"url": "http://x/y.png"}}
+    content = json.dumps(body([{"role": "user", "content": [image] * 100}])).encode()
+    assert format_chat.most_tokens(content) > 765 * 100
+
+
+def test_what_was_sent_unread_is_read_and_cut_where_the_upstream_refuses_it(quick: Live, upstream: Upstream) -> None:
+    messages = [{"role": "user" if n % 2 == 0 else "assistant", "content": f"{n} " + "word " * 200} for n in range(41)]
+    refusal = {"error": {"code": "context_length_exceeded", "message": "maximum context length is 6000 tokens"}}
+    seen = []
+
+    async def script(request: Any, content: bytes) -> Any:
+        seen.append(len(content))
+        answer = reply_json(refusal, 400) if len(seen) == 1 else reply_json({"ok": True})
+        return await answer(request, content)
+
+    upstream.script = script
+    answer = chat(quick.url, body(messages))
+    assert answer.status == 200
+    assert answer.result == "cut"
+    assert seen[1] < seen[0]
+
+
+def test_a_stream_of_unknown_length_ends_where_the_upstream_ends_it(quick: Live, upstream: Upstream) -> None:
+    upstream.script = stream([b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"])
+    assert chat(quick.url, large()).body == b"data: one\n\ndata: two\n\ndata: [DONE]\n\n"

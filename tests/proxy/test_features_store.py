@@ -1,0 +1,178 @@
+"""Vectors under a deadline: what is late comes in the background, and nothing is embedded twice."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import numpy as np
+import pytest
+from support.conversations import history, segment
+from support.parts import FailingEmbedder, RecordingIndex, WordEmbedder
+
+from policies.types import History, Segment, Vectors
+from proxy.cache import Cache
+from proxy.embedders import Embedder
+from proxy.features import FeatureStore
+from proxy.indexes import Entry
+from proxy.indexes.in_memory import InMemory
+from proxy.shelf import TRIM_AFTER, Shelf
+from proxy.trace import Trace
+
+Make = Callable[..., FeatureStore]
+
+
+class GatedEmbedder(WordEmbedder):
+    """Embeds nothing until it is let go, and then takes its time."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.seconds = seconds  # a text
+        self.go = threading.Event()
+        self.begun = threading.Event()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.begun.set()
+        assert self.go.wait(15)
+        time.sleep(self.seconds * len(texts))
+        return super().embed(texts)
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    stores: list[FeatureStore] = []
+
+    def build(
+        embedder: Embedder, index: InMemory | None = None, deadline: float = 60.0, mib: float = 8
+    ) -> FeatureStore:
+        store = FeatureStore(embedder, index or InMemory(), Cache(int(mib * 1024 * 1024)), deadline)
+        store.start()
+        stores.append(store)
+        return store
+
+    yield build
+    for store in stores:
+        await store.aclose()
+
+
+def chat(count: int = 30, name: str = "a") -> History:
+    segments = [segment(f"{name} says number {n}. " + "word " * 100, turn=n) for n in range(count)]
+    bare = history(segments, segments[-1].text)
+    return history(bare.segments, segments[-1].text, np.zeros((count, 0), dtype=np.float32))
+
+
+async def complete(store: FeatureStore, given: History, tenant: str = "t") -> tuple[History, Trace]:
+    trace = Trace()
+    return await store.complete(tenant, given, range(len(given.segments)), trace), trace
+
+
+async def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        await asyncio.sleep(0.005)
+
+
+async def test_a_slow_model_holds_a_request_no_longer_than_the_deadline(make: Make) -> None:
+    embedder = GatedEmbedder()
+    store = make(embedder, deadline=0.05)
+    found, trace = await complete(store, chat())  # returns though the model never does
+    assert not found.vectors.any()
+    assert store.deadlines_met == 1
+    assert trace.milliseconds["deadline"] == 50
+    embedder.go.set()
+
+
+async def test_what_came_late_is_there_for_the_next_request_and_embedded_once(make: Make) -> None:
+    embedder = GatedEmbedder()
+    store = make(embedder, deadline=0.05)
+    await complete(store, chat())
+    embedder.go.set()
+    await until(lambda: store.queued == 0)
+    found, trace = await complete(store, chat())
+    assert found.vectors.any(axis=1).all()
+    assert found.query_vector.any()
+    assert "deadline" not in trace.milliseconds
+    assert len(embedder.texts) == len(set(embedder.texts)) == 30
+
+
+async def test_requests_at_the_same_time_share_what_is_being_embedded(make: Make) -> None:
+    embedder = GatedEmbedder()
+    store = make(embedder)
+    both = [asyncio.create_task(complete(store, chat())) for _ in range(2)]
+    await until(embedder.begun.is_set)
+    embedder.go.set()
+    for found, _ in await asyncio.gather(*both):
+        assert found.vectors.any(axis=1).all()
+    assert len(embedder.texts) == len(set(embedder.texts))
+
+
+async def test_the_latest_turn_is_embedded_first_then_the_given_order(make: Make) -> None:
+    embedder = WordEmbedder()
+    given = chat(5)
+    await make(embedder).complete("t", given, [3, 0, 1, 2, 4], Trace())
+    assert embedder.texts == [given.segments[i].text for i in (4, 3, 0, 1, 2)]
+
+
+async def test_cold_conversations_take_turns_in_the_background(make: Make) -> None:
+    embedder = GatedEmbedder(0.01)
+    store = make(embedder, deadline=0.02)
+    await complete(store, chat(name="a"))
+    await complete(store, chat(name="b"))
+    embedder.go.set()
+    await until(lambda: store.queued == 0)
+    owners = [text[0] for text in embedder.texts]
+    assert "b" in owners[: len(owners) // 2]
+
+
+async def test_a_cache_too_small_for_anything_embeds_nothing_twice(make: Make) -> None:
+    embedder = WordEmbedder()
+    store = make(embedder, mib=0.0001)
+    for _ in range(3):
+        found, _ = await complete(store, chat())
+        assert found.vectors.any(axis=1).all()
+    assert len(embedder.texts) == 30
+
+
+async def test_a_failing_model_fails_the_request_and_leaves_nothing_waiting(make: Make) -> None:
+    store = make(FailingEmbedder())
+    with pytest.raises(RuntimeError, match="the model broke"):
+        await complete(store, chat())
+    store.prepare("t", chat(name="c").segments)
+    await until(lambda: store.queued == 0)
+
+
+async def test_writes_go_to_the_index_in_small_batches_of_one_tenant(make: Make) -> None:
+    index = RecordingIndex()
+    store = make(WordEmbedder(), index)
+    await asyncio.gather(complete(store, chat(), "t"), complete(store, chat(), "u"))
+    await until(lambda: len(index.stored) == 60)
+    assert {name for name, _ in index.stored} == {"t", "u"}
+
+
+async def test_the_index_is_bounded_in_the_background() -> None:
+    index = InMemory()
+    shelf = Shelf(index, max_entries=100, max_age_days=1)
+    await shelf.open()
+    vector = np.ones(4, dtype=np.float32)
+    now = int(time.time())
+    old = [Entry(f"old{n}", vector, "conversation", "user", 1, now - 2 * 86400) for n in range(10)]
+    shelf.put("t", [*old, *(Entry(f"{n}", vector, "conversation", "user", 1, now) for n in range(TRIM_AFTER))])
+    await until(lambda: len(index.get("t", [f"{n}" for n in range(TRIM_AFTER)])) == 100)
+    assert index.get("t", [e.id for e in old]) == {}
+    assert f"{TRIM_AFTER - 1}" in index.get("t", [f"{TRIM_AFTER - 1}"]), "what was stored last stays"
+    await shelf.aclose()
+
+
+async def test_the_cache_keeps_within_its_bound(make: Make) -> None:
+    cache = Cache(50_000)
+    store = FeatureStore(WordEmbedder(), InMemory(), cache, 60.0)
+    store.start()
+    for name in "abcdef":
+        given: Sequence[Segment] = chat(name=name).segments
+        store.features(given)
+        await complete(store, chat(name=name))
+        assert 0 < cache.bytes <= 50_000
+    await store.aclose()
