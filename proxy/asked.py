@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ class Asked:
     tenant: str
     credentials: Sequence[tuple[bytes, bytes]] = ()  # headers that let us ask the upstream for the caller
     rehearsal: bool = False  # for an explanation: decided whatever `mode` says, and neither remembered nor counted
-    id: str = field(default_factory=lambda: f"prn-{random.getrandbits(64):016x}")
+    id: str = field(default_factory=lambda: f"prn-{secrets.token_hex(8)}")
     trace: Trace = field(default_factory=Trace)
 
 

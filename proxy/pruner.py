@@ -235,11 +235,7 @@ class Pruner:
         self, asked: Asked, parsed: chat.Chat, policy: Policy, budget: Budget, state: PruneState, trace: Trace
     ) -> Selection:
         size = len(asked.body)
-        nothing = np.zeros((len(parsed.segments), 0), dtype=np.float32)
-        numbers = np.zeros(len(parsed.segments))
-        history = History(
-            parsed.segments, (), nothing, parsed.query, extract(""), nothing[:1].ravel(), numbers, numbers
-        )
+        history = not_yet_read(parsed)
         if plan(parsed.segments, parsed.query, policy, budget, state) != "sticky":
             with trace.timed("features"):
                 history, order = await self._work(size, self._read, history)
@@ -288,7 +284,7 @@ class Remembering:
             await self._states.keep(self._chain, self._session, self._ids, state)
 
 
-def unread(parsed: chat.Chat) -> History:
+def not_yet_read(parsed: chat.Chat) -> History:
     """Return the history before its texts are worked on."""
     none = np.zeros(len(parsed.segments))
     vectors = np.zeros((len(parsed.segments), 0), dtype=np.float32)

@@ -26,7 +26,7 @@ import yaml
 from benchmarks.retention.vectors import Stored
 from policies.prune import prune
 from policies.types import Budget, PruneState
-from proxy.config import PolicySettings, build_policy
+from proxy.config import PolicySettings, build_policy, merge_policy
 from proxy.embedders.onnx import Onnx
 from proxy.evaluate import Reader, Reading
 from proxy.evidence import load
@@ -85,9 +85,14 @@ SPACE: dict[str, Space] = {
         **dict.fromkeys(OPTIONAL, (0.0, 0.1, 0.3, 0.6)),
     },
 }
+# What a preset is for, and no label of the data speaks of.
+GIVEN: dict[str, Described] = {
+    "balanced": {},
+    "agent": {"selector": {"tool_share": 0.1}, "pins": {"last_turns": 2, "share": 0.2}},
+}
 WHAT = {
     "balanced": "The default: finds what the latest turn asks about in talk, and the values that tools will need.",
-    "agent": "For tool work: what the next call needs.",
+    "agent": "For tool work: values count from the first tools on, and the last two turns stay.",
 }
 
 
@@ -222,7 +227,7 @@ def main() -> None:
     start = START
     for name, space in SPACE.items():
         mine = [r for r in readings if name != "agent" or uses_tools(r)]
-        start, before, after = climb(start, space, mine)
+        start, before, after = climb(merge_policy(start, GIVEN[name]), space, mine)
         sources = sorted({r.case.source for r in mine})
         note = f"Fitted by benchmarks/retention/fit.py on {', '.join(sources)}: {before:.1f} -> {after:.1f}"
         path = PRESETS / f"{name}.yaml"

@@ -18,8 +18,9 @@ from proxy.tokens import AUDIO, FILE, IMAGE, PRIMING, TokenCounter
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 CONTENT_TYPES = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
-# What a part of a message may cost beside its own text: the message's frame and a mark on either side.
-PART_OVERHEAD = 30
+# The most that a message may hold beside its text and still be split: each part that stays brings it along.
+MOST_BESIDE = 30
+MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
 # More than any part that is no text counts, and than the frame of a tool.
 PART_TOKENS = max(IMAGE, AUDIO, FILE)
 
@@ -194,7 +195,8 @@ def _single(known: Known, turn: int, position: int) -> tuple[Segment, ...]:
 
 def _parts(known: Known, turn: int, position: int) -> tuple[Segment, ...]:
     message = known.message
-    built = tuple(_part(message, piece, turn, (position, n)) for n, piece in enumerate(message.pieces))
+    overhead = _overhead(message)
+    built = tuple(_part(message, piece, overhead, turn, (position, n)) for n, piece in enumerate(message.pieces))
     known.segments = built
     return built
 
@@ -416,17 +418,27 @@ def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -
         for n, text in enumerate(_texts(content))
         for stretch in split(text, size=4 * (split_over // 4))
     )
-    beside = tokens - sum(piece.tokens for piece in pieces)  # what every kept piece would bring along
-    return pieces if len(pieces) > 1 and beside <= PART_OVERHEAD else ()
+    beside = tokens - sum(piece.tokens for piece in pieces)
+    return pieces if len(pieces) > 1 and beside <= MOST_BESIDE else ()
 
 
-def _part(message: Message, piece: Piece, turn: int, key: Key) -> Segment:
+def _overhead(message: Message) -> int:
+    """Return the most that keeping one part costs beside its text.
+
+    The message's frame, a mark on either side, and one in each other text of a content list.
+    """
+    texts = len({piece.text_part for piece in message.pieces})
+    beside = message.tokens - sum(piece.tokens for piece in message.pieces)
+    return beside + MARK_TOKENS * (1 + texts)
+
+
+def _part(message: Message, piece: Piece, overhead: int, turn: int, key: Key) -> Segment:
     return Segment(
         id=_digest([message.id.encode(), str(key[1]).encode()]),
         role=message.role,
         kind=piece.kind,
         text=piece.text,
-        tokens=piece.tokens + PART_OVERHEAD,
+        tokens=piece.tokens + overhead,
         turn=turn,
         key=key,
         parent=message.id,

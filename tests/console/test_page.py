@@ -87,7 +87,7 @@ def opened(seen: Seen, live: Live) -> Any:
 
 
 def test_an_empty_list_says_how_to_begin(seen: Seen, live: Live) -> None:
-    seen.page.wait_for_function("document.getElementById('address').textContent !== ''")
+    seen.page.wait_for_selector("#address:text-matches('.')")
     assert f"OPENAI_BASE_URL={live.url}/v1" in seen.page.inner_text("#empty")
 
 
@@ -115,7 +115,7 @@ def test_a_request_under_way_shows_its_stage(seen: Seen, live: Live, upstream: U
     gate.open()
     thread.join()
     seen.page.wait_for_selector("#requests tbody tr")
-    seen.page.wait_for_function("document.querySelectorAll('#underway li').length === 0")
+    seen.page.wait_for_selector("#underway li", state="detached")
 
 
 def test_an_outcome_is_a_strip_as_wide_as_its_tokens(seen: Seen, live: Live) -> None:
@@ -153,9 +153,7 @@ def test_the_slider_explains_another_budget(seen: Seen, live: Live) -> None:
     first = page.inner_text("section[aria-labelledby=what-if] [role=status]")
     page.locator("#budget").focus()
     page.keyboard.press("End")
-    page.wait_for_function(
-        "old => document.querySelector('section[aria-labelledby=what-if] [role=status]').textContent !== old", arg=first
-    )
+    page.wait_for_selector(f"text=/would forward/ >> text=/{len(long_chat())} of {len(long_chat())} segments/")
     said = page.inner_text("section[aria-labelledby=what-if] [role=status]")
     assert f"{len(long_chat())} of {len(long_chat())} segments" in said
 

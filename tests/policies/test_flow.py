@@ -149,7 +149,8 @@ def test_a_weight_may_depend_on_the_kind_of_content() -> None:
 
 def test_what_spreads_keeps_its_weight_against_what_does_not() -> None:
     seen = talk(30, query="w7 w20")
-    spread = [WeightedSignal(*given, spread=True) for given in (("keyword", 3.0, Keyword()), ("semantic", 1.0, Semantic()))]
+    flowing = (("keyword", 3.0, Keyword()), ("semantic", 1.0, Semantic()))
+    spread = [WeightedSignal(*given, spread=True) for given in flowing]
     policy = Policy("p", (*spread, WeightedSignal("recency", 0.2, Recency())), Greedy(), graph=Neighbours())
     shares = policy.shares(seen)
     assert (shares["keyword"] + shares["semantic"]).std() == pytest.approx(1)

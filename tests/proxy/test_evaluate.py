@@ -113,7 +113,7 @@ def test_policies_and_baselines_are_measured_within_the_budget(tmp_path: Path) -
 def test_an_ablation_changes_one_part_at_a_time(tmp_path: Path) -> None:
     asked = evaluate.Asked(DATA, ("balanced",), ("tau2_retail_gpt41",), (0.5,), baselines=False, ablate=True)
     names = {row["contestant"] for row in run(asked, tmp_path)["summary"]}
-    assert {"balanced", "without keyword", "without semantic", "without the graph", "selector: mmr", "with task"} <= names
+    assert {"balanced", "without keyword", "without the graph", "selector: mmr", "with task"} <= names
 
 
 def test_a_policy_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ from policies.types import History
 NOTHING: dict[str, Any] = {"fixed": 0.0, "persistence": 0.0, "answers": 0.0}
 
 
-@given(st.lists(st.tuples(st.integers(1, 50), st.floats(-5, 5)), min_size=1, max_size=12), st.integers(0, 300), st.integers(0, 300))
+ROWS = st.lists(st.tuples(st.integers(1, 50), st.floats(-5, 5)), min_size=1, max_size=12)
+
+
+@given(ROWS, st.integers(0, 300), st.integers(0, 300))
 def test_more_budget_never_loses_the_top_segment(rows: list[tuple[int, float]], room: int, more: int) -> None:
     seen = history([segment(str(i), tokens=tokens) for i, (tokens, _) in enumerate(rows)])
     scores = np.array([score for _, score in rows])
@@ -38,7 +41,8 @@ def test_window_keeps_the_newest_and_with_a_head_the_oldest() -> None:
 
 def test_density_prefers_the_short_by_each_of_its_prices() -> None:
     texts = [segment("S1: a", tokens=400), segment("S2: b", tokens=10)]
-    meeting = history([*texts, *(segment(f"S{i % 5}: x", tokens=10) for i in range(8))], vectors=np.zeros((10, 4), dtype=np.float32))
+    others = [segment(f"S{i % 5}: x", tokens=10) for i in range(8)]
+    meeting = history([*texts, *others], vectors=np.zeros((10, 4), dtype=np.float32))
     scores = np.array([1.0, 0.5, *np.zeros(8)])
     assert 0 in Density(**NOTHING).select(meeting, scores, 400)
     assert 0 not in Density(**{**NOTHING, "fixed": 0.5}).select(meeting, scores, 400)
