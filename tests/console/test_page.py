@@ -150,7 +150,6 @@ def test_the_keyboard_walks_the_strip_and_shows_each_segment(seen: Seen, live: L
 def test_the_slider_explains_another_budget(seen: Seen, live: Live) -> None:
     page = opened(seen, live)
     page.wait_for_selector("text=/would forward/")
-    first = page.inner_text("section[aria-labelledby=what-if] [role=status]")
     page.locator("#budget").focus()
     page.keyboard.press("End")
     page.wait_for_selector(f"text=/would forward/ >> text=/{len(long_chat())} of {len(long_chat())} segments/")

@@ -75,7 +75,7 @@ def test_tool_work_is_cut_the_same_way_in_a_fresh_process() -> None:
         command = [sys.executable, "-c", SCRIPT, *names]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
         answers.add(done.stdout)
-    assert answers == {f"{({name: sorted(kept_of_tool_work(name)) for name in names})}\n"}
+    assert answers == {f"{ ({name: sorted(kept_of_tool_work(name)) for name in names}) }\n"}
 
 
 def test_the_default_keeps_a_standing_instruction() -> None:

@@ -113,5 +113,3 @@ def test_features_read_identifiers_speakers_and_quotes() -> None:
     assert found.quotes == ("it was a dark night",)
     assert extract("hi", "Mary_Ann").speaker == "mary ann"
     assert extract("parseJsonBody").terms.keys() >= {"parsejsonbodi", "pars", "json", "bodi"}
-
-
