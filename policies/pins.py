@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from policies.types import Segment
+from policies.types import INSTRUCTIONS, Segment
 
 FIRST = 0.1  # of `share`, for the first user turn
 
@@ -61,7 +61,7 @@ def required(segment: Segment, position: int, latest: int, end: int) -> str:
     """Return why the segment at `position` must stay, empty where it may go; `latest` is the latest user turn."""
     if segment.pin:
         return segment.pin
-    if segment.role in ("system", "developer"):
+    if segment.role in INSTRUCTIONS:
         return segment.role
     if position == latest:
         return "latest user turn"

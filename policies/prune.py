@@ -10,10 +10,9 @@ import numpy as np
 
 from policies.policy import Policy
 from policies.recall import EXCERPT_OVERHEAD
-from policies.types import Budget, Fate, History, PruneState, Scores, Segment, Selection, Verdict
+from policies.types import INSTRUCTIONS, Budget, Fate, History, PruneState, Scores, Segment, Selection, Verdict
 
 Plan = Literal["cut", "recall", "sticky"]
-INSTRUCTIONS = ("system", "developer")
 
 
 def plan(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState) -> Plan:

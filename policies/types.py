@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Kind = Literal["conversation", "code", "log", "document", "tool"]
 Fate = Literal["kept", "dropped", "recalled"]
 Key = tuple[int, int]  # where a segment stands in the request: its first message, and its part or -1 for a whole one
+INSTRUCTIONS = ("system", "developer")  # roles whose messages are never candidates
 Scores = NDArray[np.float64]  # one value a segment, shape (n,)
 Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
 T = TypeVar("T")

@@ -15,9 +15,9 @@ import numpy as np
 
 from policies.features import extract
 from policies.policy import Policy
-from policies.prune import INSTRUCTIONS, plan, prune, sticky
+from policies.prune import plan, prune, sticky
 from policies.signals.keyword import Keyword
-from policies.types import Budget, History, PruneState, Selection
+from policies.types import INSTRUCTIONS, Budget, History, PruneState, Selection
 from proxy.asked import Asked, Decision
 from proxy.cache import Cache
 from proxy.calibration import Calibration
@@ -247,7 +247,7 @@ class Pruner:
         """Return the history with its features, and the order in which segments deserve a vector."""
         features = self._features.features(history.segments)
         history = dataclasses.replace(history, features=features, query=extract(history.query_text))
-        wanted = [i for i, s in enumerate(history.segments) if s.role not in ("system", "developer")]
+        wanted = [i for i, s in enumerate(history.segments) if s.role not in INSTRUCTIONS]
         lexical = Keyword().score(history)
         return history, sorted(wanted, key=lambda i: (-lexical[i], -i))
 

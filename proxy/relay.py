@@ -39,7 +39,7 @@ class Body:
         self._taken = 0
         self._ended = asyncio.Event()
         self.failure: RequestError | HungUp | None = None  # why it broke off: an upload's client wraps what it meets
-        declared = next((v for n, v in headers if n == b"content-length"), b"")
+        declared = value_of(headers, b"content-length")
         self.size = int(declared) if declared.isdigit() else None  # None where it comes in chunks, or not at all
         self.expected = bool(self.size) or any(n == b"transfer-encoding" for n, _ in headers)
         if self.size is not None and self.size > max_bytes:
@@ -170,7 +170,7 @@ class Relay:
         async with AsyncExitStack() as closing:
             closing.push_async_callback(response.aclose)
             response, content = await buffered(response, refusals.MAX_BYTES)
-            encoding = next((v for n, v in response.headers if n == b"content-encoding"), b"")
+            encoding = value_of(response.headers, b"content-encoding")
             again = await self._retry(response.status, inflated(content, encoding, refusals.MAX_BYTES))
             if again is None:
                 closing.pop_all()
@@ -181,7 +181,7 @@ class Relay:
         ours = self._report(self._waited)
         names = {name for name, _ in ours}
         headers = [(n, v) for n, v in response.headers if n not in names] + ours
-        self.tail = tail = Tail(next((v for n, v in headers if n == b"content-encoding"), b""))
+        self.tail = tail = Tail(value_of(headers, b"content-encoding"))
         left = next((int(v) for n, v in headers if n == b"content-length" and v.isdigit()), -1)
         send = self._send
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -194,6 +194,11 @@ class Relay:
         if not self._finished:
             self._finished = True
             await send({"type": "http.response.body", "body": b""})
+
+
+def value_of(headers: Headers, name: bytes) -> bytes:
+    """Return the value of the first header of that name, empty where there is none."""
+    return next((value for n, value in headers if n == name), b"")
 
 
 async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResponse, bytes]:

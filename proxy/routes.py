@@ -14,7 +14,7 @@ from proxy.console import access
 from proxy.console import routes as console
 from proxy.errors import RequestError
 from proxy.relay import CLIENT_CLOSED_REQUEST, Body, HungUp
-from proxy.services import Services
+from proxy.services import Services, mebibytes
 
 router = APIRouter(prefix="/-")
 guarded = APIRouter(dependencies=[Depends(access.admitted)])
@@ -136,7 +136,7 @@ async def prune(request: Request) -> Response:
 async def rehearse(request: Request) -> Decision:
     """Decide on a request's body and headers without sending or remembering anything."""
     parts = services(request)
-    limit = int(parts.settings.server.max_body_mib * 1024 * 1024)
+    limit = mebibytes(parts.settings.server.max_body_mib)
     asked_for = overrides.read(request.scope["headers"], frozenset(parts.settings.build_policies()))
     try:
         content = await Body(request.scope["headers"], request.receive, limit).read()

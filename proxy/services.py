@@ -202,7 +202,7 @@ def build_state_store(settings: config.State) -> StateStore:
         from proxy.redis_store import RedisStateStore
 
         return RedisStateStore(settings.url, settings.ttl_hours * 3600)
-    return InMemoryStateStore(int(settings.max_mib * 1024 * 1024), settings.ttl_hours * 3600)
+    return InMemoryStateStore(mebibytes(settings.max_mib), settings.ttl_hours * 3600)
 
 
 def check_writable(folder: Path) -> None:

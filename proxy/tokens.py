@@ -33,22 +33,23 @@ _BUNDLED = {
 
 
 @lru_cache(maxsize=1024)
-def encoding_name(model: str) -> str:
-    """Return the name of the model's encoding; that of the newest models where the model is not OpenAI's."""
+def own_encoding(model: str) -> str | None:
+    """Return the name of the model's own encoding, None where there is none here."""
     try:
         name = encoding_name_for_model(model.rsplit("/", 1)[-1])
     except KeyError:
-        return FALLBACK
-    return name if name in _BUNDLED else FALLBACK
+        return None
+    return name if name in _BUNDLED else None
 
 
-@lru_cache(maxsize=1024)
+def encoding_name(model: str) -> str:
+    """Return the name of the encoding to count with; that of the newest models where the model is not OpenAI's."""
+    return own_encoding(model) or FALLBACK
+
+
 def is_exact(model: str) -> bool:
     """Say whether tiktoken has the model's own encoding, so that counts are more than estimates."""
-    try:
-        return encoding_name_for_model(model.rsplit("/", 1)[-1]) in _BUNDLED
-    except KeyError:
-        return False
+    return own_encoding(model) is not None
 
 
 @lru_cache(maxsize=8)
