@@ -6,7 +6,10 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-from policies.types import Features
+import numpy as np
+
+from policies.terms import term_id
+from policies.types import Features, Manner
 
 STOPWORDS = frozenset(
     "a about above after again all also am an and any are as at be because been before being between both but by can "
@@ -27,27 +30,68 @@ _SUFFIXES = (
     "ational", "ization", "fulness", "ingly", "ation", "ness", "ment", "edly", "ing", "ful", "ity", "ed", "er", "ly"
 )  # fmt: skip
 MAX_QUOTES = 16
+LONGEST_DIRECTIVE = 2000  # characters: a longer text with such words in it is about something else
+_MANNERS = {
+    Manner.INSTRUCTION: re.compile(
+        r"\bfrom now on\b|\bgoing forward\b|\bin (?:all|every) (?:future )?(?:answers?|repl(?:y|ies)|responses?)\b"
+        r"|(?:^|[.!?;:,]\s+|\bplease )(?:always|never|don't ever|do not ever) (?!mind\b)[a-z]+"
+        r"|\byou (?:must|should|may) (?:always|never)\b|\bmake sure (?:to always|you always|you never)\b"
+        r"|\b(?:keep in mind|remember|note|don't forget) that\b",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    Manner.PREFERENCE: re.compile(
+        r"\bcall me [A-Z]|\bmy name is\b|\bi(?: would|'d)? prefer\b|\bi(?:'m| am) allergic\b|\bmy pronouns\b"
+        r"|\bi(?:'m| am) (?:a )?(?:vegan|vegetarian|colou?r-?blind|deaf|blind|left-handed)\b",
+        re.IGNORECASE,
+    ),
+    Manner.CORRECTION: re.compile(
+        r"\bthat(?:'s| is) (?:wrong|incorrect|not (?:right|correct|what i))|\bi meant\b|^actually,|\bcorrection:",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+}
 
 
 def extract(text: str, name: str = "") -> Features:
     """Return what signals read of `text`, which the participant `name` has written."""
-    terms: Counter[str] = Counter()
+    terms: Counter[int] = Counter()
     for word, count in Counter(WORD.findall(text)).items():
         for term in _terms(word):
             terms[term] += count
+    ids = np.fromiter(terms.keys(), np.uint32, len(terms))
+    counts = np.minimum(np.fromiter(terms.values(), np.int64, len(terms)), 65535).astype(np.uint16)
+    order = np.argsort(ids)
     quotes = dict.fromkeys("".join(found).lower().strip() for found in _QUOTE.findall(text))
     return Features(
-        terms=terms,
+        terms=ids[order],
+        counts=counts[order],
         length=terms.total(),
         identifiers=tuple(dict.fromkeys(value for raw in _VALUE.findall(text) if (value := _identifier(raw)))),
         speaker=speaker_of(text, name),
         quotes=tuple(quotes)[:MAX_QUOTES],
+        manner=manner_of(text),
     )
 
 
+def manner_of(text: str) -> Manner:
+    """Return which kinds of directive a text's words may be."""
+    if len(text) > LONGEST_DIRECTIVE:
+        return Manner.NONE
+    plain = text.replace("’", "'")
+    found = Manner.NONE
+    for manner, pattern in _MANNERS.items():
+        if pattern.search(plain):
+            found |= manner
+    return found
+
+
 @lru_cache(maxsize=16384)
-def _terms(word: str) -> tuple[str, ...]:
+def _terms(word: str) -> tuple[int, ...]:
     """Return what a word counts as: its stem, and the stems of its camelCase pieces; nothing for a stopword."""
+    return tuple(term_id(term) for term in stems(word))
+
+
+def stems(word: str) -> tuple[str, ...]:
+    """Return the terms that a word counts as."""
     lower = word.lower()
     if lower in STOPWORDS:
         return ()

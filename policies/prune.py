@@ -10,16 +10,17 @@ import numpy as np
 
 from policies.policy import Policy
 from policies.recall import EXCERPT_OVERHEAD
-from policies.types import INSTRUCTIONS, Budget, Fate, History, PruneState, Scores, Segment, Selection, Verdict
+from policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
 
 Plan = Literal["cut", "recall", "sticky"]
 
 
 def plan(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState) -> Plan:
     """Return what has to be done for the latest turn `query`; only a cut and a recall need scores."""
-    sizes = {s.key: s.tokens for s in segments}
-    prompt = sum(tokens for key, tokens in sizes.items() if key not in state.dropped)
-    prompt += sum(sizes.get(key, 0) + EXCERPT_OVERHEAD for key in state.quoted)
+    dropped, quoted = state.dropped, state.quoted
+    prompt = sum([s.tokens for s in segments if s.key not in dropped])
+    if quoted:
+        prompt += sum([s.tokens for s in segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
     if prompt > budget.high:
         return "cut"
     turn = latest_turn(segments)
@@ -54,8 +55,7 @@ def cut(history: History, policy: Policy, low: int) -> Selection:
         dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
         recalled={latest_turn(history.segments): ()},
     )
-    reasons = {i: f"pinned: {s.pin}" if s.pin else "fits the budget" for i, s in enumerate(history.segments)}
-    return Selection(verdicts(history.segments, state, reasons, scores, shares), state, cut=True)
+    return Selection(history.segments, state, True, scores, shares)
 
 
 def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:
@@ -64,7 +64,7 @@ def recall(history: History, policy: Policy, high: int, state: PruneState) -> Se
     chosen = policy.recall.choose(history, scores, absent(history.segments, state), high)
     asked = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **asked})
-    return Selection(verdicts(history.segments, state, {}, scores, shares), state, cut=False)
+    return Selection(history.segments, state, False, scores, shares)
 
 
 def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
@@ -76,7 +76,7 @@ def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
 
 def sticky(segments: Sequence[Segment], state: PruneState) -> Selection:
     """Let earlier decisions stand."""
-    return Selection(verdicts(segments, state, {}, np.zeros(len(segments)), {}), state, cut=False)
+    return Selection(segments, state, False)
 
 
 def candidates(history: History) -> tuple[list[int], History]:
@@ -90,7 +90,7 @@ def candidates(history: History) -> tuple[list[int], History]:
         history,
         segments=[history.segments[i] for i in rows],
         features=[history.features[i] for i in rows],
-        vectors=history.vectors[rows],
+        vectors=history.vectors[span(rows)],
         age_hours=history.age_hours[rows],
         recalls=history.recalls[rows],
     )
@@ -109,26 +109,10 @@ def judge(
     return shares, np.zeros(n) + sum(shares.values())
 
 
-def verdicts(
-    segments: Sequence[Segment],
-    state: PruneState,
-    reasons: Mapping[int, str],
-    scores: Scores,
-    shares: Mapping[str, Scores],
-) -> tuple[Verdict, ...]:
-    """Return the verdict on each segment under `state`."""
-    quoted = state.quoted
-    rows = []
-    for i, segment in enumerate(segments):
-        fate: Fate = "kept"
-        reason = reasons.get(i, "kept since the last cut")
-        if segment.key in quoted:
-            fate, reason = "recalled", "quoted for a later turn that needs it"
-        elif segment.key in state.dropped:
-            fate, reason = "dropped", "no room" if reasons else "dropped by an earlier cut"
-        part = {name: float(share[i]) for name, share in shares.items()}
-        rows.append(Verdict(segment, fate, reason, float(scores[i]), part))
-    return tuple(rows)
+def span(rows: Sequence[int]) -> slice | Sequence[int]:
+    """Return ascending positions as a slice where they are one run: such rows of an array need no copy."""
+    run = rows and rows[-1] - rows[0] + 1 == len(rows)
+    return slice(rows[0], rows[-1] + 1) if run else rows
 
 
 def latest_turn(segments: Sequence[Segment]) -> int:

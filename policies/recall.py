@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
+from policies.terms import occurrences
 from policies.types import History, Scores
 
 EXCERPT_OVERHEAD = 12  # tokens that quoting takes beside the segment's own, the frame's share included
@@ -77,10 +77,12 @@ def resemblance(history: History, dropped: Collection[int]) -> float:
     rows = list(dropped)
     cosine = float((history.vectors[rows] @ history.query_vector).max()) if history.vectors.shape[1] else 0.0
     n = len(history.segments)
-    found = {t: sum(t in f.terms for f in history.features) for t in history.query.terms}
-    rarity = {t: math.log(1 + (n - df + 0.5) / (df + 0.5)) for t, df in found.items()}
-    total = sum(rarity.values())
+    terms = history.query.terms
+    where, which, _ = occurrences(history, terms)
+    having = np.bincount(which, minlength=terms.size)
+    rarity = np.log1p((n - having + 0.5) / (having + 0.5))
+    total = float(rarity.sum())
     if not total:
         return cosine
-    shared = np.array([sum(w for t, w in rarity.items() if t in history.features[i].terms) for i in rows])
+    shared = np.bincount(where, rarity[which], n)[rows]
     return max(cosine, float(shared.max()) / total)

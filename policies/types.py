@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntFlag
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -15,6 +16,9 @@ Key = tuple[int, int]  # where a segment stands in the request: its first messag
 INSTRUCTIONS = ("system", "developer")  # roles whose messages are never candidates
 Scores = NDArray[np.float64]  # one value a segment, shape (n,)
 Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
+Terms = NDArray[np.uint32]  # ids of terms, ascending, each once
+Counts = NDArray[np.uint16]
+Places = NDArray[np.intp]  # positions in something
 T = TypeVar("T")
 
 
@@ -37,15 +41,26 @@ class Segment:
     pin: str = ""  # why it may never go; empty where it may
 
 
+class Manner(IntFlag):
+    """What a short message of the user can be beside a question or an answer."""
+
+    NONE = 0
+    INSTRUCTION = 1
+    PREFERENCE = 2
+    CORRECTION = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """What signals read of a text; computed once per segment."""
 
-    terms: Mapping[str, int]  # stemmed words and the pieces of identifiers -> how often
+    terms: Terms  # of the stemmed words and the pieces of identifiers
+    counts: Counts  # how often each stands there
     length: int  # terms, repeats counted
     identifiers: tuple[str, ...]  # literal values, each once: paths, ids, numbers, dates, amounts, snake_case names
     speaker: str = ""  # whose words they are, lower case, where the message says it
     quotes: tuple[str, ...] = ()  # what it quotes of other texts, lower case
+    manner: Manner = Manner.NONE  # which kinds of directive its words may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +121,63 @@ class PruneState:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A verdict for every segment, and the state that the next request starts from."""
+    """What becomes of every segment, and the state that the next request starts from.
 
-    verdicts: tuple[Verdict, ...]
+    Everything follows from the state; verdicts are spelled out where somebody reads them.
+    """
+
+    segments: Sequence[Segment]  # in a cut with the reason set on each that was pinned
     state: PruneState
     cut: bool  # False where earlier decisions still serve
+    scores: Scores | None = None  # shape (n,); None where nothing had to be scored
+    shares: Mapping[str, Scores] = field(default_factory=dict)  # what each signal added to them
 
     @property
-    def kept(self) -> frozenset[int]:
-        """Positions of the kept segments."""
-        return frozenset(i for i, verdict in enumerate(self.verdicts) if verdict.fate == "kept")
+    def kept(self) -> Sequence[int]:
+        """Positions of the kept segments, ascending."""
+        dropped = self.state.dropped
+        if not dropped:
+            return range(len(self.segments))
+        return [i for i, segment in enumerate(self.segments) if segment.key not in dropped]
+
+    @property
+    def recalled(self) -> Sequence[int]:
+        """Positions of the quoted segments, ascending."""
+        quoted = self.state.quoted
+        return [i for i, segment in enumerate(self.segments) if segment.key in quoted] if quoted else ()
+
+    @property
+    def fates(self) -> list[Fate]:
+        """The fate of each segment."""
+        fates: list[Fate] = ["dropped"] * len(self.segments)
+        for i in self.kept:
+            fates[i] = "kept"
+        for i in self.recalled:
+            fates[i] = "recalled"
+        return fates
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdict on each segment."""
+        scores = self.scores if self.scores is not None else np.zeros(len(self.segments))
+        return tuple(
+            Verdict(
+                segment, fate, reason(fate, segment.pin, self.cut), float(scores[i]),
+                {name: float(share[i]) for name, share in self.shares.items()},
+            )
+            for i, (segment, fate) in enumerate(zip(self.segments, self.fates, strict=True))
+        )  # fmt: skip
+
+
+def reason(fate: Fate, pin: str, cut: bool) -> str:
+    """Return why a segment met that fate; `pin` is its own, `cut` says whether it was decided afresh."""
+    if fate == "recalled":
+        return "quoted for a later turn that needs it"
+    if fate == "dropped":
+        return "no room" if cut else "dropped by an earlier cut"
+    if not cut:
+        return "kept since the last cut"
+    return f"pinned: {pin}" if pin else "fits the budget"
 
 
 class Signal(Protocol):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from proxy.outcome import Outcome
+from proxy.outcome import Ledger, Outcome
 from proxy.overrides import Overrides
 from proxy.trace import Trace
 
@@ -20,7 +20,7 @@ class Asked:
     tenant: str
     credentials: Sequence[tuple[bytes, bytes]] = ()  # headers that let us ask the upstream for the caller
     rehearsal: bool = False  # for an explanation: decided whatever `mode` says, and neither remembered nor counted
-    id: str = field(default_factory=lambda: f"prn-{secrets.token_hex(8)}")
+    id: str = field(default_factory=lambda: f"prn-{random.getrandbits(64):016x}")  # to look it up by, no secret
     trace: Trace = field(default_factory=Trace)
 
 
@@ -30,3 +30,4 @@ class Decision:
 
     body: bytes
     outcome: Outcome
+    ledger: Ledger | None = None  # None where nothing was decided segment by segment

@@ -1,55 +1,84 @@
-"""A bounded store for what was worked out of a segment once."""
+"""A bounded store for what was worked out of a message or a segment once."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from threading import Lock
 from typing import Any
 
+Entry = tuple[Any, int]  # a value, and the bytes that it takes
+
 
 class Cache:
-    """Least recently used first out, bounded in bytes as stated by whoever puts a value in; safe across threads."""
+    """Keeps within `max_bytes`, as stated by whoever puts a value in; safe across threads.
+
+    Entries live in two generations: what is put or asked for goes to the young one. Once that holds half of the bytes
+    it becomes the old one, and what was not asked for since the last time goes. So a look-up moves nothing, as it would
+    in a list by age.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self.bytes = 0
-        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._spaces: dict[Hashable, Space] = {}
+        self._young = self._old = 0  # bytes
         self._lock = Lock()
 
+    @property
+    def bytes(self) -> int:
+        """What all entries take."""
+        return self._young + self._old
+
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(len(space.young) + len(space.old) for space in list(self._spaces.values()))
+
+    def space(self, *name: Hashable) -> Space:
+        """Return the entries of one kind, whose keys mean nothing to those of another."""
+        return self._spaces.get(name) or self._spaces.setdefault(name, Space(self))
+
+    def _keep(self, space: Space, key: Hashable, entry: Entry) -> None:
+        size = entry[1]
+        with self._lock:
+            if known := space.old.pop(key, None):
+                self._old -= known[1]
+            if known := space.young.pop(key, None):
+                self._young -= known[1]
+            if size > self.max_bytes // 2:
+                return
+            if self._young + size > self.max_bytes // 2:
+                for each in self._spaces.values():
+                    each.young, each.old = {}, each.young
+                self._young, self._old = 0, self._young
+            space.young[key] = entry
+            self._young += size
+
+
+class Space:
+    """The entries of one kind."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self.young: dict[Hashable, Entry] = {}
+        self.old: dict[Hashable, Entry] = {}
 
     def get(self, key: Hashable) -> Any:
         """Return the value under `key`, None where there is none."""
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
-            self._entries.move_to_end(key)
-            return entry[0]
+        entry = self.young.get(key) or self._renewed(key)
+        return entry and entry[0]
 
     def get_all(self, keys: Iterable[Hashable]) -> list[Any]:
         """Return the value under each key, None where there is none."""
-        entries, touch = self._entries, self._entries.move_to_end
-        found: list[Any] = []
-        with self._lock:
-            for key in keys:
-                entry = entries.get(key)
-                if entry is None:
-                    found.append(None)
-                else:
-                    touch(key)
-                    found.append(entry[0])
-        return found
+        keys = keys if isinstance(keys, Sequence) else list(keys)
+        found = list(map(self.young.get, keys))
+        if None in found:
+            found = [entry or self._renewed(key) for key, entry in zip(keys, found, strict=True)]
+        return [entry and entry[0] for entry in found]
 
     def put(self, key: Hashable, value: Any, size: int) -> None:
-        """Keep `value`, which takes about `size` bytes; what no longer fits goes, a value larger than all at once."""
-        with self._lock:
-            if key in self._entries:
-                self.bytes -= self._entries.pop(key)[1]
-            self._entries[key] = (value, size)
-            self.bytes += size
-            while self.bytes > self.max_bytes:
-                _, (_, freed) = self._entries.popitem(last=False)
-                self.bytes -= freed
+        """Keep `value`, which takes about `size` bytes; one larger than half of all is not kept."""
+        self._cache._keep(self, key, (value, size))
+
+    def _renewed(self, key: Hashable) -> Entry | None:
+        entry = self.old.get(key)
+        if entry is not None:
+            self._cache._keep(self, key, entry)
+        return entry

@@ -19,7 +19,7 @@ Vector = NDArray[np.float32]
 Done = Callable[[str, Sequence[Segment], Vectors], None]
 Lookup = Callable[[str, Sequence[Segment]], Awaitable[Sequence[Segment]]]
 # Texts go to the model for about this many seconds at a time, so that no request waits longer behind another's.
-SLICE = 0.04
+SLICE = 0.02
 READ = 1000  # characters of a text that a model reads, about
 SLOWEST, FIRST_PACE = 2_000.0, 16_000.0  # characters a second
 MAX_QUEUED = 50_000  # segments that wait for their vectors; the oldest conversation gives way
@@ -60,6 +60,11 @@ class Embedding:
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.gather(*(future for future, _ in self._underway.values()), return_exceptions=True)
         self._thread.shutdown()
+
+    def begin(self, tenant: str, segment: Segment) -> None:
+        """Embed a segment ahead of whoever asks for it in a moment."""
+        if (tenant, segment.id) not in self._underway:
+            self._start(tenant, [segment])
 
     async def text(self, text: str, until: float) -> Vectors | None:
         """Return the vector of a text by itself, None where it is not there at the time `until`."""

@@ -74,17 +74,16 @@ class Reader:
     embedder: Embedder
     split_over: int = 1500
     vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    _cache: Cache = field(default_factory=lambda: Cache(1 << 28))
     _features: dict[str, Features] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.counter = TokenCounter(FALLBACK)
+        self.reader = chat.Reader(TokenCounter(FALLBACK), Cache(1 << 28), self.split_over)
         self.ruler = Ruler()
 
     def read(self, case: Case) -> Reading:
         """Return the case with its features and vectors."""
         body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
-        parsed = chat.parse(chat.read(body), self.counter, self._cache, self.split_over)
+        parsed = self.reader.parse(chat.read(body))
         self._embed([*(s.text for s in parsed.segments if s.role != "system"), parsed.query])
         none = np.zeros_like(self.vectors[parsed.query])
         history = History(

@@ -10,17 +10,21 @@ from proxy import config, overrides, services
 from proxy.asked import Asked, Decision
 from proxy.errors import ConfigError, RequestError
 from proxy.formats import chat
+from proxy.outcome import verdicts
 
 
 def explain(decision: Decision) -> dict[str, Any]:
     """Return the outcome with the text of each segment and the messages that would be forwarded."""
-    outcome = decision.outcome
-    described = outcome.as_json()
-    verdicts = outcome.selection.verdicts if outcome.selection else ()
-    for row, verdict in zip(described["verdicts"], verdicts, strict=True):
-        row["text"] = verdict.segment.text
-    reason = outcome.failure_reason or None
-    return {**described, "failure_reason": reason, "messages": chat.wire_messages(decision.body)}
+    outcome, ledger = decision.outcome, decision.ledger
+    rows = verdicts(ledger.packed()) if ledger else []
+    for row, segment in zip(rows, ledger.selection.segments if ledger else (), strict=True):
+        row["text"] = segment.text
+    return {
+        **outcome.summary(),
+        "verdicts": rows,
+        "failure_reason": outcome.failure_reason or None,
+        "messages": chat.wire_messages(decision.body),
+    }
 
 
 def asked_again(asked: Asked, policy: str | None, budget: str | None, policies: frozenset[str]) -> Asked:

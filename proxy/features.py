@@ -34,7 +34,9 @@ class FeatureStore:
         self, embedder: Embedder, index: VectorIndex, cache: Cache, deadline: float, max_entries: int = 100_000,
         max_age_days: float = 90,
     ) -> None:  # fmt: skip
-        self._cache = cache
+        self._features = cache.space("features")
+        self._entries = cache.space("entry")  # by tenant and segment id
+        self._queries = cache.space("query")  # by tenant and text
         self._deadline = deadline
         self._shelf = Shelf(index, max_entries, max_age_days)
         self._embedding = Embedding(embedder, self._embedded, self._unknown)
@@ -63,6 +65,11 @@ class FeatureStore:
         """How many batches of vectors could not be stored."""
         return self._shelf.failed_writes
 
+    @property
+    def unwritten(self) -> int:
+        """How many vectors wait to be written to the index."""
+        return self._shelf.unwritten
+
     async def opened(self) -> None:
         """Return once the model is loaded and the index open, or have failed to; `problems` tells."""
         await asyncio.wait([self._loaded, self._opened])
@@ -79,13 +86,25 @@ class FeatureStore:
 
     def features(self, segments: Sequence[Segment]) -> list[Features]:
         """Return the features of each segment; CPU only."""
-        keys = [("features", segment.id) for segment in segments]
-        found: list[Features] = self._cache.get_all(keys)
-        for i, features in enumerate(found):
-            if features is None:
-                found[i] = fresh = extract(segments[i].text, segments[i].name)
-                self._cache.put(keys[i], fresh, size=500 + 150 * (len(fresh.terms) + len(fresh.identifiers)))
+        found: list[Features | None] = self._features.get_all([segment.id for segment in segments])
+        return [features or self._extracted(segment) for features, segment in zip(found, segments, strict=True)]
+
+    def _extracted(self, segment: Segment) -> Features:
+        found = extract(segment.text, segment.name)
+        size = 600 + 6 * found.terms.size + sum(70 + len(value) for value in (*found.identifiers, *found.quotes))
+        self._features.put(segment.id, found, size)
         return found
+
+    def missing(self, tenant: str, segments: Sequence[Segment]) -> int:
+        """Return how many segments have no vector in memory."""
+        return self._entries.get_all([(tenant, s.id) for s in segments]).count(None)
+
+    def begin(self, tenant: str, history: History) -> None:
+        """Start to embed the latest turn where it is new, while others still work on the request."""
+        asked = latest(history)
+        ready = self._loaded.done() and not self._loaded.cancelled() and not self._loaded.exception()
+        if asked and ready and self._shelf.lacks(tenant, asked.id) and self._entries.get((tenant, asked.id)) is None:
+            self._embedding.begin(tenant, asked)
 
     async def complete(self, tenant: str, history: History, order: Sequence[int], trace: Trace) -> History:
         """Return `history` with vectors, ages and recall counts, by the deadline.
@@ -94,7 +113,7 @@ class FeatureStore:
         the rest in the background. A segment that is still without a vector, or has no text, keeps a row of zeros.
         """
         until = time.monotonic() + self._deadline
-        asked = next((s for s in reversed(history.segments) if s.text == history.query_text), None)
+        asked = latest(history)
         with trace.timed("index"):
             known, unsure = await self._stored(tenant, history.segments, until)
         with trace.timed("embed"):
@@ -131,13 +150,13 @@ class FeatureStore:
 
     async def _query_vector(self, tenant: str, text: str, until: float) -> NDArray[np.float32] | None:
         """Return the vector of a latest turn that is no segment itself; None where it is not there in time."""
-        key = ("query", tenant, text)
-        vector: NDArray[np.float32] | None = self._cache.get(key)
+        key = (tenant, text)
+        vector: NDArray[np.float32] | None = self._queries.get(key)
         if vector is None and text.strip() and await in_time(self._loaded, until):
             rows = await self._embedding.text(text, until)
             if rows is not None:
                 vector = rows[0]
-                self._cache.put(key, vector, size=500 + vector.nbytes + 2 * len(text))
+                self._queries.put(key, vector, size=500 + vector.nbytes + 2 * len(text))
         return vector
 
     def prepare(self, tenant: str, segments: Sequence[Segment]) -> None:
@@ -164,11 +183,11 @@ class FeatureStore:
 
     def _remembered(self, tenant: str, segments: Sequence[Segment]) -> Known:
         ids = [s.id for s in segments]
-        return dict(zip(ids, self._cache.get_all(("entry", tenant, i) for i in ids), strict=True))
+        return dict(zip(ids, self._entries.get_all([(tenant, i) for i in ids]), strict=True))
 
     def _remember(self, tenant: str, entries: Iterable[Entry]) -> None:
         for found in entries:
-            self._cache.put(("entry", tenant, found.id), found, size=600 + found.vector.nbytes)
+            self._entries.put((tenant, found.id), found, size=600 + found.vector.nbytes)
 
     def recalled(self, tenant: str, segments: Sequence[Segment]) -> None:
         """Count one more recall of each of `segments`."""
@@ -176,6 +195,11 @@ class FeatureStore:
         counted = [dataclasses.replace(found, recalls=found.recalls + 1) for found in entries if found is not None]
         self._remember(tenant, counted)
         self._shelf.put(tenant, counted)
+
+
+def latest(history: History) -> Segment | None:
+    """Return the segment that is the latest turn; None where that is split or not there."""
+    return next((s for s in reversed(history.segments) if s.text == history.query_text), None)
 
 
 def entry(segment: Segment, vector: NDArray[np.float32]) -> Entry:
@@ -192,7 +216,9 @@ def completed(history: History, known: Mapping[str, Entry | None], query: NDArra
     nothing = np.zeros(dimensions, dtype=np.float32)
     return dataclasses.replace(
         history,
-        vectors=np.stack([nothing if e is None else e.vector for e in entries]) if entries else nothing[None][:0],
+        vectors=np.concatenate([nothing, *(nothing if e is None else e.vector for e in entries)]).reshape(
+            len(entries) + 1, dimensions
+        )[1:],
         query_vector=nothing if query is None else query,
         age_hours=np.array([0.0 if e is None else max(0.0, now - e.first_seen) / 3600 for e in entries]),
         recalls=np.array([0.0 if e is None else e.recalls for e in entries], dtype=float),

@@ -13,7 +13,7 @@ from time import perf_counter
 from proxy import headers, overrides, refusals
 from proxy.asked import Asked
 from proxy.errors import RequestError
-from proxy.outcome import Outcome
+from proxy.outcome import Ledger, Outcome
 from proxy.pruner import Pruner
 from proxy.recent import Recent
 from proxy.relay import CLIENT_CLOSED_REQUEST, Body, HungUp, Receive, Relay, Scope, Send, refuse
@@ -76,12 +76,14 @@ class Handler:
         if exchange.outcome is None:
             _log.debug("%s %s %d %.0f ms", scope["method"], scope["path"], status, took)
             return
+        # What failed may quote the request: it is told to whoever asks for an explanation, and never kept.
         outcome = dataclasses.replace(
-            exchange.outcome, status=status, took=took, first_byte=exchange.first_byte, usage=exchange.usage
-        )
+            exchange.outcome, status=status, took=took, first_byte=exchange.first_byte, usage=exchange.usage,
+            failure_reason="",
+        )  # fmt: skip
         if outcome.usage is not None:
             self._pruner.learn(outcome, outcome.usage)
-        self._recent.put(outcome, exchange.asked)
+        self._recent.put(outcome, exchange.ledger, exchange.asked)
         for observe in self._observers:
             observe(outcome)
 
@@ -98,6 +100,7 @@ class Exchange:
         self._send = send
         self.asked: Asked | None = None
         self.outcome: Outcome | None = None
+        self.ledger: Ledger | None = None
         self.first_byte: float | None = None
         self.usage: Usage | None = None
 
@@ -120,20 +123,23 @@ class Exchange:
         content = await body.read()
         credentials = [(n, v) for n, v in self._scope["headers"] if n in CREDENTIALS]
         self.asked = Asked(content, asked_for, tenant(credentials), credentials)
-        with self._recent.underway(self.asked):
+        self._recent.begun(self.asked)
+        try:
             return await self._forwarded(body, self.asked)
+        finally:
+            self._recent.ended(self.asked)
 
     async def _forwarded(self, body: Body, asked: Asked) -> int:
         decision = await self._pruner.decide(asked)
         asked.trace.stage = "upstream"
-        self.outcome = decision.outcome
+        self.outcome, self.ledger = decision.outcome, decision.ledger
 
         async def retry(status: int, answer: bytes) -> UpstreamRequest | None:
             refusal = refusals.read(status, answer)
             again = refusal and await self._pruner.decide_again(asked, decision.outcome, refusal)
             if not again:
                 return None
-            self.outcome = again.outcome
+            self.outcome, self.ledger = again.outcome, again.ledger
             return upstream_request(self._scope, again.body)
 
         relay = Relay(self._upstream, body, self._send, self.report, retry)

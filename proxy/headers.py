@@ -38,14 +38,19 @@ def without(headers: Headers, dropped: frozenset[bytes]) -> Headers:
 
 def report(outcome: Outcome, waited: float) -> Headers:
     """Return the response headers that tell what was done; the upstream took `waited` milliseconds to begin."""
-    rows = {"x-pruning-result": outcome.result, "x-pruning-policy": outcome.policy, "x-pruning-id": outcome.id}
+    stages = "".join([f"{stage};dur={ms:.1f}, " for stage, ms in outcome.milliseconds.items()])
+    rows = [
+        (b"x-pruning-result", outcome.result.encode()),
+        (b"x-pruning-policy", outcome.policy.encode()),
+        (b"x-pruning-id", outcome.id.encode()),
+        (b"server-timing", f"{stages}upstream;dur={waited:.1f}".encode()),
+    ]
     if outcome.tokens_before is not None:
-        rows["x-pruning-tokens-before"] = str(outcome.tokens_before)
-        rows["x-pruning-tokens-after"] = str(outcome.tokens_after)
-        rows["x-pruning-prefix"] = str(outcome.tokens_prefix)
-        rows["x-pruning-segments"] = (
-            f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled={outcome.recalled}"
-        )
-    stages = {**outcome.milliseconds, "upstream": waited}
-    rows["server-timing"] = ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in stages.items())
-    return [(name.encode(), value.encode()) for name, value in rows.items()]
+        segments = f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled={outcome.recalled}"
+        rows += [
+            (b"x-pruning-tokens-before", b"%d" % outcome.tokens_before),
+            (b"x-pruning-tokens-after", b"%d" % (outcome.tokens_after or 0)),
+            (b"x-pruning-prefix", b"%d" % outcome.tokens_prefix),
+            (b"x-pruning-segments", segments.encode()),
+        ]
+    return rows

@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -17,27 +17,25 @@ from policies.features import extract
 from policies.policy import Policy
 from policies.prune import plan, prune, sticky
 from policies.signals.keyword import Keyword
-from policies.types import INSTRUCTIONS, Budget, History, PruneState, Selection
+from policies.types import INSTRUCTIONS, Budget, History, PruneState, Segment, Selection
 from proxy.asked import Asked, Decision
 from proxy.cache import Cache
 from proxy.calibration import Calibration
 from proxy.features import FeatureStore
 from proxy.formats import chat
-from proxy.outcome import Outcome
+from proxy.outcome import Ledger, Outcome, Result
 from proxy.refusals import TooLong
 from proxy.state_store import Found, StateKeeper, chain, session_key
 from proxy.tokens import FALLBACK, TokenCounter, encoding_name, is_exact
-from proxy.trace import Trace
 from proxy.usage import Usage
 from proxy.windows import Window, Windows, model_table
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger("foveate.pruner")
-# Work on a body this large takes a few milliseconds: it leaves the event loop free for other requests.
-LARGE_BODY = 64 * 1024
-# Reading and counting this much of a history, new and known, takes a few milliseconds at the most.
-LITTLE_NEW, MANY_MESSAGES = 16 * 1024, 500
+# What takes more than a few milliseconds is done in a thread: telling apart and writing so many messages, reading so
+# many bytes of new ones, scoring so many segments.
+MANY_MESSAGES, LITTLE_NEW, FEW_SEGMENTS = 500, 16 * 1024, 100
 # A body up to this size is counted even where it cannot exceed the budget: that costs less than a millisecond.
 COUNTED = 16 * 1024
 # How deep to cut where an upstream refuses a prompt as too long, at the least.
@@ -63,57 +61,63 @@ class Pruner:
         self._split_over = split_over
         self._sticky = sticky
         self._calibration = Calibration()
-        self._working = ThreadPoolExecutor(2, "prune")
-        self._counters: dict[str, TokenCounter] = {}  # of the vocabularies that are loaded
+        # One thread: where several compute, each waits for Python's lock, and so does the event loop.
+        self._working = ThreadPoolExecutor(1, "prune")
+        self._readers: dict[str, chat.Reader] = {}  # by vocabulary, of those that are loaded
         self.failures: dict[str, int] = {}
         self._failing = ""
 
     def start(self) -> None:
         """Read the commonest vocabulary and the model table ahead of the first request, in a thread."""
-        self._working.submit(self._counter, FALLBACK)
+        self._working.submit(self._reader, FALLBACK)
         self._working.submit(model_table)
 
     def close(self) -> None:
-        """End the worker threads."""
+        """End the worker thread."""
         self._working.shutdown()
 
     async def decide(self, asked: Asked) -> Decision:
         """Return what to forward."""
-        blank = Outcome(
+        if self._mode_of(asked) == "off":
+            return Decision(asked.body, self._bare(asked, "off"))
+        return await self._guarded(asked)
+
+    def _bare(self, asked: Asked, result: Result) -> Outcome:
+        """Return the outcome of a request that nothing is known of."""
+        return Outcome(
             id=asked.id,
             created=int(time.time()),
-            result="off",
-            policy=asked.overrides.policy or self._default_policy,
+            result=result,
+            policy=self._policy_of(asked),
             milliseconds=asked.trace.milliseconds,
         )
-        if self._mode_of(asked) == "off":
-            return Decision(asked.body, blank)
-        return await self._guarded(asked, blank, None)
 
-    async def _decide_unread(self, asked: Asked, blank: Outcome, top: chat.Head) -> Decision | None:
+    def _policy_of(self, asked: Asked) -> str:
+        return asked.overrides.policy or self._default_policy
+
+    async def _unread(self, asked: Asked, request: chat.Request) -> Decision | None:
         """Decide on a body whose size says that it is within the budget; None where it has to be read."""
         size = len(asked.body)
         if size <= COUNTED or asked.rehearsal or self._mode_of(asked) != "on":
             return None
-        window = await self._windows.window(top.model, size, asked.credentials)
-        budget = self._budget(asked, top, window)
-        scale = max(1.0, self._calibration.ratio(top.model))
+        window = await self._windows.window(request.model, size, asked.credentials)
+        budget = self._budget(asked, request, window)
+        scale = max(1.0, self._calibration.ratio(request.model))
         if size * scale > budget.high or chat.most_tokens(asked.body) * scale > budget.high:
             return None
-        return Decision(
-            asked.body, dataclasses.replace(blank, result="untouched", model=top.model, window=window, budget=budget)
-        )
+        bare = self._bare(asked, "untouched")
+        return Decision(asked.body, dataclasses.replace(bare, model=request.model, window=window, budget=budget))
 
-    def _budget(self, asked: Asked, top: chat.Head, window: Window) -> Budget:
-        budget = asked.overrides.budget or self._windows.budget(window, top.max_output)
-        if learned := self._windows.learned(top.model, top.max_output):
+    def _budget(self, asked: Asked, request: chat.Request, window: Window) -> Budget:
+        budget = asked.overrides.budget or self._windows.budget(window, request.max_output)
+        if learned := self._windows.learned(request.model, request.max_output):
             budget = lowered(budget, learned.high, learned.low)
         return budget
 
     async def decide_again(self, asked: Asked, earlier: Outcome, refusal: TooLong) -> Decision | None:
         """Return a smaller prompt after the upstream's refusal of an earlier one, None where there is none."""
         if earlier.result == "untouched" and earlier.tokens_after is None:  # it was sent unread
-            earlier = (await self._guarded(asked, earlier, sys.maxsize)).outcome
+            earlier = (await self._guarded(asked, sys.maxsize)).outcome
         sent = earlier.tokens_after
         if sent is None or self._mode_of(asked) != "on" or earlier.result == "failed":
             return None
@@ -121,10 +125,11 @@ class Pruner:
             self._calibration.observe(earlier.model, earlier.tokens_estimated, refusal.prompt, is_exact(earlier.model))
         if refusal.window:
             self._windows.learn(earlier.model, refusal.window)
-        ceiling = sent - 1
-        decision = await self._guarded(asked, dataclasses.replace(earlier, resent=True), ceiling)
-        smaller = decision.outcome.tokens_estimated < earlier.tokens_estimated
-        return decision if smaller and decision.outcome.result != "failed" else None
+        decision = await self._guarded(asked, sent - 1)
+        outcome = decision.outcome
+        if outcome.result == "failed" or outcome.tokens_estimated >= earlier.tokens_estimated:
+            return None
+        return dataclasses.replace(decision, outcome=dataclasses.replace(outcome, resent=True))
 
     def inherit(self, earlier: Pruner) -> None:
         """Go on with what `earlier`, of other settings, has learned and counted."""
@@ -143,15 +148,15 @@ class Pruner:
             return "off" if asked.overrides.mode == "off" else "on"
         return asked.overrides.mode or self._mode
 
-    async def _guarded(self, asked: Asked, blank: Outcome, ceiling: int | None) -> Decision:
-        trace = asked.trace
+    async def _guarded(self, asked: Asked, ceiling: int | None = None) -> Decision:
         try:
-            return await self._decide(asked, blank, ceiling, trace)
+            return await self._decide(asked, ceiling)
         except Exception as error:  # the one place where a fault becomes "forward unchanged"
+            stage = asked.trace.stage
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             if not asked.rehearsal:
-                self._count_failure(blank.id, trace.stage, reason)
-            failed = dataclasses.replace(blank, result="failed", failure=trace.stage, failure_reason=reason)
+                self._count_failure(asked.id, stage, reason)
+            failed = dataclasses.replace(self._bare(asked, "failed"), failure=stage, failure_reason=reason)
             return Decision(asked.body, failed)
 
     def _count_failure(self, request: str, stage: str, reason: str) -> None:
@@ -160,13 +165,13 @@ class Pruner:
         _log.log(level, "%s: pruning failed at %s, forwarding unchanged: %s", request, stage, reason)
         self._failing = stage
 
-    async def _decide(self, asked: Asked, blank: Outcome, ceiling: int | None, trace: Trace) -> Decision:
+    async def _decide(self, asked: Asked, ceiling: int | None) -> Decision:
+        trace = asked.trace
         dry = self._mode_of(asked) == "dry-run"
         with trace.timed("parse"):
-            top = chat.head(asked.body)
-            if ceiling is None and (unread := await self._decide_unread(asked, blank, top)):
+            request = chat.read(asked.body)
+            if ceiling is None and (unread := await self._unread(asked, request)):
                 return unread
-            request = chat.opened(top)
             parsed = await self._parsed(request)
         with trace.timed("window"):
             window = await self._windows.window(request.model, parsed.tokens, asked.credentials)
@@ -174,92 +179,100 @@ class Pruner:
             budget = self._budget(asked, request, window)
             if ceiling is not None:
                 budget = lowered(budget, ceiling, int(ceiling * DEEPER))
-        remembering = Remembering(self._states, asked, parsed, self._sticky and not dry)
+        work = self._here if len(parsed.messages) <= MANY_MESSAGES else self._in_thread
+        remembering = await work(Remembering, self._states, asked, parsed, self._sticky and not dry)
         found = await remembering.find()
         scaled = Budget(int(budget.high / ratio) - parsed.fixed_tokens, int(budget.low / ratio) - parsed.fixed_tokens)
-        fits = parsed.tokens <= scaled.high + parsed.fixed_tokens
-        state = found.state if found and not fits else PruneState()
-        if fits:
-            selection = sticky(parsed.segments, state)
+        if parsed.tokens <= scaled.high + parsed.fixed_tokens:
+            selection = sticky(parsed.segments, PruneState())
         else:
-            selection = await self._selected(asked, parsed, self._policies[blank.policy], scaled, state, trace)
+            state = found.state if found else PruneState()
+            selection = await self._selected(asked, parsed, scaled, state)
+            self._count_recalls(asked, selection, state)
         if parsed.tokens > AHEAD * scaled.high and not asked.rehearsal:
-            self._features.prepare(asked.tenant, [s for s in parsed.segments if s.role not in INSTRUCTIONS])
+            self._features.prepare(asked.tenant, settled(parsed))
         changed = bool(selection.state.dropped)
         repeated = repeated_tokens(parsed, found)
         body, estimated, shared = asked.body, parsed.tokens, repeated
         if changed or (found and found.state.dropped):
             with trace.timed("rebuild"):
-                rows = chat.layout(parsed, selection.kept, excerpts(parsed, selection.state))
-                body, tokens = chat.rebuild(parsed, rows)
-                estimated = parsed.fixed_tokens + sum(tokens)
-                shared = shared_tokens(parsed, rows, tokens, found)
+                body, estimated, shared = await work(rebuilt, parsed, selection, found)
         if not dry and not asked.rehearsal:
             await remembering.keep(selection.state)
-            self._count_recalls(asked.tenant, selection, state)
         self._failing = ""
-        outcome = dataclasses.replace(
-            blank,
+        recalled = [parsed.segments[i].tokens for i in selection.recalled]
+        outcome = Outcome(
+            id=asked.id,
+            created=int(time.time()),
             result="dry-run" if dry else "untouched" if not changed else "cut" if selection.cut else "sticky",
+            policy=self._policy_of(asked),
             model=request.model,
             window=window,
             budget=budget,
-            segments=len(parsed.segments),
-            places=tuple(place.messages for place in parsed.places),
             tokens_before=int(parsed.tokens * ratio),
             tokens_after=int(estimated * ratio),
-            tokens_estimated=parsed.tokens if dry else estimated,
             tokens_prefix=int(shared * ratio),
+            tokens_estimated=parsed.tokens if dry else estimated,
             tokens_repeated=int(repeated * ratio),
+            tokens_recalled=sum(recalled),
+            segments=len(parsed.segments),
             kept=len(selection.kept),
-            recalled=sum(v.fate == "recalled" for v in selection.verdicts),
-            selection=selection,
+            recalled=len(recalled),
+            milliseconds=trace.milliseconds,
         )
-        return Decision(body if changed and not dry else asked.body, outcome)
+        ledger = Ledger(selection, [place.messages for place in parsed.places])
+        return Decision(body if changed and not dry else asked.body, outcome, ledger)
 
     async def _parsed(self, request: chat.Request) -> chat.Chat:
         """Return the request's segments, read here where most of it is known, else in a thread."""
-        counter = self._counters.get(encoding_name(request.model))
-        few = counter is not None and len(request.messages) <= MANY_MESSAGES
-        if counter and few and chat.unread(request, counter, self._cache, self._split_over) <= LITTLE_NEW:
-            return chat.parse(request, counter, self._cache, self._split_over)
-        return await asyncio.get_running_loop().run_in_executor(self._working, self._parse, request)
+        name = encoding_name(request.model)
+        reader = self._readers.get(name)
+        if reader is None:
+            reader = await self._in_thread(self._reader, name)
+        new = reader.unread(request)
+        if sum(map(len, new)) > LITTLE_NEW:
+            for some in slices(new, LITTLE_NEW):  # one at a time, so that other requests come between
+                await self._in_thread(reader.learn, some)
+        work = self._here if len(request.messages) <= MANY_MESSAGES else self._in_thread
+        return await work(reader.parse, request)
 
-    def _parse(self, request: chat.Request) -> chat.Chat:
-        return chat.parse(request, self._counter(encoding_name(request.model)), self._cache, self._split_over)
+    def _reader(self, name: str) -> chat.Reader:
+        return self._readers.get(name) or self._readers.setdefault(
+            name, chat.Reader(TokenCounter(name), self._cache, self._split_over)
+        )
 
-    def _counter(self, name: str) -> TokenCounter:
-        return self._counters.get(name) or self._counters.setdefault(name, TokenCounter(name))
-
-    async def _selected(
-        self, asked: Asked, parsed: chat.Chat, policy: Policy, budget: Budget, state: PruneState, trace: Trace
-    ) -> Selection:
-        size = len(asked.body)
+    async def _selected(self, asked: Asked, parsed: chat.Chat, budget: Budget, state: PruneState) -> Selection:
+        trace, policy = asked.trace, self._policies[self._policy_of(asked)]
         history = not_yet_read(parsed)
+        work = self._here if len(parsed.segments) <= FEW_SEGMENTS else self._in_thread
         if plan(parsed.segments, parsed.query, policy, budget, state) != "sticky":
             with trace.timed("features"):
-                history, order = await self._work(size, self._read, history)
+                self._features.begin(asked.tenant, history)
+                cold = self._features.missing(asked.tenant, history.segments) > 1
+                history, order = await work(self._read, history, cold)
             history = await self._features.complete(asked.tenant, history, order, trace)
         with trace.timed("select"):
-            return await self._work(size, prune, history, policy, budget, state)
+            return await work(prune, history, policy, budget, state)
 
-    def _read(self, history: History) -> tuple[History, list[int]]:
+    def _read(self, history: History, cold: bool) -> tuple[History, Sequence[int]]:
         """Return the history with its features, and the order in which segments deserve a vector."""
         features = self._features.features(history.segments)
         history = dataclasses.replace(history, features=features, query=extract(history.query_text))
         wanted = [i for i, s in enumerate(history.segments) if s.role not in INSTRUCTIONS]
-        lexical = Keyword().score(history)
-        return history, sorted(wanted, key=lambda i: (-lexical[i], -i))
+        if cold:
+            lexical = Keyword().score(history)
+            wanted.sort(key=lambda i: (-lexical[i], -i))
+        return history, wanted
 
-    def _count_recalls(self, tenant: str, selection: Selection, before: PruneState) -> None:
+    def _count_recalls(self, asked: Asked, selection: Selection, before: PruneState) -> None:
         fresh = selection.state.quoted - before.quoted
-        if fresh:
-            self._features.recalled(tenant, [v.segment for v in selection.verdicts if v.segment.key in fresh])
+        if fresh and not asked.rehearsal and self._mode_of(asked) == "on":
+            self._features.recalled(asked.tenant, [s for s in selection.segments if s.key in fresh])
 
-    async def _work(self, size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run CPU work here, or in a thread where it would hold the event loop."""
-        if size < LARGE_BODY:
-            return function(*args, **kwargs)
+    async def _here(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return function(*args, **kwargs)
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._working, lambda: function(*args, **kwargs))
 
 
@@ -273,15 +286,18 @@ class Remembering:
             self._ids = [m.id for m in parsed.messages]
             self._chain = chain(asked.tenant, self._ids)
             self._session = session_key(asked.tenant, asked.overrides.session or "")
+        self._found: Found | None = None
 
     async def find(self) -> Found | None:
         """Return the state of the longest known prefix."""
-        return await self._states.find(self._chain, self._session, self._ids) if self._sticky else None
+        if self._sticky:
+            self._found = await self._states.find(self._chain, self._session, self._ids)
+        return self._found
 
     async def keep(self, state: PruneState) -> None:
         """Store the state of the whole history."""
         if self._sticky:
-            await self._states.keep(self._chain, self._session, self._ids, state)
+            await self._states.keep(self._chain, self._session, self._ids, state, self._found)
 
 
 def not_yet_read(parsed: chat.Chat) -> History:
@@ -292,6 +308,26 @@ def not_yet_read(parsed: chat.Chat) -> History:
     return History(parsed.segments, (), vectors, parsed.query, extract(""), query, age_hours=none, recalls=none)
 
 
+def settled(parsed: chat.Chat) -> list[Segment]:
+    """Return what later requests will hold as it is: all but the instructions and the latest user turn."""
+    latest = max((s.key for s in parsed.segments if s.role == "user"), default=None)
+    return [s for s in parsed.segments if s.role not in INSTRUCTIONS and s.key != latest]
+
+
+def slices(messages: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
+    """Yield runs of messages, one at least, of about so many bytes."""
+    run: list[bytes] = []
+    left = size
+    for message in messages:
+        if run and len(message) > left:
+            yield run
+            run, left = [], size
+        run.append(message)
+        left -= len(message)
+    if run:
+        yield run
+
+
 def lowered(budget: Budget, high: int, low: int) -> Budget:
     """Return `budget` with neither watermark above the given ones."""
     return Budget(high=min(budget.high, high), low=min(budget.low, low))
@@ -299,13 +335,22 @@ def lowered(budget: Budget, high: int, low: int) -> Budget:
 
 def excerpts(parsed: chat.Chat, state: PruneState) -> dict[int, tuple[int, ...]]:
     """Return positions of the segments to quote, by the user message that they are quoted at."""
+    if not state.quoted:
+        return {}
     position = {s.key: i for i, s in enumerate(parsed.segments)}
     return {turn: tuple(position[key] for key in keys if key in position) for turn, keys in state.recalled.items()}
 
 
+def rebuilt(parsed: chat.Chat, selection: Selection, found: Found | None) -> tuple[bytes, int, int]:
+    """Return the body of what is left, its tokens, and how many of those the conversation's previous prompt had."""
+    rows = chat.layout(parsed, selection.kept, excerpts(parsed, selection.state))
+    body, tokens = chat.rebuild(parsed, rows)
+    return body, parsed.fixed_tokens + sum(tokens), shared_tokens(parsed, rows, tokens, found)
+
+
 def repeated_tokens(parsed: chat.Chat, found: Found | None) -> int:
     """Return the tokens of the whole history that the conversation's previous request had already."""
-    return parsed.fixed_tokens + sum(m.tokens for m in parsed.messages[: found.messages]) if found else 0
+    return parsed.fixed_tokens + sum([m.tokens for m in parsed.messages[: found.messages]]) if found else 0
 
 
 def shared_tokens(parsed: chat.Chat, rows: Sequence[chat.Row], tokens: Sequence[int], found: Found | None) -> int:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from proxy.asked import Asked
-from proxy.outcome import Outcome, describe
+from proxy.outcome import Ledger, Outcome, verdicts
+
+MAX_LEDGERS = 16 * 1024 * 1024  # bytes of packed ledgers: thousands of segments a request add up
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Kept:
     """A finished request."""
 
     serial: int  # grows with every change
-    outcome: Outcome  # without its selection
-    verdicts: bytes  # Outcome.rows() as JSON: a tenth of a long history's segments and verdicts as objects
+    outcome: Outcome
+    ledger: bytes = b""  # packed; empty where nothing was decided segment by segment
     asked: Asked | None = None  # the request itself, where text is kept
     texts: bytes = b""  # of its segments, as JSON
 
@@ -38,7 +38,7 @@ class Recent:
     def __init__(self, max_outcomes: int, max_text_bytes: int = 0) -> None:
         self.epoch = time.time_ns()  # serials of another process mean nothing
         self.serial = 0
-        self.text_bytes = 0
+        self.text_bytes = self._ledger_bytes = 0
         self._outcomes: OrderedDict[str, Kept] = OrderedDict()
         self._underway: dict[str, tuple[float, Asked]] = {}
         self.limit(max_outcomes, max_text_bytes)
@@ -57,27 +57,26 @@ class Recent:
         self._max_text = max_text_bytes
         self._trim()
 
-    @contextmanager
-    def underway(self, asked: Asked) -> Iterator[None]:
-        """List a request for as long as it runs."""
+    def begun(self, asked: Asked) -> None:
+        """List a request until it has `ended`."""
         self._underway[asked.id] = (time.time(), asked)
-        try:
-            yield
-        finally:
-            del self._underway[asked.id]
 
-    def put(self, outcome: Outcome, asked: Asked | None = None) -> None:
+    def ended(self, asked: Asked) -> None:
+        """List it no more."""
+        self._underway.pop(asked.id, None)
+
+    def put(self, outcome: Outcome, ledger: Ledger | None = None, asked: Asked | None = None) -> None:
         """Keep `outcome`, in place of an earlier state of the same request."""
         self._forget(outcome.id)
         self.serial += 1
-        bare = dataclasses.replace(outcome, selection=None, failure_reason="")
-        kept = Kept(self.serial, bare, orjson.dumps(outcome.rows()))
+        kept = Kept(self.serial, outcome, ledger.packed() if ledger else b"")
         if asked is not None and self.keeps_text:
             # Credentials are never kept: explaining the request again needs none.
             own = dataclasses.replace(asked, credentials=())
-            kept = dataclasses.replace(kept, asked=own, texts=texts(outcome))
+            kept = dataclasses.replace(kept, asked=own, texts=ledger.texts() if ledger else b"[]")
         self._outcomes[outcome.id] = kept
         self.text_bytes += kept.text_bytes
+        self._ledger_bytes += len(kept.ledger)
         self._trim()
 
     def get(self, key: str) -> Outcome | None:
@@ -90,7 +89,7 @@ class Recent:
         kept = self._outcomes.get(key)
         if kept is None:
             return None
-        rows = [describe(row) for row in orjson.loads(kept.verdicts)]
+        rows = verdicts(kept.ledger) if kept.ledger else []
         if kept.asked:
             rows = [{**row, "text": text} for row, text in zip(rows, orjson.loads(kept.texts), strict=True)]
         return {**kept.outcome.summary(), "verdicts": rows}
@@ -117,7 +116,7 @@ class Recent:
         ]
 
     def _trim(self) -> None:
-        while len(self._outcomes) > self._max:
+        while len(self._outcomes) > self._max or self._ledger_bytes > MAX_LEDGERS:
             self._forget(next(iter(self._outcomes)))
         if self.text_bytes > self._max_text:
             for key, kept in self._outcomes.items():
@@ -130,8 +129,4 @@ class Recent:
     def _forget(self, key: str) -> None:
         if kept := self._outcomes.pop(key, None):
             self.text_bytes -= kept.text_bytes
-
-
-def texts(outcome: Outcome) -> bytes:
-    """Return the text of each segment as JSON."""
-    return orjson.dumps([v.segment.text for v in outcome.selection.verdicts] if outcome.selection else [])
+            self._ledger_bytes -= len(kept.ledger)

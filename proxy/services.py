@@ -53,6 +53,7 @@ class Services:
                 "cache_bytes": ("Bytes of cached messages, features and vectors.", self.cache.bytes),
                 "cache_entries": ("Entries in that cache.", len(self.cache)),
                 "embedding_queue": ("Segments that wait for their vectors.", features.queued),
+                "index_queue": ("Vectors that wait to be written to the index.", features.unwritten),
                 "recent_outcomes": ("Outcomes that can be looked up.", len(self.recent)),
                 "recent_text_bytes": ("Bytes of kept message text.", self.recent.text_bytes),
             },

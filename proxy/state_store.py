@@ -9,12 +9,12 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from policies.types import PruneState
+from policies.types import Key, PruneState
 from proxy.errors import FoveateError
 
 _log = logging.getLogger("foveate.state")
@@ -31,8 +31,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     """What is stored after a request: a state, and the request that it was decided for."""
 
     messages: int  # how many the request had
-    dropped: tuple[tuple[int, int], ...] = ()
-    recalled: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
+    dropped: tuple[Key, ...] = ()
+    recalled: tuple[tuple[int, tuple[Key, ...]], ...] = ()
     ids: tuple[str, ...] = ()  # of its messages, where the caller has named a session
 
     @property
@@ -109,6 +109,7 @@ class Found:
 
     messages: int  # how many of the history's messages the earlier request had
     state: PruneState
+    record: Record | None = field(default=None, compare=False)  # None where it was followed to other places
 
 
 class StateKeeper:
@@ -144,16 +145,22 @@ class StateKeeper:
             return None
         if session:
             return moved(record, ids)
-        return Found(len(chain) - position, record.state) if record.messages == len(chain) - position else None
+        known = record.messages == len(chain) - position
+        return Found(record.messages, record.state, record) if known else None
 
-    async def keep(self, chain: Sequence[str], session: str, ids: Sequence[str], state: PruneState) -> None:
-        """Store `state` as that of the whole history."""
-        record = Record(
-            messages=len(chain),
-            dropped=tuple(sorted(state.dropped)),
-            recalled=tuple(sorted(state.recalled.items())),
-            ids=tuple(ids) if session else (),
-        )
+    async def keep(
+        self, chain: Sequence[str], session: str, ids: Sequence[str], state: PruneState, found: Found | None = None
+    ) -> None:
+        """Store `state` as that of the whole history; `found` is what it was decided from."""
+        if found and found.record and state is found.state:  # nothing to sort again
+            record = msgspec.structs.replace(found.record, messages=len(chain))
+        else:
+            record = Record(
+                messages=len(chain),
+                dropped=tuple(sorted(state.dropped)),
+                recalled=tuple(sorted(state.recalled.items())),
+                ids=tuple(ids) if session else (),
+            )
         await self._patiently(lambda: self._store.put(session or chain[-1], _encoder.encode(record)))
 
     async def aclose(self) -> None:

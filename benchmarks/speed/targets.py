@@ -28,8 +28,10 @@ http {{ access_log off; client_max_body_size 64m; client_body_buffer_size 1m; cl
 LITELLM = """model_list:
   - model_name: gpt-4o-mini
     litellm_params: {{model: openai/gpt-4o-mini, api_base: "{upstream}/v1", api_key: sk-none}}
-litellm_settings: {{telemetry: false}}
+litellm_settings: {{telemetry: false, request_timeout: 600}}
+general_settings: {{master_key: {key}}}
 """
+KEY = "sk-" + "0123456789abcdef" * 4  # LiteLLM does not start without a long one; the others pass it on
 FOVEATE = """mode: "on"
 data: {run}/data
 upstream: {{type: http, url: "{upstream}/v1"}}
@@ -45,7 +47,7 @@ class Target:
     url: str
     process: subprocess.Popen[bytes] | None = None  # None for what runs already
     startup: float = 0.0  # seconds from the start to the first answer
-    headers: dict[str, str] = field(default_factory=lambda: {"authorization": "Bearer sk-none"})
+    headers: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {KEY}"})
 
     def cpu(self) -> float:
         """Return CPU seconds spent so far, children included; 0 where that cannot be known."""
@@ -162,7 +164,7 @@ def litellm(run: Path, upstream: str) -> Target | None:
         return None
     port = free_port()
     config = run / "litellm.yaml"
-    config.write_text(LITELLM.format(upstream=upstream))
+    config.write_text(LITELLM.format(upstream=upstream, key=KEY))
     command = [found, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "LITELLM_LOG": "ERROR"}
     return start("litellm", command, f"http://127.0.0.1:{port}", run / "litellm.log", env)

@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policies.filling import fill
 from policies.fusion import best_first
 from policies.price import discount, talk_strength
 from policies.shape import Shape, shape_of
-from policies.types import History, Scores, Segment
-
-Places = NDArray[np.intp]  # positions of segments, or of values
+from policies.types import History, Places, Scores, Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from policies.terms import occurrences
 from policies.types import History, Scores
 
 
@@ -23,21 +24,13 @@ class Keyword:
     def score(self, history: History) -> Scores:
         """Return BM25 sums to `power`, 0 and up, shape (n,)."""
         n = len(history.segments)
-        wanted = {term: number for number, term in enumerate(sorted(history.query.terms))}
-        where: list[int] = []
-        which: list[int] = []
-        often: list[int] = []
-        for term, number in wanted.items():
-            found = [i for i, features in enumerate(history.features) if term in features.terms]
-            where += found
-            which += [number] * len(found)
-            often += [history.features[i].terms[term] for i in found]
-        if not where:
+        wanted = history.query.terms
+        at, what, counts = occurrences(history, wanted)
+        if not at.size:
             return np.zeros(n)
-        at, what, counts = np.array(where), np.array(which), np.array(often, dtype=float)
         lengths = np.array([f.length for f in history.features], dtype=float)
         norm = self.k1 * (1 - self.b + self.b * lengths / max(1.0, lengths.mean()))
-        having = np.bincount(what, minlength=len(wanted))
+        having = np.bincount(what, minlength=wanted.size)
         idf = np.log(1 + (n - having + 0.5) / (having + 0.5))
         parts = idf[what] * counts * (self.k1 + 1) / (counts + norm[at])
         return np.asarray(np.bincount(at, parts, n), dtype=float) ** self.power

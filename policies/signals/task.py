@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
+from policies.terms import occurrences
 from policies.types import History, Scores
 
 
@@ -24,11 +24,10 @@ class Task:
         n = len(history.segments)
         users = [f for s, f in zip(history.segments, history.features, strict=True) if s.role == "user"]
         latest = [*users[len(users) - self.turns :], history.query] if self.turns else [history.query]
-        wanted = Counter(term for features in latest for term in sorted(features.terms))
-        if not wanted or not n:
+        wanted, turns = np.unique(np.concatenate([features.terms for features in latest]), return_counts=True)
+        where, which, _ = occurrences(history, wanted)
+        if not where.size:
             return np.zeros(n)
-        having = Counter(term for f in history.features for term in f.terms.keys() & wanted.keys())
-        worth = {term: count * np.log1p(n / (1 + having[term])) for term, count in wanted.items()}
-        total = sum(worth.values())
-        shared = [sorted(f.terms.keys() & wanted.keys()) for f in history.features]
-        return np.array([sum(worth[term] for term in terms) / total for terms in shared], dtype=float)
+        having = np.bincount(which, minlength=wanted.size)
+        worth = turns * np.log1p(n / (1 + having))
+        return np.asarray(np.bincount(where, worth[which], n), dtype=float) / float(worth.sum())

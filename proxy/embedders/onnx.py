@@ -9,8 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from tokenizers import Tokenizer
 
 from policies.types import Vectors
 from proxy.errors import ConfigError
@@ -18,16 +16,12 @@ from proxy.errors import ConfigError
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 TOKENIZER = files("proxy.embedders").joinpath("data/minilm-tokenizer.json")
-DIMENSIONS = 384
-MAX_WORDPIECES = 256  # what the model was trained on; a longer text is read up to there
-# Attention's memory grows with the batch: one of 2,048 wordpieces stays small, and larger ones are no faster.
-BATCH_WORDPIECES = 2048
 
 
 class Onnx:
-    """Sentence embeddings by mean pooling over the wordpieces (Wang et al. 2020, MiniLM), int8 weights."""
+    """Sentence embeddings by mean pooling over the wordpieces (Wang et al. 2020, MiniLM), int8 throughout."""
 
-    name = "minilm-int8"
+    name = "minilm-w8a8"
 
     def __init__(self, model: str = "", threads: int = 1) -> None:
         self._path = Path(model).expanduser() if model else bundled_model()
@@ -46,47 +40,30 @@ class Onnx:
 
     def load(self) -> None:
         """Read the model and its tokenizer, which `check` has verified."""
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        from proxy.embedders import minilm
+
         self._tokenizer = Tokenizer.from_buffer(TOKENIZER.read_bytes())
-        self._tokenizer.enable_truncation(MAX_WORDPIECES)
+        self._tokenizer.enable_truncation(minilm.MAX_WORDPIECES)
         self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it never gives back what the largest batch took
-        self._session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
-        self._inputs = {i.name for i in self._session.get_inputs()}
+        options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
+        self._dimensions = minilm.DIMENSIONS
+        self._session = onnxruntime.InferenceSession(
+            minilm.compiled(self._path.read_bytes()), options, providers=["CPUExecutionProvider"]
+        )
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), 384), float32."""
-        out = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        encoded = self._tokenizer.encode_batch([text.encode("utf-8", "replace").decode() for text in texts])
-        ids = [e.ids for e in encoded]
-        for batch in batches([len(i) for i in ids]):
-            out[batch] = self._run([ids[i] for i in batch])
+        out = np.zeros((len(texts), self._dimensions), dtype=np.float32)
+        for row, text in enumerate(texts):
+            ids = self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
+            out[row] = self._session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0]
         return out
-
-    def _run(self, ids: Sequence[Sequence[int]]) -> Vectors:
-        shape = (len(ids), max(len(i) for i in ids))
-        tokens, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        for row, found in enumerate(ids):
-            tokens[row, : len(found)] = found
-            mask[row, : len(found)] = 1
-        feed = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
-        hidden = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})[0]
-        pooled = (hidden * mask[:, :, None]).sum(axis=1) if hidden.ndim == 3 else hidden
-        unit: Vectors = (pooled / np.linalg.norm(pooled, axis=1, keepdims=True).clip(1e-9)).astype(np.float32)
-        return unit
-
-
-def batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Return positions grouped by similar length, each group within BATCH_WORDPIECES once padded."""
-    groups: list[list[int]] = []
-    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if groups and (len(groups[-1]) + 1) * lengths[i] <= BATCH_WORDPIECES:
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    return groups
 
 
 def bundled_model() -> Path:

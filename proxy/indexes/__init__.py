@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,9 @@ class VectorIndex(Protocol):
 
     def open(self) -> None:
         """Connect or create; ConfigError where that cannot work."""
+
+    def ids(self) -> Iterable[tuple[str, str]] | None:
+        """Return tenant and id of all that is stored; None where somebody else may store more."""
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries, replacing those of the same id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from proxy.errors import ConfigError
 from proxy.indexes import Entry
 
 TRIMMED_AT_ONCE = 100
+PAGE = 20_000  # ids read at once
 METADATA = ("kind", "role", "tokens", "first_seen", "recalls")
 
 
@@ -49,6 +50,14 @@ class Chroma:
             self._max_batch = int(client.get_max_batch_size())
         except (chromadb.errors.ChromaError, ValueError, OSError) as error:
             raise ConfigError(f"the Chroma index at {where} cannot be opened: {error}") from None
+
+    def ids(self) -> Iterable[tuple[str, str]] | None:
+        """Return tenant and id of all that is stored; None for a server, which others may write to."""
+        if self._url:
+            return None
+        pages = range(0, self._collection.count(), PAGE)
+        keys = (key for start in pages for key in self._collection.get(limit=PAGE, offset=start, include=[])["ids"])
+        return ((tenant, segment) for tenant, _, segment in (key.rpartition(":") for key in keys))
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries in batches of what Chroma takes at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from proxy.indexes import Entry
 
@@ -17,6 +17,10 @@ class InMemory:
 
     def open(self) -> None:
         """Do nothing."""
+
+    def ids(self) -> Iterable[tuple[str, str]]:
+        """Return tenant and id of all that is stored."""
+        return list(self._entries)
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries."""

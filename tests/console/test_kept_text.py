@@ -41,7 +41,7 @@ def test_text_is_kept_where_that_is_asked_for(upstream: Upstream) -> None:
 
 def kept(recent: Recent, n: int, size: int) -> str:
     asked = Asked(b"x" * size, Overrides(), "tenant")
-    recent.put(Outcome(id=str(n), created=0, result="cut", policy="p"), asked)
+    recent.put(Outcome(id=str(n), created=0, result="cut", policy="p"), asked=asked)
     return str(n)
 
 

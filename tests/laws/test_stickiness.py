@@ -123,8 +123,8 @@ def fits(messages: Messages, decision: Decision, high: int, low: int) -> None:
     assert before is not None
     if before <= high:
         assert decision.outcome.result == "untouched"
-    assert decision.outcome.selection is not None
-    if decision.outcome.selection.cut:  # also where all is pinned and nothing could go
+    assert decision.ledger is not None
+    if decision.ledger.selection.cut:  # also where all is pinned and nothing could go
         assert after <= max(low, pinned(messages))
     else:
         assert after <= high + allowance(high)
@@ -132,13 +132,13 @@ def fits(messages: Messages, decision: Decision, high: int, low: int) -> None:
 
 def quotes_what_is_gone(decision: Decision) -> None:
     """No segment stands in the prompt twice: in its place and as an excerpt, or in two excerpts."""
-    assert decision.outcome.selection is not None
-    verdicts = decision.outcome.selection.verdicts
+    assert decision.ledger is not None
+    verdicts = decision.ledger.selection.verdicts
     kept = {v.segment.id for v in verdicts if v.fate == "kept"}
     quoted = [v.segment.id for v in verdicts if v.fate == "recalled"]
     assert len(quoted) == len(set(quoted))
     # What was quoted and is then said again stands there twice; the excerpt was there first, and stays.
-    state = decision.outcome.selection.state
+    state = decision.ledger.selection.state
     newest = state.recalled.get(max(state.recalled, default=-1), ())
     fresh = {v.segment.id for v in verdicts if v.segment.key in newest and v.fate == "recalled"}
     earlier = {
@@ -197,8 +197,7 @@ def chats(draw: st.DrawFn) -> Messages:
 
 
 def excerpts(decision: Decision) -> int:
-    assert decision.outcome.selection is not None
-    return len(decision.outcome.selection.state.quoted)
+    return len(decision.ledger.selection.state.quoted)
 
 
 def test_what_is_quoted_stays_to_the_byte_until_the_next_cut(deciding: Deciding) -> None:
@@ -378,8 +377,9 @@ def test_thanks_recalls_nothing(deciding: Deciding, data: st.DataObject, message
     before = set()
     for end in [*ends(messages), len(messages) + 1]:
         asked = [*messages, {"role": "user", "content": said}][:end]
-        selection = deciding.ask(asked, key, high, low).outcome.selection
-        assert selection is not None
+        ledger = deciding.ask(asked, key, high, low).ledger
+        assert ledger is not None
+        selection = ledger.selection
         if end > len(messages):
             assert selection.state.quoted <= before
         before = set(selection.state.quoted)

@@ -12,12 +12,13 @@ from support.client import chat
 from support.conversations import body, long_chat
 from support.parts import FailingEmbedder, FailingIndex, FullIndex, UnloadableEmbedder, WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
-from support.upstream import WAIT, Upstream
+from support.upstream import WAIT, Upstream, until
 
 from proxy.embedders import Embedder
 from proxy.indexes import VectorIndex
 from proxy.indexes.in_memory import InMemory
 
+KEY = "sk-the-same"  # vectors that are stored are read for their owner alone
 CONTENT = json.dumps(body(long_chat()), indent=1).encode()
 
 
@@ -26,7 +27,7 @@ def fails(live: Live, upstream: Upstream, stage: str, caplog: pytest.LogCaptureF
     before = live.failures.get(stage, 0)
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        answer = chat(live.url, CONTENT, budget="500")
+        answer = chat(live.url, CONTENT, budget="500", sticky="off", key=KEY)
     assert answer.status == 200
     assert answer.result == "failed"
     assert upstream.last.body == CONTENT
@@ -80,7 +81,8 @@ def test_a_folder_that_goes_away_is_a_fault_of_ours(
     upstream: Upstream, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with chroma(upstream, tmp_path) as live:
-        assert chat(live.url, CONTENT, budget="500").result == "cut"
+        assert chat(live.url, CONTENT, budget="500", sticky="off", key=KEY).result == "cut"
+        until(lambda: live.services.features.unwritten == 0)
         shutil.rmtree(tmp_path / "chroma")
         fails(live, upstream, "index", caplog)
 

@@ -21,29 +21,43 @@ from proxy.windows import Window, Windows
 
 
 def test_the_cache_gives_back_what_was_put() -> None:
-    cache = Cache(100)
-    cache.put("a", 1, size=10)
-    assert cache.get("a") == 1
-    assert cache.get("b") is None
+    space = Cache(100).space("x")
+    space.put("a", 1, size=10)
+    assert space.get("a") == 1
+    assert space.get("b") is None
+    assert space.get_all(["b", "a"]) == [None, 1]
 
 
-def test_the_cache_drops_what_was_used_longest_ago() -> None:
-    cache = Cache(30)
+def test_the_cache_drops_what_was_not_asked_for_since_half_of_it_was_filled() -> None:
+    space = Cache(60).space("x")
     for key in "abc":
-        cache.put(key, key, size=10)
-    cache.get("a")
-    cache.put("d", "d", size=10)
-    assert [cache.get(key) for key in "abcd"] == ["a", None, "c", "d"]
+        space.put(key, key, size=10)
+    space.put("d", "d", size=10)
+    assert space.get("a") == "a"
+    space.put("e", "e", size=10)
+    space.put("f", "f", size=10)
+    assert space.get_all("abcdef") == ["a", None, None, "d", "e", "f"]
+
+
+def test_a_key_of_one_kind_is_none_of_another() -> None:
+    cache = Cache(100)
+    cache.space("x").put("a", 1, size=10)
+    cache.space("y", 1).put("a", 2, size=10)
+    assert (cache.space("x").get("a"), cache.space("y", 1).get("a"), cache.space("y", 2).get("a")) == (1, 2, None)
+    assert len(cache) == 2
 
 
 def test_the_cache_never_holds_more_than_its_bound() -> None:
     cache = Cache(100)
-    for n in range(1000):
-        cache.put(n % 37, n, size=n % 120)
+    spaces = cache.space("x"), cache.space("y")
+    for n in range(2000):
+        space = spaces[n % 2]
+        space.put(n % 37, n, size=n % 60)
+        space.get(n % 31)
         assert cache.bytes <= 100
-    cache.put("huge", 1, size=101)
-    assert cache.get("huge") is None
-    assert (len(cache), cache.bytes) == (0, 0)
+        assert cache.bytes == sum(size for s in spaces for kept in (s.young, s.old) for _, size in kept.values())
+    spaces[0].put("huge", 1, size=51)
+    assert spaces[0].get("huge") is None
 
 
 def test_recent_outcomes_are_bounded_and_replaced() -> None:

@@ -23,7 +23,7 @@ from proxy.tokens import TokenCounter
 def read(request: Any, split_over: int = 1500, encoding: str = "o200k_base") -> chat.Chat:
     """Return a request's segments."""
     content = request if isinstance(request, bytes) else json.dumps(request).encode()
-    return chat.parse(chat.read(content), TokenCounter(encoding), Cache(1 << 20), split_over)
+    return chat.Reader(TokenCounter(encoding), Cache(1 << 20), split_over).parse(chat.read(content))
 
 
 def rebuild(parsed: chat.Chat, kept: set[int]) -> tuple[bytes, int]:

@@ -15,6 +15,7 @@ from policies.signals.recency import Recency
 from policies.signals.references import References
 from policies.signals.speaker import Speaker
 from policies.signals.task import Task
+from policies.terms import term_id
 from policies.types import History
 
 
@@ -112,4 +113,4 @@ def test_features_read_identifiers_speakers_and_quotes() -> None:
     assert found.speaker == "ann"
     assert found.quotes == ("it was a dark night",)
     assert extract("hi", "Mary_Ann").speaker == "mary ann"
-    assert extract("parseJsonBody").terms.keys() >= {"parsejsonbodi", "pars", "json", "bodi"}
+    assert set(extract("parseJsonBody").terms) >= {term_id(t) for t in ("parsejsonbodi", "pars", "json", "bodi")}

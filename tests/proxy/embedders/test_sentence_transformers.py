@@ -83,7 +83,8 @@ def addresses() -> Iterator[list[object]]:
 def test_its_vectors_agree_with_the_onnx_embedders(embedder: SentenceTransformers, onnx: Onnx) -> None:
     cosines = (embedder.embed(TEXTS) * onnx.embed(TEXTS)).sum(axis=1)
     told = {text[:30]: round(float(cosine), 4) for text, cosine in zip(TEXTS, cosines, strict=True)}
-    assert (cosines > 0.99).all(), told
+    assert (cosines > 0.96).all(), told  # activations of 8 bits against float32
+    assert cosines.mean() > 0.985
 
 
 def test_its_vectors_are_unit_float32(embedder: Embedder) -> None:

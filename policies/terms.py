@@ -1,0 +1,50 @@
+"""Terms as numbers: what identifies one, and where a history has those of a query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.types import Counts, History, Places, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """The terms of all segments laid end to end, with the segment and the number of occurrences of each."""
+
+    terms: Terms
+    segments: Places
+    counts: Counts
+
+
+def term_id(term: str) -> int:
+    """Return what stands for a term: a 32-bit hash, the same in every process."""
+    return crc32(term.encode("utf-8", "replace"))
+
+
+def postings(history: History) -> Postings:
+    """Return the postings of a history; ask for them with `history.once(postings)`."""
+    features = history.features
+    lengths = [f.terms.size for f in features]
+    if not sum(lengths):
+        return Postings(np.zeros(0, np.uint32), np.zeros(0, np.intp), np.zeros(0, np.uint16))
+    return Postings(
+        np.concatenate([f.terms for f in features]),
+        np.repeat(np.arange(len(features)), lengths),
+        np.concatenate([f.counts for f in features]),
+    )
+
+
+def occurrences(history: History, wanted: Terms) -> tuple[Places, Places, Counts]:
+    """Return where a history has the terms `wanted`, ascending: segments, positions in `wanted`, and how often."""
+    found = history.once(postings)
+    if not wanted.size or not found.terms.size:
+        nowhere: NDArray[np.intp] = np.zeros(0, np.intp)
+        return nowhere, nowhere, found.counts[:0]
+    places = np.searchsorted(wanted, found.terms)
+    places[places == wanted.size] = 0
+    hits = np.flatnonzero(wanted[places] == found.terms)
+    return found.segments[hits], places[hits], found.counts[hits]
