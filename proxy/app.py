@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from proxy import memory, routes, services
 from proxy.config import Settings
@@ -18,17 +21,16 @@ from proxy.watcher import Source, Watcher
 class Traffic:
     """Sends everything outside /-/ to the handler, ahead of FastAPI and its middleware: it is the hot path."""
 
-    def __init__(self, app: ASGIApp, handler: ASGIApp) -> None:
-        self._app = app
-        self._handler = handler
-        self.state: State = getattr(app, "state", State())
+    def __init__(self, pages: FastAPI) -> None:
+        self._pages = ProxyHeadersMiddleware(pages)  # type: ignore[arg-type]  # so that a login behind a TLS proxy gets a secure cookie
+        self.state: State = pages.state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "lifespan" or (path := scope["path"]) == "/-" or path.startswith("/-/"):
-            await self._app(scope, receive, send)
+            await self._pages(scope, receive, send)  # type: ignore[arg-type]
         else:
-            await self._handler(scope, receive, send)
+            await self.state.services.handler(scope, receive, send)
 
 
 async def settle(parts: services.Services) -> None:
@@ -54,10 +56,21 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
             watching.cancel()
         await app.state.services.aclose()
 
-    async def current(scope: Scope, receive: Receive, send: Send) -> None:
-        await pages.state.services.handler(scope, receive, send)
-
     pages = FastAPI(title="foveate", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     pages.state.services = services.build(settings)
     pages.include_router(routes.router)
-    return Traffic(pages, current)
+    return Traffic(pages)
+
+
+def serving(application: ASGIApp, **options: Any) -> uvicorn.Config:
+    """Return how uvicorn serves the application; `options` are uvicorn's own."""
+    return uvicorn.Config(
+        application,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        ws="none",
+        **options,
+    )

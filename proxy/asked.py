@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from proxy.outcome import Ledger, Outcome
 from proxy.overrides import Overrides
 from proxy.trace import Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+def new_id() -> str:
+    """Return an id to look a request up by; it is no secret."""
+    return f"prn-{random.getrandbits(64):016x}"
+
+
+class Asked(msgspec.Struct, frozen=True):
     """One request: its body, what its headers ask for, and whose it is."""
 
     body: bytes
@@ -20,12 +25,11 @@ class Asked:
     tenant: str
     credentials: Sequence[tuple[bytes, bytes]] = ()  # headers that let us ask the upstream for the caller
     rehearsal: bool = False  # for an explanation: decided whatever `mode` says, and neither remembered nor counted
-    id: str = field(default_factory=lambda: f"prn-{random.getrandbits(64):016x}")  # to look it up by, no secret
-    trace: Trace = field(default_factory=Trace)
+    id: str = msgspec.field(default_factory=new_id)
+    trace: Trace = msgspec.field(default_factory=Trace)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """The body to forward, and what led to it."""
 
     body: bytes

@@ -14,7 +14,7 @@ import uvicorn
 from rich.console import Console
 
 from proxy import config, logs, memory, table
-from proxy.app import create_app
+from proxy.app import create_app, serving
 from proxy.errors import ConfigError
 from proxy.formats import chat
 from proxy.watcher import Source
@@ -61,18 +61,7 @@ def serve(
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
     sys.setswitchinterval(0.001)  # a request waits this long at the most for a thread that works on another
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            ws="none",
-            timeout_keep_alive=75,
-        )
-    )
-    server.run(sockets=[listening])
+    uvicorn.Server(serving(application, timeout_keep_alive=75)).run(sockets=[listening])
 
 
 @app.command()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from time import perf_counter
+from typing import Protocol
+
+from msgspec import structs
 
 from proxy import headers, overrides, refusals
 from proxy.asked import Asked
@@ -22,8 +24,17 @@ from proxy.usage import Usage
 
 _log = logging.getLogger("foveate.request")
 PRUNED_PATH = "/v1/chat/completions"
-Observer = Callable[[Outcome], None]
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
+
+
+class Observer(Protocol):
+    """Somebody who is told how each chat completion has ended."""
+
+    def observe(self, outcome: Outcome) -> None:
+        """Take note of a finished one."""
+
+    def close(self) -> None:
+        """Hand on what waits."""
 
 
 class Handler:
@@ -38,7 +49,7 @@ class Handler:
         self._recent = recent
         self._policies = policies
         self._max_body = max_body
-        self._observers = observers  # each is given the outcome of every finished chat completion
+        self._observers = observers
         self.running = 0  # requests under way
         self.idle = asyncio.Event()
         self.idle.set()
@@ -77,15 +88,17 @@ class Handler:
             _log.debug("%s %s %d %.0f ms", scope["method"], scope["path"], status, took)
             return
         # What failed may quote the request: it is told to whoever asks for an explanation, and never kept.
-        outcome = dataclasses.replace(
-            exchange.outcome, status=status, took=took, first_byte=exchange.first_byte, usage=exchange.usage,
-            failure_reason="",
-        )  # fmt: skip
-        if outcome.usage is not None:
-            self._pruner.learn(outcome, outcome.usage)
+        usage = exchange.usage
+        outcome = structs.replace(
+            exchange.outcome, status=status, took=took, first_byte=exchange.first_byte, usage=usage, failure_reason=""
+        )
+        if usage is not None:
+            self._pruner.learn(outcome, usage)
+            if outcome.result == "untouched" and outcome.tokens_before is None:  # sent unread: the upstream has counted
+                outcome = structs.replace(outcome, tokens_before=usage.prompt_tokens, tokens_after=usage.prompt_tokens)
         self._recent.put(outcome, exchange.ledger, exchange.asked)
-        for observe in self._observers:
-            observe(outcome)
+        for observer in self._observers:
+            observer.observe(outcome)
 
 
 class Exchange:

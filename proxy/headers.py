@@ -30,9 +30,9 @@ def outgoing(headers: Headers) -> Headers:
 
 def without(headers: Headers, dropped: frozenset[bytes]) -> Headers:
     """Return headers less those in `dropped` and those that a Connection header names."""
-    for name, value in headers:
-        if name.lower() == b"connection":
-            dropped = dropped | {token.strip().lower() for token in value.split(b",")}
+    named = [value for name, value in headers if name.lower() == b"connection"]
+    for value in named:
+        dropped = dropped | {token.strip().lower() for token in value.split(b",")}
     return [pair for pair in headers if pair[0].lower() not in dropped]
 
 

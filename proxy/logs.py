@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,37 +19,78 @@ _log = logging.getLogger("foveate.request")
 
 
 class TextFormatter(logging.Formatter):
-    """A record as one line of text; the second that it starts with is written out once."""
+    """A record as one line of text."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        self._second = 0
-        self._written = ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """Return the local time with milliseconds."""
-        second = int(record.created)
-        if second != self._second:
-            self._second, self._written = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return f"{self._written},{int(record.msecs):03d}"
+        return local(record.created)
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON; the outcome that it carries stands beside its message."""
+    """A record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        outcome: Outcome | None = getattr(record, "outcome", None)
-        row: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **(fields(outcome) if outcome else {}),
-        }
+        row = head(record.created, record.levelname, record.name, record.getMessage())
         if record.exc_info:
             row["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(row, default=str).decode()
+
+
+class RequestLog:
+    """Writes a line to stderr for each request, past the logging module: its records cost more than all that is said.
+
+    It follows the level of the logger `foveate.request`. Lines are written together, `LATE` seconds after the first.
+    """
+
+    LATE = 0.05
+
+    def __init__(self, log_format: str) -> None:
+        self._json = log_format == "json"
+        self._lines: list[str] = []
+
+    def observe(self, outcome: Outcome) -> None:
+        """Write how a request ended."""
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        said = (
+            f"{outcome.id} {outcome.status} {outcome.result} policy={outcome.policy} "
+            f"tokens={outcome.tokens_before}->{outcome.tokens_after} prefix={outcome.tokens_prefix} "
+            f"segments={outcome.kept}/{outcome.segments} recalled={outcome.recalled} {outcome.took:.0f} ms"
+        )
+        now = time.time()
+        if self._json:
+            line = orjson.dumps({**head(now, "INFO", _log.name, said), **fields(outcome)}).decode()
+        else:
+            line = f"{local(now)} INFO {_log.name}: {said}"
+        if not self._lines:
+            asyncio.get_running_loop().call_later(self.LATE, self.close)
+        self._lines.append(line + "\n")
+
+    def close(self) -> None:
+        """Write what waits."""
+        lines, self._lines = self._lines, []
+        sys.stderr.write("".join(lines))
+
+
+def head(created: float, level: str, logger: str, message: str) -> dict[str, Any]:
+    """Return what every line of JSON begins with."""
+    when = datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
+    return {"time": when, "level": level.lower(), "logger": logger, "message": message}
+
+
+def local(created: float) -> str:
+    """Return the local time with milliseconds."""
+    return f"{local_second(int(created))},{int(created % 1 * 1000):03d}"
+
+
+@lru_cache(maxsize=2)
+def local_second(second: int) -> str:
+    """Return the local time; many lines share a second."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
 
 
 def configure(settings: config.Server) -> None:
@@ -58,21 +102,6 @@ def configure(settings: config.Server) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("foveate").setLevel(level)
-
-
-def request_line(outcome: Outcome) -> None:
-    """Log how a request ended."""
-    if not _log.isEnabledFor(logging.INFO):
-        return
-    line = (
-        f"{outcome.id} {outcome.status} {outcome.result} policy={outcome.policy} "
-        f"tokens={outcome.tokens_before}->{outcome.tokens_after} prefix={outcome.tokens_prefix} "
-        f"segments={outcome.kept}/{outcome.segments} recalled={outcome.recalled} {outcome.took:.0f} ms"
-    )
-    # Made by hand: Logger.info looks for the line of code that calls it, which takes longer than all the rest.
-    record = logging.LogRecord(_log.name, logging.INFO, "", 0, line, None, None)
-    record.outcome = outcome
-    _log.handle(record)
 
 
 def fields(outcome: Outcome) -> dict[str, Any]:

@@ -100,6 +100,9 @@ class Metrics(Collector):
         if outcome.resent:
             self._resent[policy] += 1
 
+    def close(self) -> None:
+        """Do nothing: numbers are read, never sent."""
+
     def render(self, reading: Reading) -> bytes:
         """Return everything in Prometheus's text format."""
         self._reading = reading

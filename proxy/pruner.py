@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 import numpy as np
+from msgspec import structs
 
 from policies.features import extract
 from policies.policy import Policy
@@ -24,6 +25,7 @@ from proxy.calibration import Calibration
 from proxy.features import FeatureStore
 from proxy.formats import chat
 from proxy.outcome import Ledger, Outcome, Result
+from proxy.overrides import NONE
 from proxy.refusals import TooLong
 from proxy.state_store import Found, StateKeeper, chain, session_key
 from proxy.tokens import FALLBACK, TokenCounter, encoding_name, is_exact
@@ -36,8 +38,6 @@ _log = logging.getLogger("foveate.pruner")
 # What takes more than a few milliseconds is done in a thread: telling apart and writing so many messages, reading so
 # many bytes of new ones, scoring so many segments.
 MANY_MESSAGES, LITTLE_NEW, FEW_SEGMENTS = 500, 16 * 1024, 100
-# A body up to this size is counted even where it cannot exceed the budget: that costs less than a millisecond.
-COUNTED = 16 * 1024
 # How deep to cut where an upstream refuses a prompt as too long, at the least.
 DEEPER = 0.7
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
@@ -49,7 +49,7 @@ class Pruner:
 
     def __init__(
         self, mode: str, policy: str, policies: Mapping[str, Policy], windows: Windows, features: FeatureStore,
-        states: StateKeeper, cache: Cache, split_over: int, sticky: bool,
+        states: StateKeeper, cache: Cache, split_over: int, sticky: bool, read_all: bool,
     ) -> None:  # fmt: skip
         self._mode = {"shadow": "dry-run"}.get(mode, mode)
         self._default_policy = policy
@@ -60,6 +60,7 @@ class Pruner:
         self._cache = cache
         self._split_over = split_over
         self._sticky = sticky
+        self._read_all = read_all
         self._calibration = Calibration()
         # One thread: where several compute, each waits for Python's lock, and so does the event loop.
         self._working = ThreadPoolExecutor(1, "prune")
@@ -96,9 +97,12 @@ class Pruner:
         return asked.overrides.policy or self._default_policy
 
     async def _unread(self, asked: Asked, request: chat.Request) -> Decision | None:
-        """Decide on a body whose size says that it is within the budget; None where it has to be read."""
+        """Decide on a body whose size says that it is within the budget; None where it has to be read.
+
+        Whoever steers with a header is told what it holds, and so is whoever keeps text for the page.
+        """
         size = len(asked.body)
-        if size <= COUNTED or asked.rehearsal or self._mode_of(asked) != "on":
+        if asked.overrides is not NONE or asked.rehearsal or self._read_all or self._mode != "on":
             return None
         window = await self._windows.window(request.model, size, asked.credentials)
         budget = self._budget(asked, request, window)
@@ -106,7 +110,7 @@ class Pruner:
         if size * scale > budget.high or chat.most_tokens(asked.body) * scale > budget.high:
             return None
         bare = self._bare(asked, "untouched")
-        return Decision(asked.body, dataclasses.replace(bare, model=request.model, window=window, budget=budget))
+        return Decision(asked.body, structs.replace(bare, model=request.model, window=window, budget=budget))
 
     def _budget(self, asked: Asked, request: chat.Request, window: Window) -> Budget:
         budget = asked.overrides.budget or self._windows.budget(window, request.max_output)
@@ -129,7 +133,7 @@ class Pruner:
         outcome = decision.outcome
         if outcome.result == "failed" or outcome.tokens_estimated >= earlier.tokens_estimated:
             return None
-        return dataclasses.replace(decision, outcome=dataclasses.replace(outcome, resent=True))
+        return structs.replace(decision, outcome=structs.replace(outcome, resent=True))
 
     def inherit(self, earlier: Pruner) -> None:
         """Go on with what `earlier`, of other settings, has learned and counted."""
@@ -156,7 +160,7 @@ class Pruner:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             if not asked.rehearsal:
                 self._count_failure(asked.id, stage, reason)
-            failed = dataclasses.replace(self._bare(asked, "failed"), failure=stage, failure_reason=reason)
+            failed = structs.replace(self._bare(asked, "failed"), failure=stage, failure_reason=reason)
             return Decision(asked.body, failed)
 
     def _count_failure(self, request: str, stage: str, reason: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
+from msgspec import structs
 
 from proxy.asked import Asked
 from proxy.outcome import Ledger, Outcome, verdicts
@@ -16,8 +15,7 @@ from proxy.outcome import Ledger, Outcome, verdicts
 MAX_LEDGERS = 16 * 1024 * 1024  # bytes of packed ledgers: thousands of segments a request add up
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A finished request."""
 
     serial: int  # grows with every change
@@ -72,8 +70,8 @@ class Recent:
         kept = Kept(self.serial, outcome, ledger.packed() if ledger else b"")
         if asked is not None and self.keeps_text:
             # Credentials are never kept: explaining the request again needs none.
-            own = dataclasses.replace(asked, credentials=())
-            kept = dataclasses.replace(kept, asked=own, texts=ledger.texts() if ledger else b"[]")
+            own = structs.replace(asked, credentials=())
+            kept = structs.replace(kept, asked=own, texts=ledger.texts() if ledger else b"[]")
         self._outcomes[outcome.id] = kept
         self.text_bytes += kept.text_bytes
         self._ledger_bytes += len(kept.ledger)
@@ -91,7 +89,7 @@ class Recent:
             return None
         rows = verdicts(kept.ledger) if kept.ledger else []
         if kept.asked:
-            rows = [{**row, "text": text} for row, text in zip(rows, orjson.loads(kept.texts), strict=True)]
+            rows = [{**row, "text": text} for row, text in zip(rows, msgspec.json.decode(kept.texts), strict=True)]
         return {**kept.outcome.summary(), "verdicts": rows}
 
     def asked(self, key: str) -> Asked | None:
@@ -124,7 +122,7 @@ class Recent:
                     break
                 if kept.asked:
                     self.text_bytes -= kept.text_bytes
-                    self._outcomes[key] = dataclasses.replace(kept, asked=None, texts=b"")
+                    self._outcomes[key] = structs.replace(kept, asked=None, texts=b"")
 
     def _forget(self, key: str) -> None:
         if kept := self._outcomes.pop(key, None):

@@ -15,6 +15,8 @@ BATCH = 256  # keys asked for at once, the longest prefixes first
 class RedisStateStore(StateStore):
     """Values under `foveate:` keys that expire `ttl` seconds after their last use."""
 
+    remote = True
+
     def __init__(self, url: str, ttl: float) -> None:
         self._redis = redis.asyncio.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
         self._ttl = max(1, int(ttl))

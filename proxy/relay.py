@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
 from time import perf_counter
 from typing import Any
+
+from msgspec import structs
 
 from proxy import refusals
 from proxy.errors import RequestError, UpstreamError
@@ -37,7 +38,8 @@ class Body:
         self._receive = receive
         self._max = max_bytes
         self._taken = 0
-        self._ended = asyncio.Event()
+        self._ended = False
+        self._read_out: asyncio.Event | None = None  # for whoever waits for the end
         self.failure: RequestError | HungUp | None = None  # why it broke off: an upload's client wraps what it meets
         declared = value_of(headers, b"content-length")
         self.size = int(declared) if declared.isdigit() else None  # None where it comes in chunks, or not at all
@@ -47,17 +49,17 @@ class Body:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the pieces."""
-        while not self._ended.is_set():
+        while not self._ended:
             if piece := await self._piece():
                 yield piece
 
     async def read(self) -> bytes:
         """Return the whole body."""
         first = await self._piece()
-        if self._ended.is_set():
+        if self._ended:
             return first
         pieces = [first]
-        while not self._ended.is_set():
+        while not self._ended:
             pieces.append(await self._piece())
         return b"".join(pieces)
 
@@ -67,7 +69,9 @@ class Body:
             self.failure = HungUp()
             raise self.failure
         if not message.get("more_body", False):
-            self._ended.set()
+            self._ended = True
+            if self._read_out is not None:
+                self._read_out.set()
         piece: bytes = message.get("body", b"")
         self._taken += len(piece)
         if self._taken > self._max:
@@ -77,8 +81,9 @@ class Body:
 
     async def hung_up(self) -> None:
         """Return when the caller goes away after the body has been read."""
-        if self.expected:
-            await self._ended.wait()
+        if self.expected and not self._ended:
+            self._read_out = asyncio.Event()
+            await self._read_out.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -214,7 +219,7 @@ async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResp
         async for chunk in response.body:
             yield chunk
 
-    return dataclasses.replace(response, body=whole()), content
+    return structs.replace(response, body=whole()), content
 
 
 async def refuse(send: Send, error: RequestError, extra: Headers) -> int:

@@ -72,6 +72,8 @@ class Services:
         await self.features.aclose()
         await self.states.aclose()
         self.pruner.close()
+        for observer in self.observers:
+            observer.close()
 
 
 def build(settings: config.Settings) -> Services:
@@ -83,7 +85,7 @@ def build(settings: config.Settings) -> Services:
     windows = Windows(settings.window, settings.budget, upstream)
     recent = Recent(settings.recent.max_outcomes, text_bytes(settings.recent))
     metrics = Metrics()
-    observers: list[Observer] = [metrics.observe, logs.request_line]
+    observers: list[Observer] = [metrics, logs.RequestLog(settings.server.log_format)]
     if config.wants_traces():
         observers.append(build_tracer())
     return assemble(settings, upstream, features, states, recent, cache, windows, metrics, tuple(observers), Reloads())
@@ -114,7 +116,7 @@ def assemble(
     policies = settings.build_policies()
     pruner = Pruner(
         settings.mode, settings.policy, policies, windows, features, states, cache, settings.segments.split_over,
-        settings.sticky,
+        settings.sticky, settings.recent.keep_text,
     )  # fmt: skip
     limit = mebibytes(settings.server.max_body_mib)
     handler = Handler(upstream, pruner, recent, frozenset(policies), limit, observers)
@@ -151,7 +153,7 @@ def build_tracer() -> Observer:
             f"the OTEL_ variables ask for traces but {error.name} is not installed: pip install 'foveate[otel]', "
             "or set OTEL_SDK_DISABLED=true"
         ) from None
-    return Tracer().observe
+    return Tracer()
 
 
 def build_upstream(settings: config.Upstream) -> Upstream:

@@ -48,6 +48,8 @@ _encoder = msgspec.msgpack.Encoder()
 class StateStore(Protocol):
     """Keeps bytes by key for a while; StateStoreError where it cannot."""
 
+    remote: bool  # an answer may be long in coming
+
     async def first(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
         """Return the position and value of the first of `keys` that is known, None where none is."""
 
@@ -61,6 +63,7 @@ class StateStore(Protocol):
 class InMemoryStateStore:
     """Least recently used first out beyond `max_bytes`; nothing lives longer than `ttl` seconds unused."""
 
+    remote = False
     OVERHEAD = 250  # bytes an entry takes beside its value
 
     def __init__(self, max_bytes: int, ttl: float) -> None:
@@ -122,7 +125,6 @@ class StateKeeper:
 
     def __init__(self, store: StateStore, pause: float = 1.0) -> None:
         self._store = store
-        self._at_once = isinstance(store, InMemoryStateStore)  # it cannot dawdle
         self._pause = pause
         self._ask_again_at = -math.inf
         self._asking: set[asyncio.Future[Any]] = set()
@@ -135,7 +137,8 @@ class StateKeeper:
         `chain` holds a key for each prefix, shortest first; `session` a key or nothing; `ids` the messages' hashes.
         """
         keys = [session] if session else list(reversed(chain))
-        found = await self._patiently(lambda: self._store.first(keys))
+        store = self._store
+        found = await (self._patiently(lambda: store.first(keys)) if store.remote else store.first(keys))
         if found is None:
             return None
         position, value = found
@@ -161,7 +164,8 @@ class StateKeeper:
                 recalled=tuple(sorted(state.recalled.items())),
                 ids=tuple(ids) if session else (),
             )
-        await self._patiently(lambda: self._store.put(session or chain[-1], _encoder.encode(record)))
+        store, key, value = self._store, session or chain[-1], _encoder.encode(record)
+        await (self._patiently(lambda: store.put(key, value)) if store.remote else store.put(key, value))
 
     async def aclose(self) -> None:
         """Close the store."""
@@ -170,8 +174,6 @@ class StateKeeper:
         await self._store.aclose()
 
     async def _patiently(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-        if self._at_once:
-            return await ask()
         if time.monotonic() < self._ask_again_at:
             return None
         task = asyncio.ensure_future(ask())

@@ -36,6 +36,10 @@ class Tracer:
             span.set_status(Status(StatusCode.ERROR))
         span.end(end)
 
+    def close(self) -> None:
+        """Send what waits."""
+        self._provider.shutdown()
+
 
 def attributes(outcome: Outcome) -> dict[str, AttributeValue]:
     """Return what a span says of a request: the conventions' names where there is one, ours under `foveate.`."""

@@ -53,18 +53,26 @@ class Windows:
         self._listing: asyncio.Task[None] | None = None
         self._listed_at = -math.inf
         self._warned: set[str] = set()
+        self._known: dict[str, Window] = {}  # by model, until something new is learned
 
     async def window(self, model: str, tokens: int, headers: Sequence[tuple[bytes, bytes]]) -> Window:
         """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream."""
-        if not any(name in self._settings.models for name in names(model)):
-            await self._list(headers, wait=tokens > self.SMALL)
+        due = time.monotonic() - self._listed_at > self.FRESH
+        underway = self._listing is not None and not self._listing.done()
+        if (due or underway) and not any(name in self._settings.models for name in names(model)):
+            await self._list(headers, due and not underway, wait=tokens > self.SMALL)
         return self.known(model)
 
     def known(self, model: str) -> Window:
         """Return the window of `model` as far as it is known now."""
-        found = self._found(model)
-        learned = self._learned.get(model)
-        return Window(learned, "learned") if learned and learned < found.tokens else found
+        known = self._known.get(model)
+        if known is None:
+            found = self._found(model)
+            learned = self._learned.get(model)
+            known = Window(learned, "learned") if learned and learned < found.tokens else found
+            if len(self._known) < 1000:
+                self._known[model] = known
+        return known
 
     def _found(self, model: str) -> Window:
         sources: list[tuple[Source, Mapping[str, int]]] = [
@@ -84,26 +92,24 @@ class Windows:
 
     def budget(self, window: Window, max_output: int | None) -> Budget:
         """Return the watermarks: shares of the window less the reserved output, which takes half of it at the most."""
-        reserved = int(window.tokens * self._settings.reserve_output) if max_output is None else max_output
-        room = window.tokens - min(reserved, window.tokens // 2)
-        return Budget(high=int(room * self._budget.high), low=int(room * self._budget.low))
+        return shares(window.tokens, max_output, self._settings.reserve_output, self._budget.high, self._budget.low)
 
     def learn(self, model: str, tokens: int) -> None:
         """Remember that the upstream has refused more than `tokens`."""
         if len(self._learned) < 1000 and tokens > 0:
             self._learned[model] = tokens
+            self._known.clear()
 
     def learned(self, model: str, max_output: int | None) -> Budget | None:
         """Return the budget of the learned window, None where nothing was learned."""
         tokens = self._learned.get(model)
         return self.budget(Window(tokens, "learned"), max_output) if tokens else None
 
-    async def _list(self, headers: Sequence[tuple[bytes, bytes]], wait: bool) -> None:
-        stale = time.monotonic() - self._listed_at > self.FRESH
-        if stale and (self._listing is None or self._listing.done()):
+    async def _list(self, headers: Sequence[tuple[bytes, bytes]], begin: bool, wait: bool) -> None:
+        if begin:
             self._listed_at = time.monotonic()
             self._listing = asyncio.create_task(self._fetch(headers))
-        if wait and self._listing is not None and not self._listing.done():
+        if wait and self._listing is not None:
             await asyncio.wait([self._listing], timeout=self.PATIENCE)
 
     async def _fetch(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -122,6 +128,15 @@ class Windows:
             return
         if answer.status == 200:
             self._listed = listed(content)
+            self._known.clear()
+
+
+@lru_cache(maxsize=256)
+def shares(window: int, max_output: int | None, reserve: float, high: float, low: float) -> Budget:
+    """Return the watermarks for a window of so many tokens."""
+    reserved = int(window * reserve) if max_output is None else max_output
+    room = window - min(reserved, window // 2)
+    return Budget(high=int(room * high), low=int(room * low))
 
 
 def listed(content: bytes) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -36,8 +35,7 @@ _decode = msgspec.json.Decoder(Wire).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A request whose messages are told apart but not read."""
 
     body: bytes
@@ -48,16 +46,14 @@ class Request:
     response_format: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a segment's content stands in the request."""
 
     messages: tuple[int, ...]
     piece: int | None = None  # which piece of its only message; None for whole messages
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """The segments of a message, or of a tool call with its results, and what they depend on."""
 
     messages: tuple[Message, ...]
@@ -78,8 +74,7 @@ class Known:
         self.built: Built | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(msgspec.Struct, frozen=True):
     """A parsed request: its segments, oldest first, and the way back to bytes."""
 
     request: Request
@@ -154,7 +149,7 @@ class Reader:
         found: list[Known | None] = self._messages.get_all(request.messages)
         known = [k or self._learned(raw) for k, raw in zip(found, request.messages, strict=True)]
         messages = [k.message for k in known]
-        latest = max((i for i, m in enumerate(messages) if m.role == "user"), default=len(messages))
+        latest = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].role == "user"), len(messages))
         segments: list[Segment] = []
         places: list[Place] = []
         turn = 0
@@ -162,13 +157,12 @@ class Reader:
             position = unit[0]
             holder = known[position]
             first = holder.message
-            turn += first.role == "user"
+            if first.role == "user":
+                turn += 1
             split = bool(first.pieces) and position < latest and not first.pin
             built = holder.built
-            if (
-                built is None or built.position != position or built.turn != turn or built.split != split
-                or len(unit) != len(built.messages)
-                or any(messages[i] is not m for i, m in zip(unit, built.messages, strict=True))
+            if built is None or built.position != position or built.turn != turn or built.split != split or (
+                (len(unit) > 1 or len(built.messages) > 1) and not same(built.messages, [messages[i] for i in unit])
             ):  # fmt: skip
                 holder.built = built = build([messages[i] for i in unit], unit, turn, split)
             segments += built.segments
@@ -202,6 +196,11 @@ class Reader:
     def _schema_tokens(self, wanted: Any) -> int:
         schema = wanted.get("json_schema") if isinstance(wanted, dict) else None
         return self._counter.json(schema) if schema else 0
+
+
+def same(one: Sequence[Message], other: Sequence[Message]) -> bool:
+    """Say whether these are the very same messages."""
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def group(messages: Sequence[Message]) -> list[list[int]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from policies.types import Kind
@@ -21,8 +21,7 @@ MOST_BESIDE = 30
 MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """A stretch of a long message's text."""
 
     text_part: int  # which of the message's text parts it is cut from; 0 for a plain string
@@ -31,8 +30,7 @@ class Piece:
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One wire message, read once in its life."""
 
     id: str  # hash of what it says: its wire content less cache marks
@@ -61,8 +59,10 @@ def read(raw: bytes, counter: TokenCounter, split_over: int) -> Message:
     text = _text(wire)
     tokens = counter.message(wire)
     splits = tokens > split_over and role in ("user", "assistant") and not calls
+    plain = isinstance(content, str) and "cache_control" not in wire
+    said = orjson.dumps(wire if plain else _canonical(wire), option=orjson.OPT_SORT_KEYS)
     return Message(
-        id=digest([orjson.dumps(_canonical(wire), option=orjson.OPT_SORT_KEYS)]),
+        id=digest([said]),
         role=role,
         text=text,
         kind="tool" if calls or role in ("tool", "function") else kind_of(text),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 Headers = list[tuple[bytes, bytes]]  # names in lower case, in order, repeats allowed
 
@@ -13,8 +14,7 @@ async def nothing_to_close() -> None:
     """Do nothing, for a response that holds nothing open."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct, frozen=True):
     """A request on its way out: end-to-end headers only, no Host, no Content-Length unless the body is streamed."""
 
     method: str
@@ -23,8 +23,7 @@ class UpstreamRequest:
     body: bytes | AsyncIterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamResponse:
+class UpstreamResponse(msgspec.Struct, frozen=True):
     """An answer of which the head has arrived. Whoever gets it must call `aclose`, read or not."""
 
     status: int

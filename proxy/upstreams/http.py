@@ -101,8 +101,9 @@ def text(value: bytes) -> str:
 
 async def read(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """Yield the body as it arrives; UpstreamError where it breaks off."""
+    content = response.content
     try:
-        async for chunk in response.content.iter_any():
+        while chunk := await content.readany():
             yield chunk
     except TimeoutError:
         raise UpstreamError(504, "the upstream fell silent in the middle of its answer", "upstream_timeout") from None

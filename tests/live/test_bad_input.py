@@ -138,7 +138,7 @@ def test_the_upstreams_own_verdict_on_bad_input_reaches_the_caller(quick: Live, 
 def test_a_body_that_cannot_be_read_is_counted_and_logged_once(
     quick: Live, upstream: Upstream, caplog: pytest.LogCaptureFixture
 ) -> None:
-    chat(quick.url, body([]))
+    chat(quick.url, body([]), pruning="on")
     before = quick.failures.get("parse", 0)
     with caplog.at_level(logging.INFO):
         answer = chat(quick.url, b"[]")

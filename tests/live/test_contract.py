@@ -50,6 +50,13 @@ def test_what_is_under_budget_is_untouched_to_the_byte(full: Live, upstream: Ups
     answer = chat(full.url, content)
     assert answer.result == "untouched"
     assert upstream.last.body == content
+
+
+def test_what_is_under_budget_is_counted_for_whoever_steers(full: Live, upstream: Upstream) -> None:
+    content = json.dumps(body(long_chat()), indent=2).encode()
+    answer = chat(full.url, content, pruning="on")
+    assert answer.result == "untouched"
+    assert upstream.last.body == content
     assert (
         answer.header("x-pruning-tokens-before")
         == answer.header("x-pruning-tokens-after")

@@ -11,10 +11,9 @@ from support.server import Live
 from support.upstream import Upstream, reply_json, stream
 
 from proxy.formats import chat as format_chat
-from proxy.pruner import COUNTED
 
 
-def large(size: int = 2 * COUNTED, **more: Any) -> dict[str, Any]:
+def large(size: int = 32 * 1024, **more: Any) -> dict[str, Any]:
     return body([{"role": "user", "content": "word " * (size // 5)}], **more)
 
 
@@ -28,8 +27,10 @@ def test_a_body_too_small_for_the_budget_is_sent_unread(quick: Live, upstream: U
     assert upstream.last.body == content
 
 
-def test_a_small_body_is_counted_all_the_same(quick: Live) -> None:
-    assert int(chat(quick.url, large(500)).header("x-pruning-tokens-before") or 0) > 90
+def test_whoever_steers_is_told_what_the_body_holds(quick: Live) -> None:
+    assert chat(quick.url, large(500)).header("x-pruning-tokens-before") is None
+    assert int(chat(quick.url, large(500), pruning="on").header("x-pruning-tokens-before") or 0) > 90
+    assert int(chat(quick.url, large(500), budget="1000").header("x-pruning-tokens-before") or 0) > 90
 
 
 def test_a_body_that_may_exceed_the_budget_is_read(quick: Live) -> None:

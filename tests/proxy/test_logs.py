@@ -4,23 +4,53 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from typing import Any
 
 import pytest
-from support.client import chat
+from support.client import Answer, chat
 from support.console import serve_pages
 from support.conversations import body, long_chat
 from support.server import settings_for
-from support.upstream import Upstream
+from support.upstream import Upstream, until
 
 from proxy import logs
 
 
-def test_a_request_is_one_line_of_json_without_its_text(upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "foveate"), serve_pages(settings_for(upstream.url)) as live:
+def lines_of_a_request(
+    upstream: Upstream, capsys: pytest.CaptureFixture[str], **server: Any
+) -> tuple[Answer, list[str]]:
+    """Return the answer to a request that is cut, and what the log says of it."""
+    with serve_pages(settings_for(upstream.url, server=server)) as live:
         answer = chat(live.url, body(long_chat()), budget="1000/500", key="sk-hidden")
-    lines = [logs.JsonFormatter().format(r) for r in caplog.records if r.name == "foveate.request"]
+        until(lambda: live.services.recent.get(str(answer.header("x-pruning-id"))))
+    return answer, [line for line in capsys.readouterr().err.splitlines() if "foveate.request" in line]
+
+
+def test_a_request_is_one_line_of_text(
+    upstream: Upstream, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO, "foveate")
+    answer, lines = lines_of_a_request(upstream, capsys)
     assert len(lines) == 1
-    assert "\n" not in lines[0]
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO foveate\.request: prn-", lines[0])
+    for told in (str(answer.header("x-pruning-id")), " 200 cut policy=balanced tokens="):
+        assert told in lines[0]
+
+
+def test_a_request_is_not_logged_above_its_level(
+    upstream: Upstream, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.WARNING, "foveate")
+    assert lines_of_a_request(upstream, capsys)[1] == []
+
+
+def test_a_request_is_one_line_of_json_without_its_text(
+    upstream: Upstream, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO, "foveate")
+    answer, lines = lines_of_a_request(upstream, capsys, log_format="json")
+    assert len(lines) == 1
     row = json.loads(lines[0])
     assert (row["id"], row["status"], row["result"]) == (answer.header("x-pruning-id"), 200, "cut")
     assert (row["tokens_before"], row["tokens_after"]) == tuple(

@@ -41,6 +41,8 @@ def keeper(max_bytes: int = 1 << 20, ttl: float = 3600) -> StateKeeper:
 class Broken:
     """A store that cannot be asked; it counts who tries."""
 
+    remote = True
+
     def __init__(self) -> None:
         self.asked = 0
 

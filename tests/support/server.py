@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from support.upstream import WAIT
 
 from proxy import config, services
-from proxy.app import create_app
+from proxy.app import create_app, serving
 from proxy.embedders import Embedder
 from proxy.features import FeatureStore
 from proxy.indexes import VectorIndex
@@ -30,17 +30,7 @@ class Live:
         self._listening.bind(("127.0.0.1", 0))
         self._listening.listen(128)
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                ws="none",
-                timeout_graceful_shutdown=2,
-            )
-        )
+        self._server = uvicorn.Server(serving(app, timeout_graceful_shutdown=2))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]}, daemon=True)
 
     def __enter__(self) -> Live:
