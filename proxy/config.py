@@ -121,7 +121,7 @@ class State(Section):
 class Cache(Section):
     """How much memory parsed segments and vectors may take."""
 
-    max_mib: float = Field(default=128, gt=0)
+    max_mib: float = Field(default=64, gt=0)
 
 
 class Recent(Section):

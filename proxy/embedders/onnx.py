@@ -53,9 +53,9 @@ class Onnx:
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
         self._dimensions = minilm.DIMENSIONS
-        self._session = onnxruntime.InferenceSession(
-            minilm.compiled(self._path.read_bytes()), options, providers=["CPUExecutionProvider"]
-        )
+        model = minilm.compiled(self._path.read_bytes())
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session._model_bytes = None  # kept for other providers, of which there are none
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), 384), float32."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from proxy import memory
 from proxy.errors import ConfigError
 from proxy.indexes import Entry
 
@@ -31,6 +32,8 @@ class Chroma:
         import chromadb
         from chromadb.config import Settings
 
+        # Its file has room for vectors to come, written as the memory was found, with what requests left in it.
+        memory.wipe()
         settings = Settings(anonymized_telemetry=False)
         where = self._url or self._folder
         try:

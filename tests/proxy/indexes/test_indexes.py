@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from proxy.errors import ConfigError
 from proxy.indexes import Entry, VectorIndex
 from proxy.indexes.chroma import Chroma
 from proxy.indexes.in_memory import InMemory
+
+
+ROOT = Path(__file__).parents[3]
 
 
 def entry(key: str, text: str = "words") -> Entry:
@@ -117,3 +122,32 @@ def test_in_memory_forgets_the_oldest_beyond_its_bound() -> None:
     index = InMemory(max_entries=2)
     index.upsert("t", [entry("a"), entry("b"), entry("c")])
     assert index.get("t", ["a", "b", "c"]).keys() == {"b", "c"}
+
+
+HEAP = """
+import sys
+from pathlib import Path
+import numpy as np
+from proxy import memory
+from proxy.indexes import Entry
+from proxy.indexes.chroma import Chroma
+
+memory.tune(memory.M_ARENA_MAX, 1)  # one heap for all threads: what one has freed another one takes
+vectors = np.random.default_rng(1).random((20, 384), dtype=np.float32)
+del_me = bytearray(8 << 20)
+del del_me  # glibc serves blocks up to this size from the heap from now on
+for n in range(5):
+    index = Chroma(f"heap{n}", Path(sys.argv[1]))
+    index.open()
+    said = [b"xylophone" * (size // 9) for size in range(100_000, 400_000, 5000)]
+    del said
+    index.upsert("t", [Entry(f"{i:032x}", v, "conversation", "user", 1, 1) for i, v in enumerate(vectors)])
+    index.close()
+"""
+
+
+def test_chroma_writes_nothing_of_what_memory_held_before(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", HEAP, str(tmp_path)], check=True, cwd=ROOT)
+    files = [f for f in tmp_path.rglob("*") if f.is_file()]
+    assert any(f.name == "data_level0.bin" for f in files)
+    assert not [f for f in files if b"xylophone" in f.read_bytes()]
