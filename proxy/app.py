@@ -13,7 +13,7 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from proxy import memory, routes, services
+from proxy import process, routes, services
 from proxy.config import Settings
 from proxy.watcher import Source, Watcher
 
@@ -36,7 +36,7 @@ class Traffic:
 async def settle(parts: services.Services) -> None:
     """Tidy up once all is loaded."""
     await parts.features.opened()
-    memory.settle()
+    process.settle()
 
 
 def create_app(settings: Settings, source: Source | None = None) -> Traffic:

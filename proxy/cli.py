@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from proxy import config, logs, memory, table
+from proxy import config, logs, process, table
 from proxy.app import create_app, serving
 from proxy.errors import ConfigError
 from proxy.formats import chat
@@ -53,14 +52,13 @@ def serve(
     source = Source(find(config_file), over)
     settings = source.load()
     logs.configure(settings.server)
-    memory.spare()
+    process.prepare()
     application = create_app(settings, source)
     listening = listen(settings.server.host, settings.server.port)
     address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
     target = settings.upstream.url if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
-    sys.setswitchinterval(0.001)  # a request waits this long at the most for a thread that works on another
     uvicorn.Server(serving(application, timeout_keep_alive=75)).run(sockets=[listening])
 
 

@@ -4,7 +4,8 @@ FoveateError
 ├── ConfigError           a setting is wrong; ends the program with one line
 ├── FormatError           a body that pruning cannot read; it is forwarded unchanged
 ├── RequestError          the caller's mistake or the upstream's failure, with an HTTP status
-└── UpstreamError         like RequestError, raised by an upstream before it answered
+├── UpstreamError         like RequestError, raised by an upstream before it answered
+└── VectorIndexError      the index cannot be read or written; the request is forwarded unchanged
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ class ConfigError(FoveateError):
 
 class FormatError(FoveateError):
     """A request body that pruning cannot read."""
+
+
+class VectorIndexError(FoveateError):
+    """The index cannot do what it is asked."""
 
 
 class RequestError(FoveateError):

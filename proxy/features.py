@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.features import extract
-from policies.types import Features, History, Segment, Vectors
+from policies.types import INSTRUCTIONS, Features, History, Segment, Vectors
 from proxy.cache import Cache
 from proxy.embedders import Embedder
 from proxy.embedding import Embedding
@@ -96,8 +96,8 @@ class FeatureStore:
         return found
 
     def missing(self, tenant: str, segments: Sequence[Segment]) -> int:
-        """Return how many segments have no vector in memory."""
-        return self._entries.get_all([(tenant, s.id) for s in segments]).count(None)
+        """Return how many segments, instructions aside, have no vector in memory."""
+        return self._entries.get_all([(tenant, s.id) for s in segments if s.role not in INSTRUCTIONS]).count(None)
 
     def begin(self, tenant: str, history: History) -> None:
         """Start to embed the latest turn where it is new, while others still work on the request."""
@@ -161,8 +161,10 @@ class FeatureStore:
 
     def prepare(self, tenant: str, segments: Sequence[Segment]) -> None:
         """See to it in the background that `segments` have vectors by the time a cut asks for them."""
-        known = self._remembered(tenant, segments)
-        self._embedding.later(tenant, [s for s in segments if known[s.id] is None and s.text.strip()])
+        found = self._entries.get_all([(tenant, s.id) for s in segments])
+        fresh = [s for s, entry in zip(segments, found, strict=True) if entry is None and s.text.strip()]
+        if fresh:
+            self._embedding.later(tenant, fresh)
 
     async def _unknown(self, tenant: str, segments: Sequence[Segment]) -> Sequence[Segment]:
         """Return those of `segments` that neither memory nor the index has a vector of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -189,12 +190,14 @@ def build_index(settings: config.Settings, collection: str) -> VectorIndex:
         from proxy.indexes.in_memory import InMemory
 
         return InMemory()
+    from proxy.indexes.apart import POSSIBLE, Apart
     from proxy.indexes.chroma import Chroma
 
     folder = settings.data.expanduser() / "chroma"
     if not settings.index.url:
         check_writable(folder)
-    return Chroma(collection, folder, settings.index.url)
+    make = partial(Chroma, collection, folder, settings.index.url)
+    return Apart(make) if POSSIBLE else make()
 
 
 def build_state_store(settings: config.State) -> StateStore:

@@ -205,6 +205,8 @@ def same(one: Sequence[Message], other: Sequence[Message]) -> bool:
 
 def group(messages: Sequence[Message]) -> list[list[int]]:
     """Return the positions of the messages that live and die together: a tool call with all its results."""
+    if not any(m.calls for m in messages):
+        return [[i] for i in range(len(messages))]
     units: list[list[int]] = []
     callers: dict[str, list[int]] = {}
     for i, message in enumerate(messages):

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from proxy import memory
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, VectorIndexError
 from proxy.indexes import Entry
 
 TRIMMED_AT_ONCE = 100
@@ -32,8 +31,6 @@ class Chroma:
         import chromadb
         from chromadb.config import Settings
 
-        # Its file has room for vectors to come, written as the memory was found, with what requests left in it.
-        memory.wipe()
         settings = Settings(anonymized_telemetry=False)
         where = self._url or self._folder
         try:
@@ -58,15 +55,16 @@ class Chroma:
         """Return tenant and id of all that is stored; None for a server, which others may write to."""
         if self._url:
             return None
-        pages = range(0, self._collection.count(), PAGE)
-        keys = (key for start in pages for key in self._collection.get(limit=PAGE, offset=start, include=[])["ids"])
+        pages = range(0, self._asked("count"), PAGE)
+        keys = (key for start in pages for key in self._asked("get", limit=PAGE, offset=start, include=[])["ids"])
         return ((tenant, segment) for tenant, _, segment in (key.rpartition(":") for key in keys))
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries in batches of what Chroma takes at once."""
         for start in range(0, len(entries), self._max_batch):
             batch = entries[start : start + self._max_batch]
-            self._collection.upsert(
+            self._asked(
+                "upsert",
                 ids=[f"{tenant}:{entry.id}" for entry in batch],
                 embeddings=np.stack([entry.vector for entry in batch]),
                 metadatas=[{name: getattr(entry, name) for name in METADATA} for entry in batch],
@@ -81,7 +79,7 @@ class Chroma:
         wanted = [f"{tenant}:{i}" for i in ids]
         for start in range(0, len(wanted), self._max_batch):
             batch = wanted[start : start + self._max_batch]
-            rows = self._collection.get(ids=batch, include=["embeddings", "metadatas"])
+            rows = self._asked("get", ids=batch, include=["embeddings", "metadatas"])
             vectors = np.asarray(rows["embeddings"], dtype=np.float32)
             for key, vector, about in zip(rows["ids"], vectors, rows["metadatas"], strict=True):
                 segment = key.removeprefix(f"{tenant}:")
@@ -90,12 +88,21 @@ class Chroma:
 
     def trim(self, max_entries: int, oldest: int) -> int:
         """Delete up to TRIMMED_AT_ONCE entries that are too old, else those stored first beyond `max_entries`."""
-        old = self._collection.get(where={"first_seen": {"$lt": oldest}}, limit=TRIMMED_AT_ONCE, include=[])["ids"]
-        if not old and (beyond := self._collection.count() - max_entries) > 0:
-            old = self._collection.get(limit=min(beyond, TRIMMED_AT_ONCE), include=[])["ids"]
+        old = self._asked("get", where={"first_seen": {"$lt": oldest}}, limit=TRIMMED_AT_ONCE, include=[])["ids"]
+        if not old and (beyond := self._asked("count") - max_entries) > 0:
+            old = self._asked("get", limit=min(beyond, TRIMMED_AT_ONCE), include=[])["ids"]
         if old:
-            self._collection.delete(ids=old)
+            self._asked("delete", ids=old)
         return len(old)
+
+    def _asked(self, method: str, **options: Any) -> Any:
+        """Return what the collection says; VectorIndexError where it cannot."""
+        from chromadb.errors import ChromaError
+
+        try:
+            return getattr(self._collection, method)(**options)
+        except (ChromaError, ValueError) as error:
+            raise VectorIndexError(f"Chroma: {error}") from None
 
     def close(self) -> None:
         """Let go of the collection; Chroma writes as it goes."""

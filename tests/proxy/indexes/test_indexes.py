@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.parts import word_vector
+from support.upstream import until
 
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, VectorIndexError
 from proxy.indexes import Entry, VectorIndex
+from proxy.indexes.apart import Apart
 from proxy.indexes.chroma import Chroma
 from proxy.indexes.in_memory import InMemory
-
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,9 +30,13 @@ def entry(key: str, text: str = "words") -> Entry:
     return Entry(key, word_vector(text), "conversation", "user", 7, 1_700_000_000)
 
 
-@pytest.fixture(params=["chroma", "in_memory"])
+@pytest.fixture(params=["chroma", "apart", "in_memory"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorIndex]:
-    made: dict[str, Callable[[], VectorIndex]] = {"chroma": lambda: Chroma("words", tmp_path), "in_memory": InMemory}
+    made: dict[str, Callable[[], VectorIndex]] = {
+        "chroma": lambda: Chroma("words", tmp_path),
+        "apart": lambda: Apart(partial(Chroma, "words", tmp_path)),
+        "in_memory": InMemory,
+    }
     opened = made[request.param]()
     opened.open()
     yield opened
@@ -124,20 +132,75 @@ def test_in_memory_forgets_the_oldest_beyond_its_bound() -> None:
     assert index.get("t", ["a", "b", "c"]).keys() == {"b", "c"}
 
 
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Apart]:
+    made = Apart(partial(Chroma, "words", tmp_path))
+    made.open()
+    yield made
+    made.close()
+
+
+def test_an_index_apart_tells_what_it_holds(apart: Apart) -> None:
+    apart.upsert("t1", [entry("a", "red"), entry("b")])
+    apart.upsert("t2", [entry("a")])
+    assert sorted(apart.ids() or ()) == [("t1", "a"), ("t1", "b"), ("t2", "a")]
+    assert np.allclose(apart.get("t1", ["a", "x"])["a"].vector, word_vector("red"), atol=1e-6)
+    assert apart.trim(max_entries=1, oldest=0) == 2
+
+
+def test_an_index_whose_process_has_ended_is_begun_anew(apart: Apart) -> None:
+    apart.upsert("t", [entry("a", "red")])
+    assert apart._process is not None
+    apart._process.kill()
+    apart._process.wait()
+    assert apart.get("t", ["a"]).keys() == {"a"}, "what is stored is on disk"
+
+
+def test_an_index_whose_process_ends_while_it_is_asked_says_so(apart: Apart) -> None:
+    assert apart._process is not None
+    apart._process.send_signal(signal.SIGSTOP)
+    killer = threading.Timer(0.3, apart._process.kill)
+    killer.start()
+    with pytest.raises(VectorIndexError, match="has ended"):
+        apart.get("t", ["a"])
+    assert apart.get("t", ["a"]) == {}
+
+
+def test_an_index_ends_with_the_process_that_uses_it(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from functools import partial; from pathlib import Path;"
+        "from proxy.indexes.apart import Apart; from proxy.indexes.chroma import Chroma;"
+        "a = Apart(partial(Chroma, 'words', Path(sys.argv[1]))); a.open();"
+        "print(a._process.pid, flush=True); os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, check=False)
+    pid = int(done.stdout)
+    until(lambda: not alive(pid))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 HEAP = """
 import sys
+from functools import partial
 from pathlib import Path
 import numpy as np
-from proxy import memory
+from proxy import process
 from proxy.indexes import Entry
+from proxy.indexes.apart import Apart
 from proxy.indexes.chroma import Chroma
 
-memory.tune(memory.M_ARENA_MAX, 1)  # one heap for all threads: what one has freed another one takes
+process.tune(process.M_ARENA_MAX, 1)  # one heap for all threads: what one has freed another one takes
 vectors = np.random.default_rng(1).random((20, 384), dtype=np.float32)
-del_me = bytearray(8 << 20)
-del del_me  # glibc serves blocks up to this size from the heap from now on
+freed = bytearray(8 << 20)
+del freed  # glibc serves blocks up to this size from the heap from now on
 for n in range(5):
-    index = Chroma(f"heap{n}", Path(sys.argv[1]))
+    index = Apart(partial(Chroma, f"heap{n}", Path(sys.argv[1])))
     index.open()
     said = [b"xylophone" * (size // 9) for size in range(100_000, 400_000, 5000)]
     del said
@@ -146,7 +209,8 @@ for n in range(5):
 """
 
 
-def test_chroma_writes_nothing_of_what_memory_held_before(tmp_path: Path) -> None:
+def test_nothing_is_written_of_what_memory_held_before(tmp_path: Path) -> None:
+    """Chroma writes its file with room for vectors to come, as the memory was found."""
     subprocess.run([sys.executable, "-c", HEAP, str(tmp_path)], check=True, cwd=ROOT)
     files = [f for f in tmp_path.rglob("*") if f.is_file()]
     assert any(f.name == "data_level0.bin" for f in files)

@@ -1,4 +1,4 @@
-"""Keeps the process small: what glibc holds on to, and what the collector need not walk."""
+"""How the process as a whole behaves: its heap, its collector, and how its threads share the cores."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import ctypes
 import gc
 import sys
 
+from threadpoolctl import threadpool_limits
+
 # mallopt(3)
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_PERTURB, M_ARENA_MAX = -1, -3, -6, -8
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 MIB = 1024 * 1024
+SWITCH = 0.0005  # seconds
 
 
-def spare() -> None:
-    """Before anything is loaded: share two heaps among all threads, and have large blocks go back when they are freed.
-
-    Collect seldom: a history is thousands of objects of one moment.
-    """
+def prepare() -> None:
+    """Set up the process before anything is loaded."""
+    # A request waits this long at the most for a thread that works on another.
+    sys.setswitchinterval(SWITCH)
+    # A history is thousands of objects of one moment: to look for garbage among them often is in vain.
     gc.set_threshold(20_000, 20, 50)
+    # numpy's own threads spin while they wait for each other: twice the CPU, and no sooner done at these sizes.
+    threadpool_limits(1, user_api="blas")
+    # All threads share two heaps, and what loading takes in large blocks goes back when it is freed.
     tune(M_ARENA_MAX, 2)
     tune(M_MMAP_THRESHOLD, MIB // 8)
 
@@ -31,11 +37,6 @@ def settle() -> None:
     tune(M_TRIM_THRESHOLD, 16 * MIB)
     if libc := glibc():
         libc.malloc_trim(0)
-
-
-def wipe() -> None:
-    """Have every block zeroed when it is taken: whoever writes one out whole does not write what others left in it."""
-    tune(M_PERTURB, 255)  # the complement of what new blocks are filled with
 
 
 def tune(parameter: int, value: int) -> None:
