@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,14 @@ from proxy.trace import Trace
 _log = logging.getLogger("foveate.features")
 T = TypeVar("T")
 Known = dict[str, Entry | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is known of a history's segments."""
+
+    known: Mapping[str, Entry | None]  # by segment id; None without a vector
+    query: NDArray[np.float32] | None  # the latest turn's vector
 
 
 class FeatureStore:
@@ -106,11 +115,11 @@ class FeatureStore:
         if asked and ready and self._shelf.lacks(tenant, asked.id) and self._entries.get((tenant, asked.id)) is None:
             self._embedding.begin(tenant, asked)
 
-    async def complete(self, tenant: str, history: History, order: Sequence[int], trace: Trace) -> History:
-        """Return `history` with vectors, ages and recall counts, by the deadline.
+    async def gather(self, tenant: str, history: History, order: Sequence[int], trace: Trace) -> Gathered:
+        """Return what is known of the segments by the deadline.
 
         What is not known yet is embedded in the given order of positions, the latest turn first, until the deadline;
-        the rest in the background. A segment that is still without a vector, or has no text, keeps a row of zeros.
+        the rest in the background.
         """
         until = time.monotonic() + self._deadline
         asked = latest(history)
@@ -130,7 +139,7 @@ class FeatureStore:
                 query = await self._query_vector(tenant, history.query_text, until)
             else:
                 query = found.vector if (found := known[asked.id]) else None
-        return completed(history, known, query)
+        return Gathered(known, query)
 
     async def _stored(self, tenant: str, segments: Sequence[Segment], until: float) -> tuple[Known, bool]:
         """Return what is known of each segment, and whether the index could not say so in time."""
@@ -209,10 +218,10 @@ def entry(segment: Segment, vector: NDArray[np.float32]) -> Entry:
     return Entry(segment.id, vector, segment.kind, segment.role, segment.tokens, first_seen=int(time.time()))
 
 
-def completed(history: History, known: Mapping[str, Entry | None], query: NDArray[np.float32] | None) -> History:
-    """Return `history` with what is known of its segments and the query's vector, zeros where there is none."""
-    now = time.time()
-    entries = [known[s.id] for s in history.segments]
+def completed(history: History, gathered: Gathered) -> History:
+    """Return `history` with vectors, ages and recall counts; zeros where nothing is known. CPU only."""
+    now, query = time.time(), gathered.query
+    entries = [gathered.known[s.id] for s in history.segments]
     vectors = [e.vector for e in entries if e is not None]
     dimensions = query.shape[0] if query is not None else vectors[0].shape[0] if vectors else 0
     nothing = np.zeros(dimensions, dtype=np.float32)

@@ -22,7 +22,7 @@ from policies.types import INSTRUCTIONS, Budget, History, PruneState, Segment, S
 from proxy.asked import Asked, Decision
 from proxy.cache import Cache
 from proxy.calibration import Calibration
-from proxy.features import FeatureStore
+from proxy.features import FeatureStore, completed
 from proxy.formats import chat
 from proxy.outcome import Ledger, Outcome, Result
 from proxy.overrides import NONE
@@ -247,16 +247,17 @@ class Pruner:
 
     async def _selected(self, asked: Asked, parsed: chat.Chat, budget: Budget, state: PruneState) -> Selection:
         trace, policy = asked.trace, self._policies[self._policy_of(asked)]
+        if plan(parsed.segments, parsed.query, policy, budget, state) == "sticky":
+            return sticky(parsed.segments, state)
         history = not_yet_read(parsed)
-        work = self._here if len(parsed.segments) <= FEW_SEGMENTS else self._in_thread
-        if plan(parsed.segments, parsed.query, policy, budget, state) != "sticky":
-            with trace.timed("features"):
-                self._features.begin(asked.tenant, history)
-                cold = self._features.missing(asked.tenant, history.segments) > 1
-                history, order = await work(self._read, history, cold)
-            history = await self._features.complete(asked.tenant, history, order, trace)
+        with trace.timed("features"):
+            self._features.begin(asked.tenant, history)
+            cold = self._features.missing(asked.tenant, history.segments) > 1
+            work = self._in_thread if cold or len(parsed.segments) > FEW_SEGMENTS else self._here
+            history, order = await work(self._read, history, cold)
+        gathered = await self._features.gather(asked.tenant, history, order, trace)
         with trace.timed("select"):
-            return await work(prune, history, policy, budget, state)
+            return await work(lambda: prune(completed(history, gathered), policy, budget, state))
 
     def _read(self, history: History, cold: bool) -> tuple[History, Sequence[int]]:
         """Return the history with its features, and the order in which segments deserve a vector."""

@@ -15,7 +15,7 @@ from support.parts import FailingEmbedder, RecordingIndex, WordEmbedder
 from policies.types import History, Segment, Vectors
 from proxy.cache import Cache
 from proxy.embedders import Embedder
-from proxy.features import FeatureStore
+from proxy.features import FeatureStore, completed
 from proxy.indexes import Entry
 from proxy.indexes.in_memory import InMemory
 from proxy.shelf import TRIM_AFTER, Shelf
@@ -65,7 +65,7 @@ def chat(count: int = 30, name: str = "a") -> History:
 
 async def complete(store: FeatureStore, given: History, tenant: str = "t") -> tuple[History, Trace]:
     trace = Trace()
-    return await store.complete(tenant, given, range(len(given.segments)), trace), trace
+    return completed(given, await store.gather(tenant, given, range(len(given.segments)), trace)), trace
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -112,7 +112,7 @@ async def test_requests_at_the_same_time_share_what_is_being_embedded(make: Make
 async def test_the_latest_turn_is_embedded_first_then_the_given_order(make: Make) -> None:
     embedder = WordEmbedder()
     given = chat(5)
-    await make(embedder).complete("t", given, [3, 0, 1, 2, 4], Trace())
+    await make(embedder).gather("t", given, [3, 0, 1, 2, 4], Trace())
     assert embedder.texts == [given.segments[i].text for i in (4, 3, 0, 1, 2)]
 
 
