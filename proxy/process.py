@@ -19,7 +19,7 @@ def prepare() -> None:
     # A request waits this long at the most for a thread that works on another.
     sys.setswitchinterval(SWITCH)
     # A history is thousands of objects of one moment: to look for garbage among them often is in vain.
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(10_000, 20, 50)
     # numpy's own threads spin while they wait for each other: twice the CPU, and no sooner done at these sizes.
     threadpool_limits(1, user_api="blas")
     # All threads share two heaps, and what loading takes in large blocks goes back when it is freed.

@@ -78,9 +78,7 @@ async def foveate(upstream: str, data: str) -> AsyncIterator[str]:
         await server.wait()
 
 
-async def drive(
-    cases: Sequence[Case], budgets: Sequence[float], passes: Sequence[str], progress: Progress
-) -> list[Row]:
+async def drive(cases: Sequence[Case], budgets: Sequence[float], progress: Progress) -> list[Row]:
     """Send every case at every budget in every pass; return what became of each."""
     ruler, upstream, rows = Ruler(), Upstream(), []
     with tempfile.TemporaryDirectory() as data:

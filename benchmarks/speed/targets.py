@@ -175,7 +175,7 @@ def fill(folder: Path, count: int) -> None:
     script = (
         "import sys, time; import numpy as np; from pathlib import Path; from proxy.indexes import Entry;"
         "from proxy.indexes.chroma import Chroma; folder, n = Path(sys.argv[1]), int(sys.argv[2]);"
-        "folder.mkdir(parents=True, exist_ok=True); index = Chroma('minilm-int8', folder); index.open();"
+        "folder.mkdir(parents=True, exist_ok=True); index = Chroma('minilm-w8a8', folder); index.open();"
         "v = np.random.default_rng(7).normal(size=(n, 384)).astype(np.float32);"
         "v /= np.linalg.norm(v, axis=1, keepdims=True);"
         "e = [Entry(f'{i:032x}', v[i], 'conversation', 'user', 100, int(time.time())) for i in range(n)];"

