@@ -30,19 +30,24 @@ async def measure(given: argparse.Namespace, run: Path) -> dict[str, Any]:
         number = 3 if given.quick else 5
         rows = await rounds.compare([*found, mock], wanted, number)
         ours = found[0]
-        lengths, probe, memory = [], [], []
+        lengths, probes, memory = [], [], []
         if not given.only:
-            counts = (10, 100, 1000) if given.quick else (10, 100, 1000, 5000)
-            lengths = await rounds.lengths(ours, mock, counts, number)
+            lengths = await rounds.lengths(ours, mock, (10, 100, 1000, 5000), number)
             for target, headers in ((ours, {}), (ours, rounds.PRUNING), (found[1], {})):
-                probe.append(await rounds.probe(target, headers, 2.0))
+                probes.append(await rounds.ping(target, headers, 2.0))
             starts = [{"target": t.name, "startup": t.startup, "resident": t.resident()} for t in found if t.process]
             ours.stop()
+            probed = targets.probed(run, mock.url)
+            try:
+                await rounds.ready(probed)
+                probes += await rounds.probe(probed, 2.0 if given.quick else 4.0)
+            finally:
+                probed.stop()
             memory = await rounds.memory(run, mock.url, given.vectors)
         else:
             starts = [{"target": t.name, "startup": t.startup, "resident": t.resident()} for t in found if t.process]
         load = " ".join(f"{x:.1f}" for x in os.getloadavg())
-        return {"load": load, "rows": rows, "starts": starts, "lengths": lengths, "probe": probe, "memory": memory}
+        return {"load": load, "rows": rows, "starts": starts, "lengths": lengths, "probes": probes, "memory": memory}
     finally:
         for target in (*found, mock):
             target.stop()

@@ -32,13 +32,16 @@ class Sample:
 class Connection(asyncio.Protocol):
     """One kept-alive connection."""
 
+    def __init__(self, url: str) -> None:
+        self._url = url
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._done: asyncio.Future[None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._done and not self._done.done():
-            self._done.set_exception(ConnectionError("the target hung up"))
+            self._done.set_exception(ConnectionError(f"{self._url} hung up"))
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic_ns()
@@ -89,7 +92,7 @@ def request(url: str, body: bytes, headers: Mapping[str, str], path: str = "/v1/
 
 async def connect(url: str) -> Connection:
     host, _, port = url.removeprefix("http://").partition(":")
-    _, connection = await asyncio.get_running_loop().create_connection(Connection, host, int(port))
+    _, connection = await asyncio.get_running_loop().create_connection(lambda: Connection(url), host, int(port))
     return connection
 
 

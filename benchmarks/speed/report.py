@@ -79,9 +79,9 @@ def text(found: dict[str, Any]) -> str:
             histories.append([*cells, "yes" if all(r["complete"] for r in of) else "no"])
         heads = ["messages", "kB", "cold, added ms", "warm, new question, added p50 ms", "all embedded when warm"]
         lines.append(table(heads, histories))
-    keys = ("pings", "p50", "p99", "worst")
-    probes = [[p["target"], "yes" if p["pruning"] else "no", *(p[key] for key in keys)] for p in found["probe"]]
-    lines.append(table(["a ping beside 4 large requests", "pruning", "pings", "p50 ms", "p99 ms", "worst ms"], probes))
+    keys = ("what", "beside", "n", "p50", "p99", "worst")
+    probes = [[p["target"], *(p[key] for key in keys)] for p in found["probes"]]
+    lines.append(table(["how late", "what", "beside", "n", "p50 ms", "p99 ms", "worst ms"], probes))
     if found["memory"]:
         heads = ["vectors in the index", "resident MiB at start", "after one pruned request", "after 400 kB histories"]
         lines.append(table(heads, [[m["vectors"], m["idle"], m["used"], m["loaded"]] for m in found["memory"]]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -95,7 +96,13 @@ async def compare(found: Sequence[Target], wanted: Sequence[Scenario], rounds: i
         for number in range(rounds):
             taking = [t for t in found if not scenario.ours or t.name.startswith(("foveate", "direct"))]
             order = taking[number % len(taking) :] + taking[: number % len(taking)]
-            rows += [await turn(target, scenario, number) for target in order]
+            for target in order:
+                try:
+                    rows.append(await turn(target, scenario, number))
+                except (OSError, RuntimeError, TimeoutError) as error:
+                    if target is found[0]:
+                        raise
+                    print(f"  {scenario.name}: {target.name} is left out of round {number}: {error}", flush=True)
         print(f"  {scenario.name}: done", flush=True)
     return rows
 
@@ -152,8 +159,8 @@ async def lengths(target: Target, direct: Target, counts: Sequence[int], rounds:
     return rows
 
 
-async def probe(target: Target, headers: dict[str, str], seconds: float) -> Row:
-    """Return how late a tiny request is answered while large ones run: how long the event loop is held."""
+async def ping(target: Target, headers: dict[str, str], seconds: float) -> Row:
+    """Return how late a tiny request is answered while four large ones run."""
     wire = load.request(target.url, bodies.large(), {**target.headers, **headers})
     tiny = load.request(target.url, b"", {}, "/-/healthy")
     connection = await load.connect(target.url)
@@ -163,11 +170,52 @@ async def probe(target: Target, headers: dict[str, str], seconds: float) -> Row:
         waits.append((await connection.ask(tiny)).total)
         await asyncio.sleep(0.001)
     connection.close()
-    done = await busy
-    return {
-        "target": target.name, "pruning": bool(headers), "pings": len(waits), "large": len(done),
-        "p50": quantile(waits, 0.5), "p99": quantile(waits, 0.99), "worst": max(waits),
-    }  # fmt: skip
+    await busy
+    return held(target.name, "400 kB x4, pruned" if headers else "400 kB x4", "a ping", waits)
+
+
+def work() -> list[Scenario]:
+    """Return what keeps foveate busy while its event loop is watched; a cold history is sent once."""
+    small, large, salt = bodies.small(), bodies.large(), f"{time.time_ns():x}"[-8:]
+    long, afresh, many = bodies.history(5000, 80, "probe"), {"x-pruning-sticky": "off"}, 100_000
+    return [
+        Scenario("1 kB x16", small, 16, many),
+        Scenario("400 kB x4", large, 4, many),
+        Scenario("400 kB x4, cut, new question", large, 4, many, {**PRUNING, **afresh}),
+        Scenario("400 kB x4, sticky", large, 4, many, PRUNING),
+        Scenario("5,000 messages, within", long, 1, many, {"x-pruning-budget": "900000"}),
+        Scenario("5,000 messages, cut", long, 1, many, {"x-pruning-budget": "50000/25000", **afresh}),
+        Scenario("25k tokens, cold", bodies.history(60, 1700, salt), 1, 1, {"x-pruning-budget": "10000/5000"}),
+        Scenario("400 kB, cold", bodies.history(200, 1980, salt), 1, 1, PRUNING),
+    ]
+
+
+async def probe(target: Target, seconds: float) -> list[Row]:
+    """Return how late a timer in foveate's event loop fires beside each kind of work."""
+    rows = []
+    for scenario in work():
+        wire = load.request(target.url, scenario.body, {**target.headers, **scenario.headers})
+        if scenario.count > 1:
+            await load.drive(target.url, wire, 2 * scenario.concurrency, scenario.concurrency, SECONDS)
+        await settled(target)
+        await lateness(target)
+        await load.drive(target.url, wire, scenario.count, scenario.concurrency, seconds)
+        rows.append(held(target.name, scenario.name, "a timer", await lateness(target)))
+    return rows
+
+
+async def lateness(target: Target) -> list[float]:
+    """Return by how many milliseconds each tick was late since the last time, and begin anew."""
+    connection = await load.connect(target.url)
+    await connection.ask(load.request(target.url, b"", {}, "/probe"))
+    connection.close()
+    found: list[float] = json.loads(b"".join(chunk for _, chunk in connection.chunks))
+    return found
+
+
+def held(target: str, beside: str, what: str, waits: Sequence[float]) -> Row:
+    found = {key: quantile(waits, share) for key, share in (("p50", 0.5), ("p99", 0.99), ("worst", 1.0))}
+    return {"target": target, "what": what, "beside": beside, "n": len(waits), **found}
 
 
 async def memory(run: Path, upstream: str, counts: Sequence[int]) -> list[Row]:
@@ -175,10 +223,10 @@ async def memory(run: Path, upstream: str, counts: Sequence[int]) -> list[Row]:
     rows: list[Row] = []
     for count in counts:
         folder = run / f"vectors{count}"
-        folder.mkdir()
-        targets.fill(folder / "data" / "chroma", count)
+        targets.fill(folder / "foveate" / "data" / "chroma", count)
         target = targets.foveate(folder, upstream)
         try:
+            await ready(target)
             idle = target.resident()
             body = bodies.history(100, 400, f"v{count}")
             headers = {**target.headers, "x-pruning-budget": "4000/2000"}
@@ -187,7 +235,10 @@ async def memory(run: Path, upstream: str, counts: Sequence[int]) -> list[Row]:
             small = target.resident()
             wire = load.request(target.url, bodies.large(), {**target.headers, **PRUNING})
             await load.drive(target.url, wire, 20, 2, SECONDS)
-            await settled(target)
+            for n in range(8):
+                wire = load.request(target.url, bodies.history(200, 1980, f"m{n}"), {**target.headers, **PRUNING})
+                await load.drive(target.url, wire, 4, 2, SECONDS)
+                await settled(target)
             rows.append({"vectors": count, "idle": idle, "used": small, "loaded": target.resident()})
         finally:
             target.stop()

@@ -35,7 +35,7 @@ KEY = "sk-" + "0123456789abcdef" * 4  # LiteLLM does not start without a long on
 FOVEATE = """mode: "on"
 data: {run}/data
 upstream: {{type: http, url: "{upstream}/v1"}}
-server: {{port: {port}, log_level: {log}}}
+server: {{port: {port}}}
 """
 
 
@@ -133,12 +133,20 @@ def mock(run: Path) -> Target:
     return start("direct", command, f"http://127.0.0.1:{port}", run / "mock.log")
 
 
-def foveate(run: Path, upstream: str, name: str = "foveate", log: str = "info") -> Target:
+def foveate(run: Path, upstream: str) -> Target:
+    command = [sys.executable, "-c", "from proxy.cli import main; main()", "serve", "--config"]
+    return configured(run, upstream, "foveate", command)
+
+
+def probed(run: Path, upstream: str) -> Target:
+    return configured(run, upstream, "probed", [sys.executable, "-m", "benchmarks.speed.probed"])
+
+
+def configured(run: Path, upstream: str, name: str, command: list[str]) -> Target:
     port = free_port()
     config = run / f"{name}.yaml"
-    config.write_text(FOVEATE.format(run=run, upstream=upstream, port=port, log=log))
-    command = [sys.executable, "-c", "from proxy.cli import main; main()", "serve", "--config", str(config)]
-    return start(name, command, f"http://127.0.0.1:{port}", run / f"{name}.log")
+    config.write_text(FOVEATE.format(run=run / name, upstream=upstream, port=port))
+    return start(name, [*command, str(config)], f"http://127.0.0.1:{port}", run / f"{name}.log")
 
 
 def bare(run: Path, upstream: str) -> Target:
