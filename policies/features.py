@@ -30,23 +30,47 @@ _SUFFIXES = (
     "ational", "ization", "fulness", "ingly", "ation", "ness", "ment", "edly", "ing", "ful", "ity", "ed", "er", "ly"
 )  # fmt: skip
 MAX_QUOTES = 16
+MAX_COUNT = 65535
 LONGEST_DIRECTIVE = 2000  # characters: a longer text with such words in it is about something else
+# What a directive's words are, and what any text with them has in it, lower case: looking for that is far quicker.
 _MANNERS = {
-    Manner.INSTRUCTION: re.compile(
-        r"\bfrom now on\b|\bgoing forward\b|\bin (?:all|every) (?:future )?(?:answers?|repl(?:y|ies)|responses?)\b"
-        r"|(?:^|[.!?;:,]\s+|\bplease )(?:always|never|don't ever|do not ever) (?!mind\b)[a-z]+"
-        r"|\byou (?:must|should|may) (?:always|never)\b|\bmake sure (?:to always|you always|you never)\b"
-        r"|\b(?:keep in mind|remember|note|don't forget) that\b",
-        re.IGNORECASE | re.MULTILINE,
+    Manner.INSTRUCTION: (
+        (
+            "always",
+            "never",
+            "t ever",
+            "from now on",
+            "going forward",
+            "in all ",
+            "in every ",
+            "keep in mind",
+            "remember that",
+            "note that",
+            "forget that",
+        ),
+        re.compile(
+            r"\bfrom now on\b|\bgoing forward\b|\bin (?:all|every) (?:future )?(?:answers?|repl(?:y|ies)|responses?)\b"
+            r"|(?:^|[.!?;:,]\s+|\bplease )(?:always|never|don't ever|do not ever) (?!mind\b)[a-z]+"
+            r"|\byou (?:must|should|may) (?:always|never)\b|\bmake sure (?:to always|you always|you never)\b"
+            r"|\b(?:keep in mind|remember|note|don't forget) that\b",
+            re.IGNORECASE | re.MULTILINE,
+        ),
     ),
-    Manner.PREFERENCE: re.compile(
-        r"\bcall me [A-Z]|\bmy name is\b|\bi(?: would|'d)? prefer\b|\bi(?:'m| am) allergic\b|\bmy pronouns\b"
-        r"|\bi(?:'m| am) (?:a )?(?:vegan|vegetarian|colou?r-?blind|deaf|blind|left-handed)\b",
-        re.IGNORECASE,
+    Manner.PREFERENCE: (
+        ("call me ", "my name is", "prefer", "allergic", "pronouns", "vegan", "vegetarian", "blind", "deaf", "left-"),
+        re.compile(
+            r"\bcall me [A-Z]|\bmy name is\b|\bi(?: would|'d)? prefer\b|\bi(?:'m| am) allergic\b|\bmy pronouns\b"
+            r"|\bi(?:'m| am) (?:a )?(?:vegan|vegetarian|colou?r-?blind|deaf|blind|left-handed)\b",
+            re.IGNORECASE,
+        ),
     ),
-    Manner.CORRECTION: re.compile(
-        r"\bthat(?:'s| is) (?:wrong|incorrect|not (?:right|correct|what i))|\bi meant\b|^actually,|\bcorrection:",
-        re.IGNORECASE | re.MULTILINE,
+    Manner.CORRECTION: (
+        ("wrong", "incorrect", "not right", "not correct", "not what i", "i meant", "actually,", "correction:"),
+        re.compile(
+            r"\bthat(?:'s| is) (?:wrong|incorrect|not (?:right|correct|what i))"
+            r"|\bi meant\b|^actually,|\bcorrection:",
+            re.IGNORECASE | re.MULTILINE,
+        ),
     ),
 }
 
@@ -57,13 +81,11 @@ def extract(text: str, name: str = "") -> Features:
     for word, count in Counter(WORD.findall(text)).items():
         for term in _terms(word):
             terms[term] += count
-    ids = np.fromiter(terms.keys(), np.uint32, len(terms))
-    counts = np.minimum(np.fromiter(terms.values(), np.int64, len(terms)), 65535).astype(np.uint16)
-    order = np.argsort(ids)
+    ids = sorted(terms)
     quotes = dict.fromkeys("".join(found).lower().strip() for found in _QUOTE.findall(text))
     return Features(
-        terms=ids[order],
-        counts=counts[order],
+        terms=np.array(ids, dtype=np.uint32),
+        counts=np.array([min(terms[i], MAX_COUNT) for i in ids], dtype=np.uint16),
         length=terms.total(),
         identifiers=tuple(dict.fromkeys(value for raw in _VALUE.findall(text) if (value := _identifier(raw)))),
         speaker=speaker_of(text, name),
@@ -77,9 +99,10 @@ def manner_of(text: str) -> Manner:
     if len(text) > LONGEST_DIRECTIVE:
         return Manner.NONE
     plain = text.replace("’", "'")
+    lower = plain.lower()
     found = Manner.NONE
-    for manner, pattern in _MANNERS.items():
-        if pattern.search(plain):
+    for manner, (hints, pattern) in _MANNERS.items():
+        if any(hint in lower for hint in hints) and pattern.search(plain):
             found |= manner
     return found
 

@@ -108,20 +108,21 @@ class FeatureStore:
         """Return how many segments, instructions aside, have no vector in memory."""
         return self._entries.get_all([(tenant, s.id) for s in segments if s.role not in INSTRUCTIONS]).count(None)
 
-    def begin(self, tenant: str, history: History) -> None:
-        """Start to embed the latest turn where it is new, while others still work on the request."""
+    def begin(self, tenant: str, history: History) -> float:
+        """Return the time that `gather` has until, and embed the latest turn where it is new: it will be needed."""
+        until = time.monotonic() + self._deadline
         asked = latest(history)
         ready = self._loaded.done() and not self._loaded.cancelled() and not self._loaded.exception()
         if asked and ready and self._shelf.lacks(tenant, asked.id) and self._entries.get((tenant, asked.id)) is None:
             self._embedding.begin(tenant, asked)
+        return until
 
-    async def gather(self, tenant: str, history: History, order: Sequence[int], trace: Trace) -> Gathered:
-        """Return what is known of the segments by the deadline.
+    async def gather(self, tenant: str, history: History, order: Sequence[int], until: float, trace: Trace) -> Gathered:
+        """Return what is known of the segments at the time `until`.
 
-        What is not known yet is embedded in the given order of positions, the latest turn first, until the deadline;
-        the rest in the background.
+        What is not known yet is embedded in the given order of positions, the latest turn first, until then; the rest
+        in the background.
         """
-        until = time.monotonic() + self._deadline
         asked = latest(history)
         with trace.timed("index"):
             known, unsure = await self._stored(tenant, history.segments, until)

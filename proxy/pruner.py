@@ -251,11 +251,13 @@ class Pruner:
             return sticky(parsed.segments, state)
         history = not_yet_read(parsed)
         with trace.timed("features"):
-            self._features.begin(asked.tenant, history)
+            until = self._features.begin(asked.tenant, history)
             cold = self._features.missing(asked.tenant, history.segments) > 1
+            if cold:  # the newest first, until it is known which are the likeliest
+                self._features.prepare(asked.tenant, settled(parsed)[::-1])
             work = self._in_thread if cold or len(parsed.segments) > FEW_SEGMENTS else self._here
             history, order = await work(self._read, history, cold)
-        gathered = await self._features.gather(asked.tenant, history, order, trace)
+        gathered = await self._features.gather(asked.tenant, history, order, until, trace)
         with trace.timed("select"):
             return await work(lambda: prune(completed(history, gathered), policy, budget, state))
 

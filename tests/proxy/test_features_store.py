@@ -65,7 +65,8 @@ def chat(count: int = 30, name: str = "a") -> History:
 
 async def complete(store: FeatureStore, given: History, tenant: str = "t") -> tuple[History, Trace]:
     trace = Trace()
-    return completed(given, await store.gather(tenant, given, range(len(given.segments)), trace)), trace
+    until = store.begin(tenant, given)
+    return completed(given, await store.gather(tenant, given, range(len(given.segments)), until, trace)), trace
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -112,7 +113,8 @@ async def test_requests_at_the_same_time_share_what_is_being_embedded(make: Make
 async def test_the_latest_turn_is_embedded_first_then_the_given_order(make: Make) -> None:
     embedder = WordEmbedder()
     given = chat(5)
-    await make(embedder).gather("t", given, [3, 0, 1, 2, 4], Trace())
+    store = make(embedder)
+    await store.gather("t", given, [3, 0, 1, 2, 4], store.begin("t", given), Trace())
     assert embedder.texts == [given.segments[i].text for i in (4, 3, 0, 1, 2)]
 
 
