@@ -187,7 +187,8 @@ class Relay:
         names = {name for name, _ in ours}
         headers = [(n, v) for n, v in response.headers if n not in names] + ours
         self.tail = tail = Tail(value_of(headers, b"content-encoding"))
-        left = next((int(v) for n, v in headers if n == b"content-length" and v.isdigit()), -1)
+        length = value_of(headers, b"content-length")
+        left = int(length) if length.isdigit() else -1
         send = self._send
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         self._started = True
@@ -203,7 +204,10 @@ class Relay:
 
 def value_of(headers: Headers, name: bytes) -> bytes:
     """Return the value of the first header of that name, empty where there is none."""
-    return next((value for n, value in headers if n == name), b"")
+    for found, value in headers:
+        if found == name:
+            return value
+    return b""
 
 
 async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResponse, bytes]:

@@ -96,8 +96,8 @@ def read(body: bytes) -> Request:
     """Return a request with its messages told apart; FormatError where it is no chat completion."""
     try:
         wire = _decode(body)
-        model = orjson.loads(raw) if (raw := bytes(wire.model)) else ""
-        limits = [orjson.loads(raw) for raw in map(bytes, (wire.max_completion_tokens, wire.max_tokens)) if raw]
+        model = value(bytes(wire.model))
+        limits = value(bytes(wire.max_completion_tokens)), value(bytes(wire.max_tokens))
     except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError) as error:
         raise FormatError(f"the body is not a chat completion: {error}") from None
     if wire.messages is msgspec.UNSET:
@@ -107,9 +107,14 @@ def read(body: bytes) -> Request:
         messages=[bytes(raw) for raw in wire.messages],
         model=model if isinstance(model, str) else "",
         max_output=next((n for n in limits if isinstance(n, int) and not isinstance(n, bool) and n > 0), None),
-        tools=tuple(raw for raw in map(bytes, (wire.tools, wire.functions)) if raw),
+        tools=tuple(filter(None, (bytes(wire.tools), bytes(wire.functions)))),
         response_format=bytes(wire.response_format),
     )
+
+
+def value(raw: bytes) -> Any:
+    """Return what a field says, None where there is none."""
+    return orjson.loads(raw) if raw else None
 
 
 def most_tokens(body: bytes) -> int:
