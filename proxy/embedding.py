@@ -23,6 +23,9 @@ SLICE = 0.02
 READ = 1000  # characters of a text that a model reads, about
 SLOWEST, FIRST_PACE = 2_000.0, 16_000.0  # characters a second
 MAX_QUEUED = 50_000  # segments that wait for their vectors; the oldest conversation gives way
+# While the event loop is busy for more than a twentieth of the time, background work pauses for as long as it works: on
+# a single core each request would wait for the model's turn to end.
+BUSY = 20
 
 
 class Embedding:
@@ -152,6 +155,7 @@ class Embedding:
             self._turns.clear()
 
     async def _background(self) -> None:
+        spent = time.thread_time()
         while self._turns:
             await self._quiet.wait()
             if not self._turns:
@@ -163,10 +167,15 @@ class Embedding:
             batch = next(batches(waiting, self._pace * SLICE))
             self._turns.append((tenant, deque(s.id for s in waiting[len(batch) :])))
             fresh = [s for s in await self._lookup(tenant, batch) if (tenant, s.id) not in self._underway]
+            start = time.monotonic()
             if fresh:
                 await self._start(tenant, fresh)[1]
             for segment in batch:
                 self._queued.pop((tenant, segment.id), None)
+            worked, before = time.monotonic() - start, spent
+            spent = time.thread_time()  # by the event loop
+            if self._turns:
+                await asyncio.sleep(min(worked, BUSY * (spent - before)))
 
 
 async def wait(future: asyncio.Future[Vectors], until: float) -> Vectors | None:

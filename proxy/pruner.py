@@ -7,8 +7,10 @@ import dataclasses
 import logging
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -41,7 +43,8 @@ MANY_MESSAGES, LITTLE_NEW, FEW_SEGMENTS = 500, 16 * 1024, 100
 # How deep to cut where an upstream refuses a prompt as too long, at the least.
 DEEPER = 0.7
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
-AHEAD = 0.5
+# A fifth left is a few turns, in which the model reads many times as much.
+AHEAD = 0.8
 
 
 class Pruner:
@@ -193,10 +196,11 @@ class Pruner:
             state = found.state if found else PruneState()
             selection = await self._selected(asked, parsed, scaled, state)
             self._count_recalls(asked, selection, state)
-        if parsed.tokens > AHEAD * scaled.high and not asked.rehearsal:
-            self._features.prepare(asked.tenant, settled(parsed))
-        changed = bool(selection.state.dropped)
         repeated = repeated_tokens(parsed, found)
+        if parsed.tokens > AHEAD * scaled.high and not asked.rehearsal:
+            seen = found.messages if found and repeated > AHEAD * scaled.high else 0
+            self._features.prepare(asked.tenant, settled(parsed, seen))
+        changed = bool(selection.state.dropped)
         body, estimated, shared = asked.body, parsed.tokens, repeated
         if changed or (found and found.state.dropped):
             with trace.timed("rebuild"):
@@ -233,12 +237,14 @@ class Pruner:
         reader = self._readers.get(name)
         if reader is None:
             reader = await self._in_thread(self._reader, name)
-        new = reader.unread(request)
+        found = reader.find(request)
+        new = [raw for raw, known in zip(request.messages, found, strict=True) if known is None]
         if sum(map(len, new)) > LITTLE_NEW:
             for some in slices(new, LITTLE_NEW):  # one at a time, so that other requests come between
                 await self._in_thread(reader.learn, some)
+            found = reader.find(request)
         work = self._here if len(request.messages) <= MANY_MESSAGES else self._in_thread
-        return await work(reader.parse, request)
+        return await work(reader.parse, request, found)
 
     def _reader(self, name: str) -> chat.Reader:
         return self._readers.get(name) or self._readers.setdefault(
@@ -291,7 +297,7 @@ class Remembering:
         self._sticky = sticky and asked.overrides.sticky is not False and bool(parsed.messages)
         if self._sticky:
             self._ids = [m.id for m in parsed.messages]
-            self._chain = chain(asked.tenant, self._ids)
+            self._chain = chain(asked.tenant, parsed.links)
             self._session = session_key(asked.tenant, asked.overrides.session or "")
         self._found: Found | None = None
 
@@ -315,10 +321,17 @@ def not_yet_read(parsed: chat.Chat) -> History:
     return History(parsed.segments, (), vectors, parsed.query, extract(""), query, age_hours=none, recalls=none)
 
 
-def settled(parsed: chat.Chat) -> list[Segment]:
-    """Return what later requests will hold as it is: all but the instructions and the latest user turn."""
-    latest = max((s.key for s in parsed.segments if s.role == "user"), default=None)
-    return [s for s in parsed.segments if s.role not in INSTRUCTIONS and s.key != latest]
+def settled(parsed: chat.Chat, seen: int = 0) -> list[Segment]:
+    """Return what later requests will hold as it is: all but the instructions and the latest user turn.
+
+    Of a history whose first `seen` messages an earlier request had, from the turn on that was the latest then.
+    """
+    segments = parsed.segments
+    start = bisect_left(segments, (seen, -1), key=attrgetter("key"))
+    while start and segments[start := start - 1].role != "user":
+        pass
+    latest = next((s.key for s in reversed(segments) if s.role == "user"), None)
+    return [s for s in segments[start:] if s.role not in INSTRUCTIONS and s.key != latest]
 
 
 def slices(messages: Sequence[bytes], size: int) -> Iterator[list[bytes]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,21 +59,60 @@ class Built(msgspec.Struct, frozen=True):
     """The segments of a message, or of a tool call with its results, and what they depend on."""
 
     messages: tuple[Message, ...]
-    position: int
+    unit: tuple[int, ...]  # where they stand
     turn: int
     split: bool
     segments: tuple[Segment, ...]
     places: tuple[Place, ...]
 
+    def holds(self, messages: tuple[Message, ...], unit: tuple[int, ...], turn: int, split: bool) -> bool:
+        """Say whether it is what these very messages make there."""
+        there = self.unit == unit and self.turn == turn and self.split == split
+        return there and all(map(is_, self.messages, messages))
+
 
 class Known:
     """A message that was read, and what was built of it when it was last met: histories grow at their end."""
 
-    __slots__ = ("built", "message")
+    __slots__ = ("built", "message", "prefix")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self.built: Built | None = None
+        self.prefix: Prefix | None = None  # the history up to this message, where a user turn has followed
+
+
+class Prefix(msgspec.Struct, frozen=True):
+    """The beginning of a history, whatever follows."""
+
+    messages: list[Message] = []
+    links: list[str] = []  # a hash of each prefix of the messages, shortest first
+    segments: list[Segment] = []
+    places: list[Place] = []
+    turn: int = 0  # user turns
+    tokens: int = 0
+
+    def extended(self, known: list[Known], units: Iterable[tuple[int, ...]], end: int, split: bool) -> Prefix:
+        """Return it with the messages up to `end`, which are grouped into `units`, split into parts or not."""
+        segments, places, turn = self.segments.copy(), self.places.copy(), self.turn
+        for unit in units:
+            holder = known[unit[0]]
+            first = holder.message
+            if first.role == "user":
+                turn += 1
+            messages = tuple([known[i].message for i in unit])
+            parts = split and bool(first.pieces) and not first.pin
+            built = holder.built
+            if built is None or not built.holds(messages, unit, turn, parts):
+                holder.built = built = build(messages, unit, turn, parts)
+            segments += built.segments
+            places += built.places
+        new = [k.message for k in known[len(self.messages) : end]]
+        links, tokens = linked(self.links, [m.id for m in new]), self.tokens + sum([m.tokens for m in new])
+        return Prefix(self.messages + new, links, segments, places, turn, tokens)
+
+
+NOTHING = Prefix()
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -79,6 +120,7 @@ class Chat(msgspec.Struct, frozen=True):
 
     request: Request
     messages: list[Message]
+    links: list[str]  # a hash of each prefix of the messages, shortest first
     segments: tuple[Segment, ...]
     places: tuple[Place, ...]  # one a segment
     fixed_tokens: int  # tools, schemas and the answer's opening: there whatever is dropped
@@ -139,47 +181,39 @@ class Reader:
         self._messages = cache.space("message", counter.name, split_over)
         self._fixed = cache.space("fixed", counter.name)
 
-    def unread(self, request: Request) -> list[bytes]:
-        """Return the messages that were not met lately."""
-        found = self._messages.get_all(request.messages)
-        return [raw for raw, known in zip(request.messages, found, strict=True) if known is None]
+    def find(self, request: Request) -> list[Known | None]:
+        """Return each of its messages as it was read earlier, None where it was not met lately."""
+        return self._messages.get_all(request.messages)
 
     def learn(self, messages: Iterable[bytes]) -> None:
         """Read messages ahead of the request that they are part of."""
         for raw in messages:
             self._learned(raw)
 
-    def parse(self, request: Request) -> Chat:
-        """Return the request's segments; FormatError where a role or a content type is not known."""
-        found: list[Known | None] = self._messages.get_all(request.messages)
+    def parse(self, request: Request, found: Sequence[Known | None] | None = None) -> Chat:
+        """Return the request's segments, given what `find` has found; FormatError where a part is of no known type."""
+        found = self.find(request) if found is None else found
         known = [k or self._learned(raw) for k, raw in zip(found, request.messages, strict=True)]
         messages = [k.message for k in known]
         latest = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].role == "user"), len(messages))
-        segments: list[Segment] = []
-        places: list[Place] = []
-        turn = 0
-        for unit in group(messages):
-            position = unit[0]
-            holder = known[position]
-            first = holder.message
-            if first.role == "user":
-                turn += 1
-            split = bool(first.pieces) and position < latest and not first.pin
-            built = holder.built
-            if built is None or built.position != position or built.turn != turn or built.split != split or (
-                (len(unit) > 1 or len(built.messages) > 1) and not same(built.messages, [messages[i] for i in unit])
-            ):  # fmt: skip
-                holder.built = built = build([messages[i] for i in unit], unit, turn, split)
-            segments += built.segments
-            places += built.places
+        prefix = longest_prefix(known, messages, latest)
+        units = group(messages, len(prefix.messages))
+        if prefix.messages and any(messages[unit[0]].answers for unit in units):  # a call that stands in the prefix
+            prefix, units = NOTHING, group(messages)
+        earlier = [unit for unit in units if unit[0] < latest]
+        if earlier:
+            prefix = prefix.extended(known, earlier, latest, split=True)
+            if all(unit[-1] < latest for unit in earlier):
+                known[latest - 1].prefix = prefix
+        whole = prefix.extended(known, units[len(earlier) :], len(known), split=False)
         fixed = self._fixed_tokens(request)
-        tokens = fixed + sum([m.tokens for m in messages])
-        return Chat(request, messages, tuple(segments), tuple(places), fixed, tokens, self._counter)
+        segments, places = tuple(whole.segments), tuple(whole.places)
+        return Chat(request, whole.messages, whole.links, segments, places, fixed, fixed + whole.tokens, self._counter)
 
     def _learned(self, raw: bytes) -> Known:
         message = wire_message.read(raw, self._counter, self._split_over)
         known = Known(message)
-        self._messages.put(raw, known, size=1500 + (5 if message.pieces else 3) * len(raw))
+        self._messages.put(raw, known, size=1600 + (5 if message.pieces else 3) * len(raw))
         return known
 
     def _fixed_tokens(self, request: Request) -> int:
@@ -203,29 +237,45 @@ class Reader:
         return self._counter.json(schema) if schema else 0
 
 
-def same(one: Sequence[Message], other: Sequence[Message]) -> bool:
-    """Say whether these are the very same messages."""
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+def longest_prefix(known: Sequence[Known], messages: list[Message], latest: int) -> Prefix:
+    """Return what is known of the messages ahead of the latest user turn since an earlier request."""
+    for i in range(latest - 1, -1, -1):
+        prefix = known[i].prefix
+        if prefix and prefix.messages == messages[: i + 1]:
+            if i < latest - 1:
+                known[i].prefix = None  # one a conversation: it moves along
+            return prefix
+    return NOTHING
 
 
-def group(messages: Sequence[Message]) -> list[list[int]]:
-    """Return the positions of the messages that live and die together: a tool call with all its results."""
-    if not any(m.calls for m in messages):
-        return [[i] for i in range(len(messages))]
+def linked(before: list[str], ids: Iterable[str]) -> list[str]:
+    """Return the hash chain `before` with a link for each further message."""
+    links = before.copy()
+    last = links[-1] if links else ""
+    for i in ids:
+        last = hashlib.blake2b(f"{last}{i}".encode(), digest_size=16, person=b"foveate-chain").hexdigest()
+        links.append(last)
+    return links
+
+
+def group(messages: Sequence[Message], start: int = 0) -> list[tuple[int, ...]]:
+    """Return the positions, from `start` on, of messages that live and die together: a tool call with its results."""
     units: list[list[int]] = []
     callers: dict[str, list[int]] = {}
-    for i, message in enumerate(messages):
+    for i in range(start, len(messages)):
+        message = messages[i]
         unit = callers.get(message.answers) if message.answers else None
         if unit is not None:
             unit.append(i)
             continue
         unit = [i]
         units.append(unit)
-        callers.update(dict.fromkeys(message.calls, unit))
-    return units
+        if message.calls:
+            callers.update(dict.fromkeys(message.calls, unit))
+    return [tuple(unit) for unit in units]
 
 
-def build(messages: Sequence[Message], unit: Sequence[int], turn: int, split: bool) -> Built:
+def build(messages: tuple[Message, ...], unit: tuple[int, ...], turn: int, split: bool) -> Built:
     """Return the segments of messages that live and die together and stand at the positions `unit`."""
     first = messages[0]
     position = unit[0]
@@ -235,8 +285,8 @@ def build(messages: Sequence[Message], unit: Sequence[int], turn: int, split: bo
         places = tuple(Place((position,), n) for n in range(len(first.pieces)))
     else:
         segments = (_whole(messages, turn, (position, -1)),)
-        places = (Place(tuple(unit)),)
-    return Built(tuple(messages), position, turn, split, segments, places)
+        places = (Place(unit),)
+    return Built(messages, unit, turn, split, segments, places)
 
 
 def _part(message: Message, piece: Piece, beside: int, turn: int, key: Key) -> Segment:

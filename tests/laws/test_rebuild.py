@@ -12,7 +12,10 @@ from laws.strategies import conversations, long_texts, plain, to_bytes
 from support.conversations import body, count, problems
 from support.deciding import read, rebuild, rebuilt
 
+from proxy.cache import Cache
+from proxy.formats import chat
 from proxy.formats.text import split
+from proxy.tokens import TokenCounter
 
 MARK = re.compile(r"\n?\[\.\.\. [\d,]+ tokens left out \.\.\.\]\n?")
 
@@ -93,6 +96,31 @@ def test_the_tokens_of_a_rebuilt_prompt_are_those_of_its_messages(
     assert tokens == again.tokens
     if not any("function_call" in m for m in messages):
         assert tokens == count(json.loads(made))
+
+
+@settings(max_examples=150)
+@given(conversations(last="any"), st.data())
+def test_a_history_is_read_the_same_whatever_was_read_before(
+    messages: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    reader = chat.Reader(TokenCounter("o200k_base"), Cache(1 << 22), 100)
+    for _ in range(data.draw(st.integers(2, 5))):
+        history = list(messages)
+        match data.draw(st.sampled_from(["grown", "grown", "moved", "gone"])):
+            case "grown":
+                history = messages[: data.draw(st.integers(1, len(messages)))]
+            case "moved":  # a tool's result that comes late, or ahead of its call
+                history.insert(data.draw(st.integers(0, len(history))), history.pop(data.draw(place(history))))
+            case "gone":
+                del history[data.draw(place(history))]
+        request = chat.read(json.dumps(body(history)).encode())
+        again, afresh = reader.parse(request), read(body(history), split_over=100)
+        assert (again.segments, again.places, again.links) == (afresh.segments, afresh.places, afresh.links)
+        assert (again.messages, again.tokens) == (afresh.messages, afresh.tokens)
+
+
+def place(history: list[dict[str, Any]]) -> st.SearchStrategy[int]:
+    return st.integers(0, len(history) - 1)
 
 
 @given(conversations(last="any"))

@@ -18,7 +18,7 @@ from support.sessions import NOWHERE, Deciding, caller, ends, pieces
 
 from policies.recall import SHARE, Recall, need
 from proxy.asked import Decision
-from proxy.formats.chat import wire_messages
+from proxy.formats.chat import linked, wire_messages
 from proxy.state_store import chain, session_key
 
 Messages = list[dict[str, Any]]
@@ -349,7 +349,7 @@ def test_what_one_key_does_changes_nothing_for_another(
 def test_two_keys_never_share_a_place_in_the_store(a: str, b: str, ids: list[str], one: str, two: str) -> None:
     assume(a != b)
     assume(not any(0xD800 <= ord(c) <= 0xDFFF for c in "".join([a, b, one, two, *ids])))
-    places = [*chain(a, ids), *chain(b, ids)]
+    places = [*chain(a, linked([], ids)), *chain(b, linked([], ids))]
     assert len(set(places)) == 2 * len(ids)
     assert not {session_key(a, one), session_key(b, one)} & set(places)
     if one:
@@ -359,8 +359,8 @@ def test_two_keys_never_share_a_place_in_the_store(a: str, b: str, ids: list[str
 @given(st.lists(st.text(alphabet="ab", max_size=3), min_size=1, max_size=12), st.data())
 def test_the_place_of_a_history_is_that_of_its_messages_in_their_order(ids: list[str], data: st.DataObject) -> None:
     other = data.draw(st.permutations(ids))
-    assert (chain("key", ids) == chain("key", other)) == (ids == other)
-    assert chain("key", [*ids, "more"])[:-1] == chain("key", ids)
+    assert (chain("key", linked([], ids)) == chain("key", linked([], other))) == (ids == other)
+    assert chain("key", linked([], [*ids, "more"]))[:-1] == chain("key", linked([], ids))
 
 
 @pytest.mark.parametrize("said", SMALL_TALK)

@@ -23,6 +23,7 @@ from support.sessions import ends, parts_with, pieces
 from support.upstream import Upstream, until
 
 from policies.types import PruneState
+from proxy.formats.chat import linked
 from proxy.redis_store import BATCH, RedisStateStore
 from proxy.services import build_state_store
 from proxy.state_store import Found, StateKeeper, StateStoreError, chain
@@ -103,7 +104,7 @@ async def store(server: Server) -> AsyncIterator[RedisStateStore]:
 
 async def test_what_one_worker_keeps_another_finds(server: Server) -> None:
     one, two = (StateKeeper(RedisStateStore(server.url, 3600)) for _ in range(2))
-    await one.keep(chain("a", IDS[:5]), "", IDS[:5], STATE)
+    await one.keep(chain("a", linked([], IDS[:5])), "", IDS[:5], STATE)
     until(lambda: keys_in(server))
     assert await settled(two, "a") == Found(5, STATE)
     assert await settled(two, "b") is None
@@ -120,7 +121,7 @@ async def settled(states: StateKeeper, tenant: str) -> Found | None:
     """Look up once the connection stands: the first answer of a busy machine may come too late."""
     for _ in range(50):
         before = states.failures
-        found = await states.find(chain(tenant, IDS), "", IDS)
+        found = await states.find(chain(tenant, linked([], IDS)), "", IDS)
         if states.failures == before and found is not None:
             return found
         await asyncio.sleep(0.02)
@@ -128,7 +129,7 @@ async def settled(states: StateKeeper, tenant: str) -> Found | None:
 
 
 async def test_the_longest_prefix_is_found_in_histories_of_many_messages(store: RedisStateStore) -> None:
-    keys = chain("a", [str(n) for n in range(3 * BATCH)])
+    keys = chain("a", linked([], [str(n) for n in range(3 * BATCH)]))
     await store.put(keys[3], b"short")
     await store.put(keys[BATCH + 5], b"longer")
     assert await store.first(list(reversed(keys))) == (2 * BATCH - 6, b"longer")
@@ -147,7 +148,7 @@ async def test_entries_live_as_long_as_they_are_used(server: Server, store: Redi
 
 
 async def test_an_entry_of_another_type_or_that_does_not_parse_is_dropped(server: Server) -> None:
-    links = chain("a", IDS)
+    links = chain("a", linked([], IDS))
     with redis.Redis(port=server.port) as client:
         client.set(f"foveate:{links[-1]}", b"not ours")
         client.lpush(f"foveate:{links[-2]}", b"a list")
@@ -169,13 +170,13 @@ async def test_a_server_that_falls_silent_is_given_up_and_taken_up_again(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     states = StateKeeper(RedisStateStore(server.url, 3600), pause=0)
-    await states.keep(chain("a", IDS), "", IDS, STATE)
+    await states.keep(chain("a", linked([], IDS)), "", IDS, STATE)
     until(lambda: keys_in(server))
     with caplog.at_level(logging.DEBUG, "foveate"):
         server.signal(signal.SIGSTOP)
         async with asyncio.timeout(GUARD):
             for _ in range(3):
-                assert await states.find(chain("a", IDS), "", IDS) is None
+                assert await states.find(chain("a", linked([], IDS)), "", IDS) is None
         server.signal(signal.SIGCONT)
         assert await settled(states, "a") == Found(6, STATE)
     assert states.failures >= 3

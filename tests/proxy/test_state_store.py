@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.types import PruneState
+from proxy.formats.chat import linked
 from proxy.state_store import (
     Found,
     InMemoryStateStore,
@@ -72,40 +73,40 @@ class Silent(Broken):
 
 async def test_a_state_is_found_by_the_history_that_grew_out_of_it() -> None:
     states = keeper()
-    await states.keep(chain("a", IDS[:3]), "", IDS[:3], PruneState())
-    await states.keep(chain("a", IDS[:5]), "", IDS[:5], STATE)
-    assert await states.find(chain("a", IDS[:5]), "", IDS[:5]) == Found(5, STATE)
-    assert await states.find(chain("a", IDS), "", IDS) == Found(5, STATE)
-    assert await states.find(chain("a", IDS[:4]), "", IDS[:4]) == Found(3, PruneState())
+    await states.keep(chain("a", linked([], IDS[:3])), "", IDS[:3], PruneState())
+    await states.keep(chain("a", linked([], IDS[:5])), "", IDS[:5], STATE)
+    assert await states.find(chain("a", linked([], IDS[:5])), "", IDS[:5]) == Found(5, STATE)
+    assert await states.find(chain("a", linked([], IDS)), "", IDS) == Found(5, STATE)
+    assert await states.find(chain("a", linked([], IDS[:4])), "", IDS[:4]) == Found(3, PruneState())
 
 
 async def test_an_edited_history_is_found_up_to_its_edit() -> None:
     states = keeper()
-    await states.keep(chain("a", IDS[:3]), "", IDS[:3], PruneState())
-    await states.keep(chain("a", IDS[:5]), "", IDS[:5], STATE)
+    await states.keep(chain("a", linked([], IDS[:3])), "", IDS[:3], PruneState())
+    await states.keep(chain("a", linked([], IDS[:5])), "", IDS[:5], STATE)
     edited = [*IDS[:3], "another", *IDS[4:]]
-    assert await states.find(chain("a", edited), "", edited) == Found(3, PruneState())
-    assert await states.find(chain("a", ["another", *IDS[1:]]), "", ["another", *IDS[1:]]) is None
+    assert await states.find(chain("a", linked([], edited)), "", edited) == Found(3, PruneState())
+    assert await states.find(chain("a", linked([], ["another", *IDS[1:]])), "", ["another", *IDS[1:]]) is None
 
 
 async def test_another_key_finds_nothing() -> None:
     states = keeper()
-    await states.keep(chain("a", IDS), "", IDS, STATE)
-    assert await states.find(chain("b", IDS), "", IDS) is None
+    await states.keep(chain("a", linked([], IDS)), "", IDS, STATE)
+    assert await states.find(chain("b", linked([], IDS)), "", IDS) is None
 
 
 async def test_a_named_session_is_found_whatever_became_of_the_history() -> None:
     states = keeper()
     named = session_key("a", "one")
-    await states.keep(chain("a", IDS), named, IDS, STATE)
+    await states.keep(chain("a", linked([], IDS)), named, IDS, STATE)
     rewritten = ["a summary", *IDS[1:], "new"]
-    found = await states.find(chain("a", rewritten), named, rewritten)
+    found = await states.find(chain("a", linked([], rewritten)), named, rewritten)
     assert found is not None
     assert found.messages == 0
     assert found.state == STATE
-    assert await states.find(chain("a", IDS), session_key("a", "two"), IDS) is None
-    assert await states.find(chain("a", IDS), session_key("b", "one"), IDS) is None
-    assert await states.find(chain("a", IDS), "", IDS) is None
+    assert await states.find(chain("a", linked([], IDS)), session_key("a", "two"), IDS) is None
+    assert await states.find(chain("a", linked([], IDS)), session_key("b", "one"), IDS) is None
+    assert await states.find(chain("a", linked([], IDS)), "", IDS) is None
 
 
 def test_a_rewritten_history_takes_its_decisions_along() -> None:
@@ -127,8 +128,8 @@ def test_equal_messages_are_followed_in_their_order() -> None:
 @given(states)
 async def test_a_state_comes_back_as_it_was(state: PruneState) -> None:
     states = keeper()
-    await states.keep(chain("a", IDS), "", IDS, state)
-    assert await states.find(chain("a", IDS), "", IDS) == Found(8, state)
+    await states.keep(chain("a", linked([], IDS)), "", IDS, state)
+    assert await states.find(chain("a", linked([], IDS)), "", IDS) == Found(8, state)
 
 
 @pytest.mark.parametrize("value", [b"", b"nonsense", b"\x93\x08", b"\xc1", b"\x94\xa1x\x90\x90\x90", b"{}"])
@@ -136,7 +137,7 @@ async def test_a_state_comes_back_as_it_was(state: PruneState) -> None:
 async def test_an_entry_that_does_not_parse_is_dropped(value: bytes, session: str) -> None:
     store = InMemoryStateStore(1 << 20, 3600)
     states = StateKeeper(store)
-    links, named = chain("a", IDS), session_key("a", session)
+    links, named = chain("a", linked([], IDS)), session_key("a", session)
     await store.put(named or links[-1], value)
     assert await states.find(links, named, IDS) is None
     await states.keep(links, named, IDS, STATE)
@@ -146,7 +147,7 @@ async def test_an_entry_that_does_not_parse_is_dropped(value: bytes, session: st
 @given(st.binary(max_size=60))
 async def test_no_entry_can_make_a_look_up_fail(value: bytes) -> None:
     store = InMemoryStateStore(1 << 20, 3600)
-    links = chain("a", IDS)
+    links = chain("a", linked([], IDS))
     await store.put(links[-1], value)
     found = await StateKeeper(store).find(links, "", IDS)
     assert found is None or found.messages == len(IDS)
@@ -154,10 +155,10 @@ async def test_no_entry_can_make_a_look_up_fail(value: bytes) -> None:
 
 async def test_an_entry_of_another_length_is_not_believed() -> None:
     store = InMemoryStateStore(1 << 20, 3600)
-    await StateKeeper(store).keep(chain("a", IDS), "", IDS, STATE)
-    _, value = await store.first([chain("a", IDS)[-1]]) or (0, b"")
-    await store.put(chain("a", IDS[:3])[-1], value)
-    assert await StateKeeper(store).find(chain("a", IDS[:3]), "", IDS[:3]) is None
+    await StateKeeper(store).keep(chain("a", linked([], IDS)), "", IDS, STATE)
+    _, value = await store.first([chain("a", linked([], IDS))[-1]]) or (0, b"")
+    await store.put(chain("a", linked([], IDS[:3]))[-1], value)
+    assert await StateKeeper(store).find(chain("a", linked([], IDS[:3])), "", IDS[:3]) is None
 
 
 async def test_what_was_used_longest_ago_goes_first() -> None:
@@ -205,8 +206,8 @@ async def test_a_store_that_fails_is_told_of_once_and_left_alone_for_a_while(
     with caplog.at_level(logging.DEBUG, "foveate"):
         async with asyncio.timeout(GUARD):
             for n in range(1, 20):
-                assert await states.find(chain("a", IDS), "", IDS) is None
-                await states.keep(chain("a", IDS), "", IDS, PruneState(frozenset({(n, -1)})))
+                assert await states.find(chain("a", linked([], IDS)), "", IDS) is None
+                await states.keep(chain("a", linked([], IDS)), "", IDS, PruneState(frozenset({(n, -1)})))
     assert store.asked == 1
     assert states.failures == 1
     assert [r.levelname for r in caplog.records] == ["WARNING"]
@@ -220,7 +221,7 @@ async def test_a_store_that_fails_is_asked_again_after_the_pause(
     states = StateKeeper(store, pause=0)
     async with asyncio.timeout(GUARD):
         for _ in range(3):
-            assert await states.find(chain("a", IDS), "", IDS) is None
+            assert await states.find(chain("a", linked([], IDS)), "", IDS) is None
     assert store.asked == states.failures == 3
     assert len(caplog.records) == 1
 
@@ -241,16 +242,16 @@ async def test_an_answer_that_comes_too_late_is_not_lost() -> None:
             await kept.put(key, value)
 
     states = StateKeeper(Late(), pause=0)
-    await states.keep(chain("a", IDS), "", IDS, STATE)
+    await states.keep(chain("a", linked([], IDS)), "", IDS, STATE)
     assert len(kept) == 0
     gate.set()
     await asyncio.sleep(0.001)
-    assert await states.find(chain("a", IDS), "", IDS) == Found(8, STATE)
+    assert await states.find(chain("a", linked([], IDS)), "", IDS) == Found(8, STATE)
 
 
 async def test_closing_ends_what_still_waits() -> None:
     states = StateKeeper(Silent())
-    await states.find(chain("a", IDS), "", IDS)
+    await states.find(chain("a", linked([], IDS)), "", IDS)
     await states.aclose()
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1
@@ -262,4 +263,4 @@ async def test_a_fault_in_the_store_itself_is_not_hidden() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await StateKeeper(Wrong()).find(chain("a", IDS), "", IDS)
+        await StateKeeper(Wrong()).find(chain("a", linked([], IDS)), "", IDS)
