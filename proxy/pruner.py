@@ -43,8 +43,8 @@ MANY_MESSAGES, LITTLE_NEW, FEW_SEGMENTS = 500, 16 * 1024, 100
 # How deep to cut where an upstream refuses a prompt as too long, at the least.
 DEEPER = 0.7
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
-# A fifth left is a few turns, in which the model reads many times as much.
-AHEAD = 0.8
+# The tenth that is left takes a few turns to fill, in which the model reads many times as much; most never come here.
+AHEAD = 0.9
 
 
 class Pruner:
