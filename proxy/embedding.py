@@ -18,6 +18,7 @@ from proxy.embedders import Embedder
 Vector = NDArray[np.float32]
 Done = Callable[[str, Sequence[Segment], Vectors], None]
 Lookup = Callable[[str, Sequence[Segment]], Awaitable[Sequence[Segment]]]
+Recall = Callable[[str, Sequence[Segment]], dict[str, Vector]]
 # Texts go to the model for about this many seconds at a time, so that no request waits longer behind another's.
 SLICE = 0.02
 READ = 1000  # characters of a text that a model reads, about
@@ -29,11 +30,16 @@ BUSY = 20
 
 
 class Embedding:
-    """Embeds each segment once, whoever asks: `done` is given vectors as they come, `lookup` what is not known yet."""
+    """Embeds each segment once, whoever asks.
 
-    def __init__(self, embedder: Embedder, done: Done, lookup: Lookup) -> None:
+    `done` is given vectors as they come; `recall` returns those that are at hand, by segment id, and `lookup` the
+    segments that none is stored of.
+    """
+
+    def __init__(self, embedder: Embedder, done: Done, recall: Recall, lookup: Lookup) -> None:
         self._embedder = embedder
         self._done = done
+        self._recall = recall
         self._lookup = lookup
         self._thread = ThreadPoolExecutor(1, "embed")
         self._pace = FIRST_PACE
@@ -85,7 +91,8 @@ class Embedding:
             left = list(segments)
             while left and (room := until - time.monotonic()) > 0:
                 batch = next(batches(left, self._pace * min(SLICE, room)))
-                found.update(await self._batch(tenant, batch, until))
+                found.update(self._recall(tenant, batch))  # others embed, too
+                found.update(await self._batch(tenant, [s for s in batch if s.id not in found], until))
                 del left[: len(batch)]
         return found
 
@@ -166,7 +173,9 @@ class Embedding:
                 continue
             batch = next(batches(waiting, self._pace * SLICE))
             self._turns.append((tenant, deque(s.id for s in waiting[len(batch) :])))
-            fresh = [s for s in await self._lookup(tenant, batch) if (tenant, s.id) not in self._underway]
+            missing = await self._lookup(tenant, batch)
+            known = self._recall(tenant, missing)  # what has come meanwhile
+            fresh = [s for s in missing if s.id not in known and (tenant, s.id) not in self._underway]
             start = time.monotonic()
             if fresh:
                 await self._start(tenant, fresh)[1]

@@ -48,7 +48,7 @@ class FeatureStore:
         self._queries = cache.space("query")  # by tenant and text
         self._deadline = deadline
         self._shelf = Shelf(index, max_entries, max_age_days)
-        self._embedding = Embedding(embedder, self._embedded, self._unknown)
+        self._embedding = Embedding(embedder, self._embedded, self._at_hand, self._unknown)
         self.deadlines_met = 0
 
     def start(self) -> None:
@@ -187,6 +187,10 @@ class FeatureStore:
             self._remember(tenant, stored.values())
             known.update(stored)
         return [s for s in segments if known[s.id] is None]
+
+    def _at_hand(self, tenant: str, segments: Sequence[Segment]) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors in memory, by segment id."""
+        return {i: found.vector for i, found in self._remembered(tenant, segments).items() if found is not None}
 
     def _embedded(self, tenant: str, segments: Sequence[Segment], rows: Vectors) -> None:
         entries = [entry(segment, row) for segment, row in zip(segments, rows, strict=True)]

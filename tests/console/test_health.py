@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 from support.client import Answer, ask
@@ -19,10 +20,9 @@ def ready(live: Live, *headers: tuple[str, str]) -> Answer:
 
 
 def test_ready_when_model_index_and_upstream_are_there(full: Live) -> None:
-    answer = ready(full)
-    for _ in range(200):  # the model is read in the background
-        if answer.status == 200:
-            break
+    answer, end = ready(full), time.monotonic() + 30
+    while answer.status != 200 and time.monotonic() < end:  # the model and the index are opened in the background
+        time.sleep(0.02)
         answer = ready(full)
     assert (answer.status, answer.json) == (200, {"status": "ready", "problems": []})
 
@@ -47,6 +47,7 @@ def test_a_model_that_cannot_be_read_is_named(upstream: Upstream) -> None:
     with serve_with(settings_for(upstream.url), UnloadableEmbedder(), InMemory()) as live:
         found = ready(live).json["problems"]
         while "being opened" in found[0]:
+            time.sleep(0.02)
             found = ready(live).json["problems"]
         assert "the model file is gone" in found[0]
 
