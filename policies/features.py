@@ -33,7 +33,7 @@ MAX_QUOTES = 16
 MAX_COUNT = 65535
 LONGEST_DIRECTIVE = 2000  # characters: a longer text with such words in it is about something else
 # What a directive's words are, and what any text with them has in it, lower case: looking for that is far quicker.
-_MANNERS = {
+MANNERS = {
     Manner.INSTRUCTION: (
         (
             "always",
@@ -101,7 +101,7 @@ def manner_of(text: str) -> Manner:
     plain = text.replace("’", "'")
     lower = plain.lower()
     found = Manner.NONE
-    for manner, (hints, pattern) in _MANNERS.items():
+    for manner, (hints, pattern) in MANNERS.items():
         if any(hint in lower for hint in hints) and pattern.search(plain):
             found |= manner
     return found

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from laws.strategies import plain
 from support.conversations import history, segment
 
+from policies.features import MANNERS, manner_of
 from policies.pins import Pins
 from policies.registry import SELECTORS, SIGNALS, load
-from policies.types import Segment
+from policies.types import Manner, Segment
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -90,3 +91,13 @@ def test_pins_keep_what_must_stay_and_nothing_that_does_not_fit(
     assert must <= {i for i, s in enumerate(pinned) if s.pin}
     required = sum(given_segments[i].tokens for i in must)
     assert sum(s.tokens for s in pinned if s.pin) <= max(budget, required)
+
+
+@pytest.mark.parametrize("manner", list(MANNERS))
+@given(data=st.data())
+def test_a_directive_has_one_of_the_words_that_are_looked_for_first(manner: Manner, data: st.DataObject) -> None:
+    hints, pattern = MANNERS[manner]
+    ascii_only = st.characters(max_codepoint=126)
+    text = data.draw(st.from_regex(pattern, alphabet=ascii_only).filter(lambda t: len(t) < 500))
+    assert any(hint in text.lower() for hint in hints)
+    assert manner_of(text) & manner

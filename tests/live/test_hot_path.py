@@ -8,7 +8,7 @@ from typing import Any
 from support.client import chat
 from support.conversations import body
 from support.server import Live
-from support.upstream import Upstream, reply_json, stream
+from support.upstream import Upstream, reply_json, stream, until
 
 from proxy.formats import chat as format_chat
 
@@ -68,3 +68,12 @@ def test_what_was_sent_unread_is_read_and_cut_where_the_upstream_refuses_it(quic
 def test_a_stream_of_unknown_length_ends_where_the_upstream_ends_it(quick: Live, upstream: Upstream) -> None:
     upstream.script = stream([b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"])
     assert chat(quick.url, large()).body == b"data: one\n\ndata: two\n\ndata: [DONE]\n\n"
+
+
+def test_what_was_sent_unread_is_reported_as_the_upstream_counts_it(quick: Live, upstream: Upstream) -> None:
+    upstream.script = reply_json({"choices": [], "usage": {"prompt_tokens": 4321, "completion_tokens": 1}})
+    key = chat(quick.url, large(500)).header("x-pruning-id") or ""
+    until(lambda: quick.services.recent.get(key))
+    found = quick.services.recent.described(key) or {}
+    assert (found["result"], found["tokens"]["before"], found["tokens"]["after"]) == ("untouched", 4321, 4321)
+    assert found["verdicts"] == []

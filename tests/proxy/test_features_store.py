@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,6 +39,12 @@ class GatedEmbedder(WordEmbedder):
         assert self.go.wait(15)
         time.sleep(self.seconds * len(texts))
         return super().embed(texts)
+
+
+class OwnIndex(RecordingIndex):
+    """Knows what it holds, as nobody else writes to it."""
+
+    ids = InMemory.ids
 
 
 @pytest.fixture
@@ -166,6 +173,86 @@ async def test_the_index_is_bounded_in_the_background() -> None:
     assert index.get("t", [e.id for e in old]) == {}
     assert f"{TRIM_AFTER - 1}" in index.get("t", [f"{TRIM_AFTER - 1}"]), "what was stored last stays"
     await shelf.aclose()
+
+
+async def test_an_index_is_never_asked_for_what_it_is_known_to_lack(make: Make) -> None:
+    index = OwnIndex()
+    store = make(WordEmbedder(), index, mib=0.0001)
+    await complete(store, chat(name="a"))
+    assert index.asked == []
+    await until(lambda: len(index.stored) == 30)
+    await until(lambda: store.unwritten == 0)
+    await complete(store, chat(name="a"))
+    await complete(store, chat(name="b"))
+    asked = set().union(*(ids for _, ids in index.asked))
+    assert asked == {s.id for s in chat(name="a").segments}
+
+
+async def test_what_comes_in_little_by_little_is_written_together() -> None:
+    index = RecordingIndex()
+    shelf = Shelf(index, max_entries=100, max_age_days=1)
+    await shelf.open()
+    batches: list[int] = []
+    upsert = index.upsert
+    index.upsert = lambda tenant, entries: (batches.append(len(entries)), upsert(tenant, entries))[1]  # type: ignore[method-assign]
+    for n in range(10):
+        shelf.put("t", [Entry(f"{n}", np.ones(4, dtype=np.float32), "conversation", "user", 1, int(time.time()))])
+        await asyncio.sleep(0.001)
+    await shelf.aclose()
+    assert batches == [10]
+
+
+async def test_the_latest_turn_is_embedded_while_the_history_is_read_and_once(make: Make) -> None:
+    embedder = GatedEmbedder()
+    store = make(embedder)
+    await store.opened()
+    given = chat()
+    end = store.begin("t", given)
+    await until(embedder.begun.is_set)  # before anything is asked for
+    embedder.go.set()
+    await store.gather("t", given, range(30), end, Trace())
+    assert embedder.texts[0] == given.query_text
+    assert len(embedder.texts) == len(set(embedder.texts)) == 30
+
+
+async def test_the_background_and_a_request_never_embed_the_same(make: Make) -> None:
+    embedder = GatedEmbedder(0.0005)
+    embedder.go.set()
+    store = make(embedder, RecordingIndex())  # asked each time, so that each finds the other in between
+    await store.opened()
+    for name in "abcdef":
+        store.prepare("t", chat(name=name).segments[::-1])
+        await asyncio.sleep(0.003)
+        await complete(store, chat(name=name))
+    await until(lambda: store.queued == 0)
+    assert len(embedder.texts) == len(set(embedder.texts)) == 180
+
+
+async def test_the_background_pauses_while_the_event_loop_is_busy(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: dict[bool, list[float]] = {True: [], False: []}
+    busy, spent = False, 0.0
+
+    def thread_time() -> float:
+        nonlocal spent
+        spent += busy * 1.0
+        return spent
+
+    async def pause(seconds: float) -> None:
+        pauses[busy].append(seconds)
+        await asyncio.sleep(0)
+
+    # Of this module alone: other event loops run in this process.
+    monkeypatch.setattr("proxy.embedding.time", SimpleNamespace(**{**vars(time), "thread_time": thread_time}))
+    monkeypatch.setattr("proxy.embedding.asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
+    embedder = GatedEmbedder(0.001)
+    embedder.go.set()
+    store = make(embedder)
+    for busy in (True, False):
+        store.prepare("t", chat(name=f"{busy}").segments)
+        await until(lambda: store.queued == 0)
+    assert pauses[True]
+    assert min(pauses[True]) >= 0.001
+    assert set(pauses[False]) <= {0.0}
 
 
 async def test_the_cache_keeps_within_its_bound(make: Make) -> None:

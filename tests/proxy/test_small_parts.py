@@ -8,12 +8,13 @@ import pytest
 from support.conversations import body
 from support.deciding import read
 
-from policies.types import Budget
+from policies.prune import sticky
+from policies.types import Budget, PruneState
 from proxy import config, overrides
 from proxy.cache import Cache
 from proxy.errors import RequestError
 from proxy.headers import end_to_end, outgoing
-from proxy.outcome import Outcome
+from proxy.outcome import Ledger, Outcome
 from proxy.recent import Recent
 from proxy.upstreams.echo import Echo
 from proxy.upstreams.http import Http
@@ -67,6 +68,18 @@ def test_recent_outcomes_are_bounded_and_replaced() -> None:
     kept = {key: found.status for key in "abc" if (found := recent.get(key))}
     assert len(kept) == 2
     assert "c" in kept
+
+
+def test_long_histories_leave_room_for_fewer_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = read(body([{"role": "user", "content": f"number {n}"} for n in range(50)]))
+    ledger = Ledger(sticky(parsed.segments, PruneState()), [place.messages for place in parsed.places])
+    monkeypatch.setattr("proxy.recent.MAX_LEDGERS", 3 * len(ledger.packed()))
+    found = Recent(100)
+    for n in range(10):
+        found.put(Outcome(id=str(n), created=0, result="untouched", policy="p"), ledger)
+    assert [n for n in range(10) if found.get(str(n))] == [7, 8, 9]
+    found.put(Outcome(id="small", created=0, result="untouched", policy="p"))
+    assert len(found) == 4
 
 
 def test_headers_of_one_hop_are_taken_out_in_any_case() -> None:

@@ -9,7 +9,10 @@ import pytest
 from support.conversations import body, call, problems, result
 from support.deciding import read, rebuild, rebuilt
 
+from proxy.cache import Cache
 from proxy.errors import FormatError
+from proxy.formats import chat
+from proxy.tokens import TokenCounter
 
 QUESTION = {"role": "user", "content": "And now?"}
 LONG = "\n\n".join(f"paragraph {n} " + "word " * 60 for n in range(40))
@@ -172,6 +175,23 @@ def test_cache_control_pins(where: str) -> None:
     part = {"type": "text", "text": "x", **(mark if where == "part" else {})}
     message = {"role": "user", "content": [part], **(mark if where == "message" else {})}
     assert read(body([message, QUESTION])).segments[0].pin == "cache_control"
+
+
+def test_a_history_that_has_grown_is_read_from_its_latest_turn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[tuple[int, ...]] = []
+    linked: list[str] = []
+    build, link = chat.build, chat.linked
+    monkeypatch.setattr(chat, "build", lambda *given: (built.append(given[1]), build(*given))[1])
+    monkeypatch.setattr(chat, "linked", lambda before, ids: (linked.extend(ids), link(before, ids))[1])
+    reader = chat.Reader(TokenCounter("o200k_base"), Cache(1 << 20), 1500)
+    turns = [{"role": "assistant" if n % 2 else "user", "content": f"number {n}"} for n in range(40)]
+    history = [*turns, call("a"), result("a"), QUESTION]
+    for size in (39, 42, len(history)):
+        built.clear()
+        linked.clear()
+        reader.parse(chat.read(json.dumps(body(history[:size])).encode()))
+    assert built == [(42,)], "the call and its result were built before"
+    assert len(linked) == 5, "from the user turn on that was the latest before"
 
 
 def test_the_query_is_the_latest_user_turn() -> None:
