@@ -50,7 +50,7 @@ def report(outcome: Outcome, waited: float) -> Headers:
         rows += [
             (b"x-pruning-tokens-before", b"%d" % outcome.tokens_before),
             (b"x-pruning-tokens-after", b"%d" % (outcome.tokens_after or 0)),
-            (b"x-pruning-prefix", b"%d" % outcome.tokens_prefix),
+            (b"x-pruning-prefix", b"%d" % (outcome.tokens_prefix or 0)),
             (b"x-pruning-segments", segments.encode()),
         ]
     return rows

@@ -49,4 +49,4 @@ def saved(outcome: Outcome) -> float | None:
         return None
     if outcome.result in ("dry-run", "untouched"):
         return 0.0
-    return price.of(before, outcome.tokens_repeated) - price.of(after, outcome.tokens_prefix)
+    return price.of(before, outcome.tokens_repeated) - price.of(after, outcome.tokens_prefix or 0)

@@ -51,6 +51,19 @@ def test_tokens_are_those_of_the_headers(counted: Live, upstream: Upstream) -> N
     assert total(found, "foveate_tokens_cached_total") == 128
 
 
+def test_what_was_sent_unread_counts_as_the_upstream_says_and_is_compared_with_nothing(
+    counted: Live, upstream: Upstream
+) -> None:
+    upstream.script = reply_json({**completion("Hi"), "usage": {"prompt_tokens": 480, "completion_tokens": 1}})
+    chat(counted.url, body(long_chat(2)))
+    found = samples(counted.url)
+    assert total(found, "foveate_tokens_before_total") == total(found, "foveate_tokens_after_total") == 480
+    assert total(found, "foveate_tokens_compared_total") == 0
+    answer = chat(counted.url, body(long_chat(2)), pruning="on")
+    read = int(answer.header("x-pruning-tokens-after") or 0)
+    assert total(samples(counted.url), "foveate_tokens_compared_total") == read > 0
+
+
 @pytest.mark.parametrize("how", ["header", "mode"])
 def test_a_dry_run_counts_what_would_have_been_saved(upstream: Upstream, how: str) -> None:
     with serve_pages(settings_for(upstream.url, mode="shadow" if how == "mode" else "on")) as live:

@@ -104,6 +104,19 @@ def test_requests_appear_by_themselves_with_totals(seen: Seen, live: Live) -> No
     assert seen.page.locator("#charts figure canvas").count() == 4
 
 
+def test_a_request_that_was_sent_unread_says_so(browser: Any, upstream: Upstream) -> None:
+    upstream.script = reply_json({**completion("Hi"), "usage": {"prompt_tokens": 480, "completion_tokens": 1}})
+    with serve_pages(settings_for(upstream.url)) as live:
+        seen = Seen(browser, live.url)
+        chat(live.url, body(long_chat(2)))
+        cells = seen.page.locator("#requests tbody td").all_inner_texts
+        seen.page.wait_for_selector("#requests tbody tr")
+        assert cells()[1:7] == ["untouched", "gpt-4o", "balanced", "480", "–", "–"]
+        seen.page.locator("#requests tbody a").first.click()
+        seen.page.wait_for_selector("#detail :text('it was sent on unread')")
+        seen.close()
+
+
 def test_a_request_under_way_shows_its_stage(seen: Seen, live: Live, upstream: Upstream) -> None:
     import threading
 

@@ -35,14 +35,14 @@ function tokens(outcomes, last) {
 }
 
 function reuse(outcomes, last) {
-  const share = (part, whole) => (whole ? Math.min(100, (100 * part) / whole) : 0);
+  const share = (part, whole) => (part === null || part === undefined ? null : whole ? Math.min(100, (100 * part) / whole) : 0);
   return {
     title: "Prefix reused and cached",
     says: `latest request: ${percent(last.tokens.prefix, forwarded(last))} repeats the previous prompt`,
     write: (value) => (value === null ? "–" : `${Math.round(value)} %`),
     series: [
       { label: "repeats the previous prompt", stroke: "--s1", area: true, data: outcomes.map((o) => share(o.tokens.prefix, forwarded(o))) },
-      { label: "cached, says the upstream", stroke: "--s3", data: outcomes.map((o) => (o.usage && o.usage.cached !== null ? share(o.usage.cached, o.usage.prompt) : null)) },
+      { label: "cached, says the upstream", stroke: "--s3", data: outcomes.map((o) => (share(o.usage?.cached, o.usage?.prompt))) },
     ],
   };
 }

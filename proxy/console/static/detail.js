@@ -1,7 +1,7 @@
 // One request opened: what became of each segment, and what another budget or policy would have done.
 
 import { get, post } from "./api.js";
-import { count, duration, facts, h, money, number, signed, time } from "./dom.js";
+import { change, count, duration, facts, h, money, number, signed, time } from "./dom.js";
 import { describe, fateOf, legend, strip } from "./strip.js";
 
 const PAUSE = 200; // milliseconds without a move before the slider asks
@@ -25,7 +25,7 @@ export async function detail(id, place, about) {
           whatIf(found, about, show),
           table(found.verdicts),
         ]
-      : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : "Nothing was decided about this request.")]),
+      : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : found.result === "untouched" ? "Its size alone says that it is within the budget: it was sent on unread." : "Nothing was decided about this request.")]),
   );
   title.focus();
 }
@@ -38,10 +38,10 @@ function summary(o) {
     ["result", o.failure ? `failed at ${o.failure}` : o.result],
     ["policy", o.policy],
     ["model", o.model || "–"],
-    ["tokens", `${number(o.tokens.before)} → ${number(o.tokens.after)}`],
+    ["tokens", change(o)],
     ["budget", o.budget ? `${number(o.budget.high)} / ${number(o.budget.low)}` : "–"],
     ["window", o.window ? `${number(o.window.tokens)} (${o.window.source})` : "–"],
-    ["reused", `${number(o.tokens.prefix)} tokens`],
+    ["reused", o.tokens.prefix === null ? "–" : `${number(o.tokens.prefix)} tokens`],
     ["upstream counted", o.usage ? `${number(o.usage.prompt)}, ${number(o.usage.cached)} cached` : "–"],
     ["saved", money(o.saved)],
     ["first byte", duration(o.first_byte)],

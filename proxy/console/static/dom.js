@@ -20,7 +20,8 @@ function fill(element, attributes, children) {
 }
 
 export const number = (value) => (value === null || value === undefined ? "–" : Math.round(value).toLocaleString("en"));
-export const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)} %` : "–");
+export const percent = (part, whole) => (whole && part !== null ? `${Math.round((100 * part) / whole)} %` : "–");
+export const change = (o) => (o.tokens.before === o.tokens.after ? number(o.tokens.before) : `${number(o.tokens.before)} → ${number(o.tokens.after)}`);
 export const count = (n, thing) => `${number(n)} ${thing}${n === 1 ? "" : "s"}`;
 export const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString("en-GB");
 export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;

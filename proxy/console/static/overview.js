@@ -1,7 +1,7 @@
 // The list of requests and their totals.
 
 import { charts } from "./charts.js";
-import { duration, h, money, number, percent, time } from "./dom.js";
+import { change, duration, h, money, number, percent, time } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
 const SHOWN = 100; // rows of the table
@@ -27,6 +27,7 @@ function tiles(outcomes) {
   const dry = outcomes.filter((o) => o.result === "dry-run");
   const before = sum(pruned, (o) => o.tokens.before);
   const after = sum(pruned, (o) => o.tokens.after);
+  const compared = pruned.filter((o) => o.tokens.prefix !== null);
   const would = sum(dry, (o) => o.tokens.before - o.tokens.after);
   const prompt = sum(outcomes, (o) => o.usage?.prompt);
   const failed = outcomes.filter((o) => o.result === "failed").length;
@@ -34,7 +35,7 @@ function tiles(outcomes) {
     ["requests", number(outcomes.length), failed ? `${failed} forwarded unchanged after a failure` : "no failures of pruning"],
     ["tokens before", number(before), "as they came"],
     ["tokens after", number(after), `${percent(before - after, before)} left out`],
-    ["prefix reused", percent(sum(pruned, (o) => o.tokens.prefix), after), "of the forwarded tokens"],
+    ["prefix reused", percent(sum(compared, (o) => o.tokens.prefix), sum(compared, (o) => o.tokens.after)), "of the forwarded tokens, where read"],
     ["cached", number(sum(outcomes, (o) => o.usage?.cached)), `of ${number(prompt)} the upstream counted`],
     ["saved", money(sum(pruned, (o) => o.saved)), "estimate at list prices"],
   ];
@@ -44,10 +45,9 @@ function tiles(outcomes) {
 
 function row(o) {
   const cell = (value, kind = "n") => h("td", { class: kind }, value);
-  const changed = o.tokens.before === o.tokens.after ? number(o.tokens.before) : `${number(o.tokens.before)} → ${number(o.tokens.after)}`;
   return h("tr", {},
     h("td", {}, h("a", { href: `#/${o.id}`, "aria-label": `Open the request of ${time(o.created)}, ${o.result}` }, time(o.created))),
-    cell(o.failure ? `failed at ${o.failure}` : o.result, ""), cell(o.model, ""), cell(o.policy, ""), cell(changed),
+    cell(o.failure ? `failed at ${o.failure}` : o.result, ""), cell(o.model, ""), cell(o.policy, ""), cell(change(o)),
     cell(o.segments.total ? `${o.segments.kept}/${o.segments.total}${o.segments.recalled ? ` +${o.segments.recalled}` : ""}` : "–"),
     cell(percent(o.tokens.prefix, o.tokens.after)), cell(money(o.saved)), cell(duration(o.first_byte)), cell(String(o.status)));
 }
