@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from proxy import process, routes, services
-from proxy.config import Settings
+from proxy.config import Settings, trusted_proxies
 from proxy.watcher import Source, Watcher
 
 
@@ -22,7 +22,8 @@ class Traffic:
     """Sends everything outside /-/ to the handler, ahead of FastAPI and its middleware: it is the hot path."""
 
     def __init__(self, pages: FastAPI) -> None:
-        self._pages = ProxyHeadersMiddleware(pages)  # type: ignore[arg-type]  # so that a login behind a TLS proxy gets a secure cookie
+        # So that a login behind a TLS proxy gets a secure cookie.
+        self._pages = ProxyHeadersMiddleware(pages, trusted_proxies())  # type: ignore[arg-type]
         self.state: State = pages.state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

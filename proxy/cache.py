@@ -38,18 +38,25 @@ class Cache:
     def _keep(self, space: Space, key: Hashable, entry: Entry) -> None:
         size = entry[1]
         with self._lock:
-            if known := space.old.pop(key, None):
-                self._old -= known[1]
-            if known := space.young.pop(key, None):
-                self._young -= known[1]
+            self._forget(space, key)
             if size > self.max_bytes // 2:
                 return
             if self._young + size > self.max_bytes // 2:
-                for each in self._spaces.values():
+                for each in list(self._spaces.values()):
                     each.young, each.old = {}, each.young
                 self._young, self._old = 0, self._young
             space.young[key] = entry
             self._young += size
+
+    def _drop(self, space: Space, key: Hashable) -> None:
+        with self._lock:
+            self._forget(space, key)
+
+    def _forget(self, space: Space, key: Hashable) -> None:
+        if known := space.old.pop(key, None):
+            self._old -= known[1]
+        if known := space.young.pop(key, None):
+            self._young -= known[1]
 
 
 class Space:
@@ -76,6 +83,10 @@ class Space:
     def put(self, key: Hashable, value: Any, size: int) -> None:
         """Keep `value`, which takes about `size` bytes; one larger than half of all is not kept."""
         self._cache._keep(self, key, (value, size))
+
+    def drop(self, key: Hashable) -> None:
+        """Forget the value under `key`, where there is one."""
+        self._cache._drop(self, key)
 
     def _renewed(self, key: Hashable) -> Entry | None:
         entry = self.old.get(key)

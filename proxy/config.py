@@ -231,6 +231,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def trusted_proxies() -> str:
+    """Return whose word is taken on who the caller is and whether it came by TLS: uvicorn's own variable names them."""
+    return os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+
+
 def wants_traces() -> bool:
     """Say whether the standard OpenTelemetry variables ask for traces."""
     given = (os.environ.get(name) for name in (

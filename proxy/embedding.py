@@ -143,7 +143,7 @@ class Embedding:
 
     def later(self, tenant: str, segments: Sequence[Segment]) -> None:
         """Embed in the background, conversation by conversation in turn."""
-        fresh = {(tenant, s.id): s for s in segments if (tenant, s.id) not in self._underway}
+        fresh = {key: s for s in segments if (key := (tenant, s.id)) not in self._underway and key not in self._queued}
         if not fresh:
             return
         self._queued.update(fresh)

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -19,6 +20,7 @@ from policies.types import INSTRUCTIONS, Features, History, Segment, Vectors
 from proxy.cache import Cache
 from proxy.embedders import Embedder
 from proxy.embedding import Embedding
+from proxy.errors import FoveateError
 from proxy.indexes import Entry, VectorIndex
 from proxy.shelf import Shelf
 from proxy.trace import Trace
@@ -44,8 +46,8 @@ class FeatureStore:
         max_age_days: float = 90,
     ) -> None:  # fmt: skip
         self._features = cache.space("features")
-        self._entries = cache.space("entry")  # by tenant and segment id
-        self._queries = cache.space("query")  # by tenant and text
+        self._entries = cache.space("entry", embedder.name)  # by tenant and segment id
+        self._queries = cache.space("query", embedder.name)  # by tenant and text
         self._deadline = deadline
         self._shelf = Shelf(index, max_entries, max_age_days)
         self._embedding = Embedding(embedder, self._embedded, self._at_hand, self._unknown)
@@ -104,16 +106,23 @@ class FeatureStore:
         self._features.put(segment.id, found, size)
         return found
 
+    def unread(self, segments: Sequence[Segment]) -> int:
+        """Return the characters of the segments whose features are not in memory."""
+        found = self._features.get_all([segment.id for segment in segments])
+        return sum(len(s.text) for s, features in zip(segments, found, strict=True) if features is None)
+
     def missing(self, tenant: str, segments: Sequence[Segment]) -> int:
-        """Return how many segments, instructions aside, have no vector in memory."""
-        return self._entries.get_all([(tenant, s.id) for s in segments if s.role not in INSTRUCTIONS]).count(None)
+        """Return how many segments, instructions aside, have a text and no vector in memory."""
+        keys = [(tenant, s.id) for s in segments if s.role not in INSTRUCTIONS and s.text]
+        return self._entries.get_all(keys).count(None)
 
     def begin(self, tenant: str, history: History) -> float:
         """Return the time that `gather` has until, and embed the latest turn where it is new: it will be needed."""
         until = time.monotonic() + self._deadline
         asked = latest(history)
         ready = self._loaded.done() and not self._loaded.cancelled() and not self._loaded.exception()
-        if asked and ready and self._shelf.lacks(tenant, asked.id) and self._entries.get((tenant, asked.id)) is None:
+        known = asked and self._entries.get((tenant, asked.id))
+        if asked and asked.text.strip() and ready and not known and self._shelf.lacks(tenant, asked.id):
             self._embedding.begin(tenant, asked)
         return until
 
@@ -183,9 +192,10 @@ class FeatureStore:
         known = self._remembered(tenant, segments)
         missing = [i for i, found in known.items() if found is None]
         if missing and not self._opened.exception():
-            stored = await self._shelf.get(tenant, missing)
-            self._remember(tenant, stored.values())
-            known.update(stored)
+            with suppress(FoveateError, OSError):  # an index that cannot be read holds nothing
+                stored = await self._shelf.get(tenant, missing)
+                self._remember(tenant, stored.values())
+                known.update(stored)
         return [s for s in segments if known[s.id] is None]
 
     def _at_hand(self, tenant: str, segments: Sequence[Segment]) -> dict[str, NDArray[np.float32]]:

@@ -25,7 +25,7 @@ TOKENS = {
     "tokens_recalled": "Tokens of dropped segments that were quoted.",
     "tokens_would_save": "Tokens that dry runs would have left out.",
     "tokens_prefix": "Forwarded tokens that repeat the previous prompt.",
-    "tokens_compared": "Forwarded tokens of prompts compared with the previous one: all that were read.",
+    "tokens_compared": "Forwarded tokens of prompts that were compared with a previous one.",
     "tokens_prompt": "Prompt tokens as the upstream counts them.",
     "tokens_cached": "Prompt tokens that the upstream had cached.",
 }
@@ -90,9 +90,9 @@ class Metrics(Collector):
             dry = outcome.result == "dry-run"
             tokens["tokens_before"][policy] += before
             tokens["tokens_after"][policy] += before if dry else after
-            if outcome.tokens_prefix is not None:
-                tokens["tokens_prefix"][policy] += outcome.tokens_prefix
-                tokens["tokens_compared"][policy] += before if dry else after
+            compared = outcome.tokens_prefix is not None
+            tokens["tokens_prefix"][policy] += outcome.tokens_prefix or 0
+            tokens["tokens_compared"][policy] += 0 if not compared else before if dry else after
             if dry:
                 tokens["tokens_would_save"][policy] += max(0, before - after)
             else:

@@ -32,7 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget | None = None
     tokens_before: int | None = None  # of the whole prompt; None where it could not be counted
     tokens_after: int | None = None
-    tokens_prefix: int | None = None  # that the prompt shares with the conversation's previous one; None where unread
+    tokens_prefix: int | None = None  # shared with the conversation's previous prompt; None where that is not known
     tokens_estimated: int = 0  # of what was sent, before calibration
     tokens_repeated: int = 0  # that the whole history shares with the conversation's previous request
     segments: int = 0

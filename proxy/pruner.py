@@ -125,6 +125,9 @@ class Pruner:
         """Return a smaller prompt after the upstream's refusal of an earlier one, None where there is none."""
         if earlier.result == "untouched" and earlier.tokens_after is None:  # it was sent unread
             earlier = (await self._guarded(asked, sys.maxsize)).outcome
+            whole = earlier.tokens_before  # all of it went, whatever would be cut with what is known now
+            estimated = int((whole or 0) / self._calibration.ratio(earlier.model))
+            earlier = structs.replace(earlier, tokens_after=whole, tokens_estimated=estimated)
         sent = earlier.tokens_after
         if sent is None or self._mode_of(asked) != "on" or earlier.result == "failed":
             return None
@@ -219,7 +222,7 @@ class Pruner:
             budget=budget,
             tokens_before=int(parsed.tokens * ratio),
             tokens_after=int(estimated * ratio),
-            tokens_prefix=int(shared * ratio),
+            tokens_prefix=int(shared * ratio) if found else None,
             tokens_estimated=parsed.tokens if dry else estimated,
             tokens_repeated=int(repeated * ratio),
             tokens_recalled=sum(recalled),
@@ -240,9 +243,10 @@ class Pruner:
         found = reader.find(request)
         new = [raw for raw, known in zip(request.messages, found, strict=True) if known is None]
         if sum(map(len, new)) > LITTLE_NEW:
+            learned: dict[bytes, chat.Known] = {}
             for some in slices(new, LITTLE_NEW):  # one at a time, so that other requests come between
-                await self._in_thread(reader.learn, some)
-            found = reader.find(request)
+                learned |= await self._in_thread(reader.learn, some)
+            found = [known or learned.get(raw) for raw, known in zip(request.messages, found, strict=True)]
         work = self._here if len(request.messages) <= MANY_MESSAGES else self._in_thread
         return await work(reader.parse, request, found)
 
@@ -261,7 +265,8 @@ class Pruner:
             cold = self._features.missing(asked.tenant, history.segments) > 1
             if cold:  # the newest first, until it is known which are the likeliest
                 self._features.prepare(asked.tenant, settled(parsed)[::-1])
-            work = self._in_thread if cold or len(parsed.segments) > FEW_SEGMENTS else self._here
+            much = len(parsed.segments) > FEW_SEGMENTS or self._features.unread(history.segments) > LITTLE_NEW
+            work = self._in_thread if cold or much else self._here
             history, order = await work(self._read, history, cold)
         gathered = await self._features.gather(asked.tenant, history, order, until, trace)
         with trace.timed("select"):

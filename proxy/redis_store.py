@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import redis.asyncio
@@ -25,7 +26,7 @@ class RedisStateStore(StateStore):
         """Return the position and value of the first known key."""
         try:
             for start in range(0, len(keys), BATCH):
-                names = [f"foveate:{key}" for key in keys[start : start + BATCH]]
+                names = [name(key) for key in keys[start : start + BATCH]]
                 for offset, value in enumerate(await self._redis.mget(names)):
                     if isinstance(value, bytes):
                         await self._redis.expire(names[offset], self._ttl)
@@ -37,10 +38,15 @@ class RedisStateStore(StateStore):
     async def put(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`."""
         try:
-            await self._redis.set(f"foveate:{key}", value, ex=self._ttl)
+            await self._redis.set(name(key), value, ex=self._ttl)
         except (RedisError, OSError) as error:
             raise StateStoreError(str(error)) from None
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+
+def name(key: str) -> str:
+    """Return what a key is called in Redis: a hash, so that nobody who reads there can guess who has sent what."""
+    return f"foveate:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"

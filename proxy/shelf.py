@@ -105,8 +105,9 @@ class Shelf:
         self._written, self._trimmed_at = 0, time.monotonic()
         oldest = int(time.time() - self._max_age)
         loop = asyncio.get_running_loop()
-        while await self._done(loop.run_in_executor(self._thread, self._index.trim, self._max_entries, oldest)):
-            pass
+        while gone := await self._done(loop.run_in_executor(self._thread, self._index.trim, self._max_entries, oldest)):
+            if self._stored is not None:
+                self._stored.difference_update(map(hash, gone))
 
     async def _done(self, work: asyncio.Future[T]) -> T | None:
         """Return what `work` returns; None where it fails, which is counted and told once."""

@@ -38,7 +38,13 @@ def header_names() -> set[str]:
 
 def metric_names() -> set[str]:
     parts = services.build(config.Settings(index=config.Index(type="in_memory")))
-    told: dict[str, Any] = {"tokens_before": 2, "tokens_after": 1, "tokens_prefix": 1, "usage": Usage(1, 1), "resent": True}
+    told: dict[str, Any] = {
+        "tokens_before": 2,
+        "tokens_after": 1,
+        "tokens_prefix": 1,
+        "usage": Usage(1, 1),
+        "resent": True,
+    }
     for result in ("cut", "dry-run"):
         outcome: Any = {"id": "1", "created": 0, "result": result, "policy": "p", **told}
         parts.metrics.observe(Outcome(**outcome, milliseconds={"parse": 1.0}, first_byte=1.0))

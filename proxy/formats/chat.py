@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import is_
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 import orjson
@@ -74,16 +74,17 @@ class Built(msgspec.Struct, frozen=True):
 class Known:
     """A message that was read, and what was built of it when it was last met: histories grow at their end."""
 
-    __slots__ = ("built", "message", "prefix")
+    __slots__ = ("built", "message")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self.built: Built | None = None
-        self.prefix: Prefix | None = None  # the history up to this message, where a user turn has followed
 
 
 class Prefix(msgspec.Struct, frozen=True):
     """The beginning of a history, whatever follows."""
+
+    SIZE: ClassVar[int] = 450  # bytes a message, where its segments are nowhere else
 
     messages: list[Message] = []
     links: list[str] = []  # a hash of each prefix of the messages, shortest first
@@ -180,15 +181,15 @@ class Reader:
         self._split_over = split_over
         self._messages = cache.space("message", counter.name, split_over)
         self._fixed = cache.space("fixed", counter.name)
+        self._prefixes = cache.space("prefix", counter.name, split_over)  # by the id of the last message
 
     def find(self, request: Request) -> list[Known | None]:
         """Return each of its messages as it was read earlier, None where it was not met lately."""
         return self._messages.get_all(request.messages)
 
-    def learn(self, messages: Iterable[bytes]) -> None:
+    def learn(self, messages: Iterable[bytes]) -> dict[bytes, Known]:
         """Read messages ahead of the request that they are part of."""
-        for raw in messages:
-            self._learned(raw)
+        return {raw: self._learned(raw) for raw in messages}
 
     def parse(self, request: Request, found: Sequence[Known | None] | None = None) -> Chat:
         """Return the request's segments, given what `find` has found; FormatError where a part is of no known type."""
@@ -196,7 +197,7 @@ class Reader:
         known = [k or self._learned(raw) for k, raw in zip(found, request.messages, strict=True)]
         messages = [k.message for k in known]
         latest = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].role == "user"), len(messages))
-        prefix = longest_prefix(known, messages, latest)
+        prefix = self._longest_prefix(messages, latest)
         units = group(messages, len(prefix.messages))
         if prefix.messages and any(messages[unit[0]].answers for unit in units):  # a call that stands in the prefix
             prefix, units = NOTHING, group(messages)
@@ -204,16 +205,26 @@ class Reader:
         if earlier:
             prefix = prefix.extended(known, earlier, latest, split=True)
             if all(unit[-1] < latest for unit in earlier):
-                known[latest - 1].prefix = prefix
+                self._prefixes.put(messages[latest - 1].id, prefix, size=Prefix.SIZE * latest)
         whole = prefix.extended(known, units[len(earlier) :], len(known), split=False)
         fixed = self._fixed_tokens(request)
         segments, places = tuple(whole.segments), tuple(whole.places)
         return Chat(request, whole.messages, whole.links, segments, places, fixed, fixed + whole.tokens, self._counter)
 
+    def _longest_prefix(self, messages: list[Message], latest: int) -> Prefix:
+        """Return what is known of the messages ahead of the latest user turn since an earlier request."""
+        for i in range(latest - 1, -1, -1):
+            prefix: Prefix | None = self._prefixes.get(messages[i].id)
+            if prefix and prefix.messages == messages[: i + 1]:
+                if i < latest - 1:
+                    self._prefixes.drop(messages[i].id)  # one a conversation: it moves along
+                return prefix
+        return NOTHING
+
     def _learned(self, raw: bytes) -> Known:
         message = wire_message.read(raw, self._counter, self._split_over)
         known = Known(message)
-        self._messages.put(raw, known, size=1600 + (5 if message.pieces else 3) * len(raw))
+        self._messages.put(raw, known, size=1500 + (5 if message.pieces else 3) * len(raw))
         return known
 
     def _fixed_tokens(self, request: Request) -> int:
@@ -235,17 +246,6 @@ class Reader:
     def _schema_tokens(self, wanted: Any) -> int:
         schema = wanted.get("json_schema") if isinstance(wanted, dict) else None
         return self._counter.json(schema) if schema else 0
-
-
-def longest_prefix(known: Sequence[Known], messages: list[Message], latest: int) -> Prefix:
-    """Return what is known of the messages ahead of the latest user turn since an earlier request."""
-    for i in range(latest - 1, -1, -1):
-        prefix = known[i].prefix
-        if prefix and prefix.messages == messages[: i + 1]:
-            if i < latest - 1:
-                known[i].prefix = None  # one a conversation: it moves along
-            return prefix
-    return NOTHING
 
 
 def linked(before: list[str], ids: Iterable[str]) -> list[str]:

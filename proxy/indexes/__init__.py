@@ -38,10 +38,10 @@ class VectorIndex(Protocol):
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored."""
 
-    def trim(self, max_entries: int, oldest: int) -> int:
+    def trim(self, max_entries: int, oldest: int) -> Sequence[tuple[str, str]]:
         """Delete a few of what was first seen before `oldest`, or stored first beyond `max_entries`.
 
-        Return how many went: asked again until none does, so that reads come between.
+        Return tenant and id of what went: asked again until nothing does, so that reads come between.
         """
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from proxy.indexes import Entry, VectorIndex
 
 POSSIBLE = os.name == "posix"  # elsewhere a process inherits no socket
 PATIENCE = 10.0  # seconds that it has to end
+HUNG = 60.0  # seconds after which an answer will not come: a stuck disk, a stopped process
 COLUMNS = ("kind", "role", "tokens", "first_seen", "recalls")
 Packed = tuple[list[str], Any, list[list[Any]]]  # ids, vectors by rows, and the columns
 
@@ -50,9 +51,9 @@ class Apart:
         """Return the entries of the ids that are stored."""
         return {entry.id: entry for entry in unpacked(self._ask("get", tenant, list(ids)))}
 
-    def trim(self, max_entries: int, oldest: int) -> int:
-        """Delete a few of what is too old or too much, and return how many went."""
-        gone: int = self._ask("trim", max_entries, oldest)
+    def trim(self, max_entries: int, oldest: int) -> Sequence[tuple[str, str]]:
+        """Delete a few of what is too old or too much, and return tenant and id of each."""
+        gone: list[tuple[str, str]] = self._ask("trim", max_entries, oldest)
         return gone
 
     def close(self) -> None:
@@ -71,13 +72,18 @@ class Apart:
         ours, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from proxy.indexes.apart import main; main()", str(theirs.fileno())],
+                # -P: the working folder may hold modules of any name.
+                [sys.executable, "-P", "-c", "from proxy.indexes.apart import main; main()", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # an interrupt from the terminal is for this process, which ends the other
             )
         self._connection = ours
-        ours.send_bytes(pickle.dumps(self._make))
-        self._answer()
+        try:
+            ours.send_bytes(pickle.dumps(self._make))
+            self._answer()
+        except (FoveateError, OSError):
+            self.close()
+            raise
 
     def _ask(self, method: str, *args: Any) -> Any:
         try:
@@ -92,6 +98,8 @@ class Apart:
 
     def _answer(self) -> Any:
         try:
+            if self._process and not self._connection.poll(HUNG):
+                self._process.kill()
             answer, error = self._connection.recv()
         except (EOFError, OSError):
             self.close()

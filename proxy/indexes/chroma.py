@@ -57,7 +57,7 @@ class Chroma:
             return None
         pages = range(0, self._asked("count"), PAGE)
         keys = (key for start in pages for key in self._asked("get", limit=PAGE, offset=start, include=[])["ids"])
-        return ((tenant, segment) for tenant, _, segment in (key.rpartition(":") for key in keys))
+        return map(parted, keys)
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries in batches of what Chroma takes at once."""
@@ -86,14 +86,14 @@ class Chroma:
                 found[segment] = Entry(segment, vector, **about)
         return found
 
-    def trim(self, max_entries: int, oldest: int) -> int:
+    def trim(self, max_entries: int, oldest: int) -> Sequence[tuple[str, str]]:
         """Delete up to TRIMMED_AT_ONCE entries that are too old, else those stored first beyond `max_entries`."""
         old = self._asked("get", where={"first_seen": {"$lt": oldest}}, limit=TRIMMED_AT_ONCE, include=[])["ids"]
         if not old and (beyond := self._asked("count") - max_entries) > 0:
             old = self._asked("get", limit=min(beyond, TRIMMED_AT_ONCE), include=[])["ids"]
         if old:
             self._asked("delete", ids=old)
-        return len(old)
+        return [parted(key) for key in old]
 
     def _asked(self, method: str, **options: Any) -> Any:
         """Return what the collection says; VectorIndexError where it cannot."""
@@ -107,3 +107,9 @@ class Chroma:
     def close(self) -> None:
         """Let go of the collection; Chroma writes as it goes."""
         self._collection = None
+
+
+def parted(key: str) -> tuple[str, str]:
+    """Return the tenant and the segment id of a key."""
+    tenant, _, segment = key.rpartition(":")
+    return tenant, segment

@@ -33,14 +33,14 @@ class InMemory:
         """Return the entries of the ids that are stored."""
         return {i: entry for i in ids if (entry := self._entries.get((tenant, i)))}
 
-    def trim(self, max_entries: int, oldest: int) -> int:
+    def trim(self, max_entries: int, oldest: int) -> Sequence[tuple[str, str]]:
         """Delete what is too old, and what was stored first beyond `max_entries`."""
         old = [key for key, entry in self._entries.items() if entry.first_seen < oldest]
         beyond = len(self._entries) - len(old) - max_entries
         gone = old + [key for key in self._entries if key not in set(old)][: max(0, beyond)]
         for key in gone:
             del self._entries[key]
-        return len(gone)
+        return gone
 
     def close(self) -> None:
         """Do nothing."""

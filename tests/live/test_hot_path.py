@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
+import pytest
 from support.client import chat
 from support.conversations import body
-from support.server import Live
+from support.parts import WordEmbedder
+from support.server import Live, serve_with, settings_for
 from support.upstream import Upstream, reply_json, stream, until
 
+from proxy import features
 from proxy.formats import chat as format_chat
+from proxy.indexes.in_memory import InMemory
 
 
 def large(size: int = 32 * 1024, **more: Any) -> dict[str, Any]:
@@ -77,3 +82,37 @@ def test_what_was_sent_unread_is_reported_as_the_upstream_counts_it(quick: Live,
     found = quick.services.recent.described(key) or {}
     assert (found["result"], found["tokens"]["before"], found["tokens"]["after"]) == ("untouched", 4321, 4321)
     assert found["verdicts"] == []
+
+
+def test_a_histories_first_cut_is_read_beside_the_event_loop(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    extract = features.extract
+    monkeypatch.setattr(
+        features, "extract", lambda *a: (threads.append(threading.current_thread().name), extract(*a))[1]
+    )
+    messages = [{"role": "assistant" if n % 2 else "user", "content": f"{n} " + "some words " * 200} for n in range(41)]
+    with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
+        chat(live.url, body(messages), budget="17500", key="sk-1")  # within it, and near enough to be embedded
+        until(lambda: live.services.features.queued == 0)
+        assert threads == []
+        assert chat(live.url, body(messages), budget="9000", key="sk-1").result == "cut"
+    assert len(threads) > 30
+    assert {name.partition("_")[0] for name in threads} == {"prune"}
+
+
+def test_a_message_too_large_to_be_kept_is_read_once_a_request(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    learned = format_chat.Reader._learned
+    monkeypatch.setattr(
+        format_chat.Reader,
+        "_learned",
+        lambda self, raw: (read.append(threading.current_thread().name), learned(self, raw))[1],
+    )
+    settings = settings_for(upstream.url, cache={"max_mib": 0.05})
+    with serve_with(settings, WordEmbedder(), InMemory()) as live:
+        assert chat(live.url, large(100_000), pruning="on").result == "untouched"
+    assert [name.partition("_")[0] for name in read] == ["prune"]

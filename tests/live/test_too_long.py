@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
@@ -17,7 +18,7 @@ from support.conversations import body, count, long_chat
 from support.parts import WordEmbedder
 from support.server import Live, serve_with, settings_for
 from support.sessions import ends
-from support.upstream import Script, Upstream, answer_chat, chat_events, completion, reply_json
+from support.upstream import Gate, Script, Upstream, answer_chat, chat_events, completion, reply_json
 
 from proxy.indexes.in_memory import InMemory
 
@@ -113,6 +114,25 @@ def test_a_prompt_that_is_refused_is_cut_deeper_and_sent_once_more(
     assert len(asked(upstream)) == (1 if named else 2)  # a window that was named is remembered
     if named:
         assert live.services.windows.known("gpt-4o").tokens == WINDOW
+
+
+def test_unread_requests_refused_at_the_same_time_teach_no_wrong_counts(upstream: Upstream) -> None:
+    refuse, arrived, both = narrow(), [], Gate()
+
+    async def script(request: web.BaseRequest, content: bytes) -> web.StreamResponse:
+        arrived.append(content)
+        if len(arrived) == 2:
+            both.open()
+        await both.passed()  # both are under way before either is refused
+        return await refuse(request, content)
+
+    upstream.script = script
+    settings = settings_for(upstream.url, window={"models": {"gpt-4o": 100_000}})
+    with serve_with(settings, WordEmbedder(), InMemory()) as live, ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda n: chat(live.url, body(long_chat(80 + n))), range(2)))
+        assert [a.status for a in answers] == [200, 200]
+        assert live.services.pruner._calibration.ratio("gpt-4o") < 1.05
+        assert min(int(a.header("x-pruning-tokens-after") or 0) for a in answers) > 0.5 * WINDOW
 
 
 def test_a_conversation_goes_on_from_the_deeper_cut(live: Live, upstream: Upstream) -> None:

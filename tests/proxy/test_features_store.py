@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support.conversations import history, segment
-from support.parts import FailingEmbedder, RecordingIndex, WordEmbedder
+from support.parts import FailingEmbedder, FailingIndex, RecordingIndex, WordEmbedder
 
 from policies.types import History, Segment, Vectors
 from proxy.cache import Cache
@@ -172,6 +172,8 @@ async def test_the_index_is_bounded_in_the_background() -> None:
     await until(lambda: len(index.get("t", [f"{n}" for n in range(TRIM_AFTER)])) == 100)
     assert index.get("t", [e.id for e in old]) == {}
     assert f"{TRIM_AFTER - 1}" in index.get("t", [f"{TRIM_AFTER - 1}"]), "what was stored last stays"
+    await until(lambda: shelf.lacks("t", "0"))
+    assert not shelf.lacks("t", f"{TRIM_AFTER - 1}"), "and no more than that is known to be there"
     await shelf.aclose()
 
 
@@ -213,6 +215,51 @@ async def test_the_latest_turn_is_embedded_while_the_history_is_read_and_once(ma
     await store.gather("t", given, range(30), end, Trace())
     assert embedder.texts[0] == given.query_text
     assert len(embedder.texts) == len(set(embedder.texts)) == 30
+
+
+async def test_a_turn_without_text_has_no_vector(make: Make) -> None:
+    embedder, index = WordEmbedder(), InMemory()
+    store = make(embedder, index)
+    await store.opened()
+    given = chat(5)
+    picture = segment("", turn=9)
+    told = history([*given.segments, picture], "", np.zeros((6, 0), dtype=np.float32))
+    for _ in range(2):
+        found, _ = await complete(store, told)
+        assert not found.query_vector.any()
+    assert "" not in embedder.texts
+    assert store.missing("t", told.segments) == 0
+
+
+async def test_an_index_that_cannot_be_read_keeps_nothing_from_being_embedded(make: Make) -> None:
+    embedder = WordEmbedder()
+    store = make(embedder, FailingIndex())
+    store.prepare("t", chat().segments)
+    await until(lambda: store.queued == 0)
+    assert store.missing("t", chat().segments) == 0
+
+
+async def test_another_model_has_vectors_of_its_own() -> None:
+    cache = Cache(1 << 20)
+    for name in ("one", "two"):
+        embedder = WordEmbedder()
+        embedder.name = name
+        store = FeatureStore(embedder, InMemory(), cache, 60.0)
+        store.start()
+        await complete(store, chat())
+        assert len(embedder.texts) == 30
+        await store.aclose()
+
+
+async def test_what_waits_already_is_not_listed_again(make: Make) -> None:
+    embedder = GatedEmbedder()
+    store = make(embedder)
+    for _ in range(5):
+        store.prepare("t", chat().segments)
+    assert store.queued == 30
+    assert sum(len(ids) for _, ids in store._embedding._turns) <= 30
+    embedder.go.set()
+    await until(lambda: store.queued == 0)
 
 
 async def test_the_background_and_a_request_never_embed_the_same(make: Make) -> None:

@@ -24,7 +24,7 @@ from support.upstream import Upstream, until
 
 from policies.types import PruneState
 from proxy.formats.chat import linked
-from proxy.redis_store import BATCH, RedisStateStore
+from proxy.redis_store import BATCH, RedisStateStore, name
 from proxy.services import build_state_store
 from proxy.state_store import Found, StateKeeper, StateStoreError, chain
 
@@ -140,18 +140,18 @@ async def test_the_longest_prefix_is_found_in_histories_of_many_messages(store: 
 async def test_entries_live_as_long_as_they_are_used(server: Server, store: RedisStateStore) -> None:
     await store.put("a", b"x")
     with redis.Redis(port=server.port) as client:
-        assert client.keys() == [b"foveate:a"]
-        assert 3590 < int(client.ttl("foveate:a")) <= 3600
-        client.expire("foveate:a", 10)
+        assert client.keys() == [name("a").encode()]
+        assert 3590 < int(client.ttl(name("a"))) <= 3600
+        client.expire(name("a"), 10)
         await store.first(["a"])
-        assert int(client.ttl("foveate:a")) > 3590
+        assert int(client.ttl(name("a"))) > 3590
 
 
 async def test_an_entry_of_another_type_or_that_does_not_parse_is_dropped(server: Server) -> None:
     links = chain("a", linked([], IDS))
     with redis.Redis(port=server.port) as client:
-        client.set(f"foveate:{links[-1]}", b"not ours")
-        client.lpush(f"foveate:{links[-2]}", b"a list")
+        client.set(name(links[-1]), b"not ours")
+        client.lpush(name(links[-2]), b"a list")
     states = StateKeeper(RedisStateStore(server.url, 3600))
     assert await states.find(links, "", IDS) is None
     assert await states.find(links[:-1], "", IDS[:-1]) is None

@@ -194,6 +194,18 @@ def test_a_history_that_has_grown_is_read_from_its_latest_turn_on(monkeypatch: p
     assert len(linked) == 5, "from the user turn on that was the latest before"
 
 
+def test_a_conversation_keeps_one_beginning_and_all_beginnings_count_as_memory() -> None:
+    cache = Cache(1 << 20)
+    reader = chat.Reader(TokenCounter("o200k_base"), cache, 1500)
+    turns = [{"role": "assistant" if n % 2 else "user", "content": f"number {n}"} for n in range(400)]
+    for size in range(1, 100, 2):
+        reader.parse(chat.read(json.dumps(body(turns[:size])).encode()))
+    assert len(reader._prefixes.young) == 1
+    for start in range(0, 300, 2):  # a caller who sends the latest hundred: nothing of the beginning stays
+        reader.parse(chat.read(json.dumps(body(turns[start : start + 101])).encode()))
+    assert len(reader._prefixes.young) + len(reader._prefixes.old) <= cache.max_bytes / (100 * chat.Prefix.SIZE)
+
+
 def test_the_query_is_the_latest_user_turn() -> None:
     assert read(body([QUESTION, {"role": "user", "content": "last"}, call("a"), result("a")])).query == "last"
     assert read(body([{"role": "assistant", "content": "only"}])).query == "only"

@@ -145,7 +145,7 @@ def test_an_index_apart_tells_what_it_holds(apart: Apart) -> None:
     apart.upsert("t2", [entry("a")])
     assert sorted(apart.ids() or ()) == [("t1", "a"), ("t1", "b"), ("t2", "a")]
     assert np.allclose(apart.get("t1", ["a", "x"])["a"].vector, word_vector("red"), atol=1e-6)
-    assert apart.trim(max_entries=1, oldest=0) == 2
+    assert len(apart.trim(max_entries=1, oldest=0)) == 2
 
 
 def test_an_index_whose_process_has_ended_is_begun_anew(apart: Apart) -> None:
@@ -164,6 +164,36 @@ def test_an_index_whose_process_ends_while_it_is_asked_says_so(apart: Apart) -> 
     with pytest.raises(VectorIndexError, match="has ended"):
         apart.get("t", ["a"])
     assert apart.get("t", ["a"]) == {}
+
+
+def test_an_index_whose_process_hangs_is_ended_and_begun_anew(apart: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+    apart.upsert("t", [entry("a", "red")])
+    assert apart._process is not None
+    apart._process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr("proxy.indexes.apart.HUNG", 0.2)
+    with pytest.raises(VectorIndexError, match="has ended"):
+        apart.get("t", ["a"])
+    monkeypatch.undo()
+    assert apart.get("t", ["a"]).keys() == {"a"}
+
+
+def test_an_index_that_cannot_be_opened_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "chroma.sqlite3").write_bytes(b"rubbish" * 2000)
+    apart = Apart(partial(Chroma, "words", tmp_path))
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=re.escape(str(tmp_path))):
+            apart.open()
+        assert apart._process is None
+
+
+def test_modules_in_the_working_folder_are_not_the_indexs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("proxy", "random", "chromadb"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    apart = Apart(partial(Chroma, "words", tmp_path / "data"))
+    apart.open()
+    apart.upsert("t", [entry("a")])
+    apart.close()
 
 
 def test_an_index_ends_with_the_process_that_uses_it(tmp_path: Path) -> None:
