@@ -19,7 +19,8 @@ from benchmarks.speed import bodies
 
 NGINX = """daemon off; worker_processes 1; pid {run}/nginx.pid; error_log {run}/nginx.err warn;
 events {{ worker_connections 1024; }}
-http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 64m; client_body_buffer_size 1m; client_body_temp_path {run}/body;
+http {{ access_log off; keepalive_requests 1000000000;
+ client_max_body_size 64m; client_body_buffer_size 1m; client_body_temp_path {run}/body;
  proxy_temp_path {run}/proxy; fastcgi_temp_path {run}/f; uwsgi_temp_path {run}/u; scgi_temp_path {run}/s;
  upstream mock {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; }}
  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://mock; proxy_http_version 1.1;
