@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.types import Segment, Vectors
+from proxy import process
 from proxy.embedders import Embedder
 
 Vector = NDArray[np.float32]
@@ -27,6 +28,7 @@ MAX_QUEUED = 50_000  # segments that wait for their vectors; the oldest conversa
 # While the event loop is busy for more than a twentieth of the time, background work pauses for as long as it works: on
 # a single core each request would wait for the model's turn to end.
 BUSY = 20
+TIDY_EVERY = 10.0  # seconds, at the least, between two times that the heap gives back what the model has used
 
 
 class Embedding:
@@ -47,6 +49,7 @@ class Embedding:
         self._queued: dict[tuple[str, str], Segment] = {}  # by tenant and segment id
         self._turns: deque[tuple[str, deque[str]]] = deque()  # conversations: tenant, ids still to embed
         self._task: asyncio.Task[None] | None = None
+        self._tidied = -TIDY_EVERY
         self._waiting = 0  # requests that wait: background work stands back for them
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -172,7 +175,8 @@ class Embedding:
             if not waiting:
                 continue
             batch = next(batches(waiting, self._pace * SLICE))
-            self._turns.append((tenant, deque(s.id for s in waiting[len(batch) :])))
+            if left := waiting[len(batch) :]:
+                self._turns.append((tenant, deque(s.id for s in left)))
             missing = await self._lookup(tenant, batch)
             known = self._recall(tenant, missing)  # what has come meanwhile
             fresh = [s for s in missing if s.id not in known and (tenant, s.id) not in self._underway]
@@ -185,6 +189,9 @@ class Embedding:
             spent = time.thread_time()  # by the event loop
             if self._turns:
                 await asyncio.sleep(min(worked, BUSY * (spent - before)))
+            elif time.monotonic() - self._tidied > TIDY_EVERY:
+                self._tidied = time.monotonic()
+                await asyncio.get_running_loop().run_in_executor(self._thread, process.give_back)
 
 
 async def wait(future: asyncio.Future[Vectors], until: float) -> Vectors | None:

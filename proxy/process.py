@@ -35,6 +35,11 @@ def settle() -> None:
     gc.freeze()
     tune(M_MMAP_THRESHOLD, 4 * MIB)
     tune(M_TRIM_THRESHOLD, 16 * MIB)
+    give_back()
+
+
+def give_back() -> None:
+    """Give back the free pages of the heap, a millisecond's work in which Python's lock is not held."""
     if libc := glibc():
         libc.malloc_trim(0)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from proxy import process
 from proxy.errors import FoveateError, VectorIndexError
 from proxy.indexes import Entry, VectorIndex
 
@@ -124,6 +125,7 @@ def unpacked(found: Packed) -> list[Entry]:
 
 def main() -> None:
     """Be the other process: open an index, do what is asked, and end when nobody can ask any more."""
+    process.prepare()
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
     index: VectorIndex = pickle.loads(connection.recv_bytes())()
     connection.send(done(index, "open"))

@@ -302,6 +302,18 @@ async def test_the_background_pauses_while_the_event_loop_is_busy(make: Make, mo
     assert set(pauses[False]) <= {0.0}
 
 
+async def test_what_comes_while_the_heap_is_tidied_is_embedded_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+    monkeypatch.setattr("proxy.process.give_back", lambda: (begun.set(), go.wait(15)))
+    store = make(WordEmbedder())
+    store.prepare("t", chat(name="a").segments)
+    await until(begun.is_set)
+    store.prepare("t", chat(name="b").segments)
+    go.set()
+    await until(lambda: store.queued == 0)
+    assert store.missing("t", chat(name="b").segments) == 0
+
+
 async def test_the_cache_keeps_within_its_bound(make: Make) -> None:
     cache = Cache(50_000)
     store = FeatureStore(WordEmbedder(), InMemory(), cache, 60.0)
