@@ -48,10 +48,6 @@ class Cache:
             space.young[key] = entry
             self._young += size
 
-    def _drop(self, space: Space, key: Hashable) -> None:
-        with self._lock:
-            self._forget(space, key)
-
     def _forget(self, space: Space, key: Hashable) -> None:
         if known := space.old.pop(key, None):
             self._old -= known[1]
@@ -86,7 +82,8 @@ class Space:
 
     def drop(self, key: Hashable) -> None:
         """Forget the value under `key`, where there is one."""
-        self._cache._drop(self, key)
+        with self._cache._lock:
+            self._cache._forget(self, key)
 
     def _renewed(self, key: Hashable) -> Entry | None:
         entry = self.old.get(key)

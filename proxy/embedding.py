@@ -46,8 +46,8 @@ class Embedding:
         self._thread = ThreadPoolExecutor(1, "embed")
         self._pace = FIRST_PACE
         self._underway: dict[tuple[str, str], tuple[asyncio.Future[Vectors], int]] = {}  # and the row in the result
-        self._queued: dict[tuple[str, str], Segment] = {}  # by tenant and segment id
-        self._turns: deque[tuple[str, deque[str]]] = deque()  # conversations: tenant, ids still to embed
+        self._turns: deque[tuple[str, list[Segment]]] = deque()  # conversations: tenant, what is still to embed
+        self._queued: set[tuple[str, str]] = set()  # tenant and segment id of all in them, and of the batch in hand
         self._task: asyncio.Task[None] | None = None
         self._tidied = -TIDY_EVERY
         self._waiting = 0  # requests that wait: background work stands back for them
@@ -150,14 +150,15 @@ class Embedding:
         if not fresh:
             return
         self._queued.update(fresh)
-        self._turns.append((tenant, deque(i for _, i in fresh)))
+        self._turns.append((tenant, list(fresh.values())))
         while len(self._queued) > MAX_QUEUED:
-            owner, ids = self._turns.popleft()
-            for i in ids:
-                self._queued.pop((owner, i), None)
+            self._taken(*self._turns.popleft())
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._background())
             self._task.add_done_callback(self._ended)
+
+    def _taken(self, tenant: str, segments: Sequence[Segment]) -> None:
+        self._queued.difference_update((tenant, s.id) for s in segments)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception():  # the model is broken: whoever needs it next is told
@@ -170,21 +171,17 @@ class Embedding:
             await self._quiet.wait()
             if not self._turns:
                 return
-            tenant, ids = self._turns.popleft()
-            waiting = [s for i in ids if (s := self._queued.get((tenant, i)))]
-            if not waiting:
-                continue
+            tenant, waiting = self._turns.popleft()
             batch = next(batches(waiting, self._pace * SLICE))
             if left := waiting[len(batch) :]:
-                self._turns.append((tenant, deque(s.id for s in left)))
+                self._turns.append((tenant, left))
             missing = await self._lookup(tenant, batch)
             known = self._recall(tenant, missing)  # what has come meanwhile
             fresh = [s for s in missing if s.id not in known and (tenant, s.id) not in self._underway]
             start = time.monotonic()
             if fresh:
                 await self._start(tenant, fresh)[1]
-            for segment in batch:
-                self._queued.pop((tenant, segment.id), None)
+            self._taken(tenant, batch)
             worked, before = time.monotonic() - start, spent
             spent = time.thread_time()  # by the event loop
             if self._turns:

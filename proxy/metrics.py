@@ -88,11 +88,11 @@ class Metrics(Collector):
         before, after, tokens = outcome.tokens_before, outcome.tokens_after, self._tokens
         if before is not None and after is not None:
             dry = outcome.result == "dry-run"
+            sent = outcome.tokens_forwarded or 0
             tokens["tokens_before"][policy] += before
-            tokens["tokens_after"][policy] += before if dry else after
-            compared = outcome.tokens_prefix is not None
+            tokens["tokens_after"][policy] += sent
             tokens["tokens_prefix"][policy] += outcome.tokens_prefix or 0
-            tokens["tokens_compared"][policy] += 0 if not compared else before if dry else after
+            tokens["tokens_compared"][policy] += 0 if outcome.tokens_prefix is None else sent
             if dry:
                 tokens["tokens_would_save"][policy] += max(0, before - after)
             else:

@@ -12,7 +12,7 @@ import numpy as np
 
 from policies.types import Vectors
 from proxy.embedders import minilm
-from proxy.embedders.onnx import TOKENIZER, Onnx, bundled_model
+from proxy.embedders.onnx import Onnx, bundled_model, tokenizer
 
 Embed = Callable[[Sequence[str]], Vectors]
 PADDED = 2048  # wordpieces of a batch, padding included
@@ -25,15 +25,6 @@ class Expanded(minilm.Graph):
         matrix, scales, bias = weights
         product = self("MatMul", x, self.constant(matrix.astype(np.float32) * scales))
         return self("Add", product, self.constant(bias))
-
-
-def tokenizer() -> Any:
-    from tokenizers import Tokenizer
-
-    made = Tokenizer.from_buffer(TOKENIZER.read_bytes())
-    made.enable_truncation(minilm.MAX_WORDPIECES)
-    made.no_padding()
-    return made
 
 
 def ours(threads: int = 1) -> Embed:
@@ -55,7 +46,7 @@ def onnxruntime_session(model: bytes | str, threads: int, level: str) -> Any:
 
 
 def one_by_one(run: Callable[[np.ndarray], np.ndarray]) -> Embed:
-    tokens = tokenizer()
+    tokens = tokenizer(minilm.MAX_WORDPIECES)
 
     def embed(texts: Sequence[str]) -> Vectors:
         return np.concatenate([run(np.array([tokens.encode(text).ids], dtype=np.int64)) for text in texts])
@@ -65,7 +56,7 @@ def one_by_one(run: Callable[[np.ndarray], np.ndarray]) -> Embed:
 
 def batched(run: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Embed:
     """Return an embedder of a model that takes a mask, texts of like length together."""
-    tokens = tokenizer()
+    tokens = tokenizer(minilm.MAX_WORDPIECES)
 
     def embed(texts: Sequence[str]) -> Vectors:
         ids = [e.ids for e in tokens.encode_batch(list(texts))]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,13 +42,10 @@ class Onnx:
     def load(self) -> None:
         """Read the model and its tokenizer, which `check` has verified."""
         import onnxruntime
-        from tokenizers import Tokenizer
 
         from proxy.embedders import minilm
 
-        self._tokenizer = Tokenizer.from_buffer(TOKENIZER.read_bytes())
-        self._tokenizer.enable_truncation(minilm.MAX_WORDPIECES)
-        self._tokenizer.no_padding()
+        self._tokenizer = tokenizer(minilm.MAX_WORDPIECES)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
@@ -64,6 +62,16 @@ class Onnx:
             ids = self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
             out[row] = self._session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0]
         return out
+
+
+def tokenizer(longest: int) -> Any:
+    """Return the model's tokenizer, which cuts a text after so many wordpieces and pads none."""
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_buffer(TOKENIZER.read_bytes())
+    made.enable_truncation(longest)
+    made.no_padding()
+    return made
 
 
 def bundled_model() -> Path:

@@ -42,7 +42,7 @@ function reuse(outcomes, last) {
     write: (value) => (value === null ? "–" : `${Math.round(value)} %`),
     series: [
       { label: "repeats the previous prompt", stroke: "--s1", area: true, data: outcomes.map((o) => share(o.tokens.prefix, forwarded(o))) },
-      { label: "cached, says the upstream", stroke: "--s3", data: outcomes.map((o) => (share(o.usage?.cached, o.usage?.prompt))) },
+      { label: "cached, says the upstream", stroke: "--s3", data: outcomes.map((o) => share(o.usage?.cached, o.usage?.prompt)) },
     ],
   };
 }
