@@ -34,7 +34,7 @@ HEADS = ["runtime", "long texts/s", "short texts/s", "one short text ms", "start
 def texts(folder: Path) -> dict[str, list[str]]:
     """Return texts of the conversations in a folder: of over 1,200 characters, and of a sentence or two."""
     found: list[str] = []
-    for path in sorted((folder / "conversations").glob("*.json") or folder.glob("*.json")):
+    for path in sorted((folder / "conversations").glob("*.json")) or sorted(folder.glob("*.json")):
         said = json.loads(path.read_text())["messages"]
         found += [m["content"] for m in said if isinstance(m.get("content"), str)]
     found = list(dict.fromkeys(found))
