@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from policies.terms import term_id
-from policies.types import Features, Manner
+from foveate.policies.terms import term_id
+from foveate.policies.types import Features, Manner
 
 STOPWORDS = frozenset(
     "a about above after again all also am an and any are as at be because been before being between both but by can "

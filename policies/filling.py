@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from policies.types import Segment
+from foveate.policies.types import Segment
 
 
 def fill(segments: Sequence[Segment], order: Iterable[int], room: int, chosen: Iterable[int] = ()) -> frozenset[int]:

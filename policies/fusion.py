@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.types import Scores
+from foveate.policies.types import Scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from policies.shape import shape_of
-from policies.types import History, Scores
+from foveate.policies.shape import shape_of
+from foveate.policies.types import History, Scores
 
 RARE = 5  # segments: an identifier that more of them name ties nothing together
 

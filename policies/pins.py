@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from policies.types import INSTRUCTIONS, Segment
+from foveate.policies.types import INSTRUCTIONS, Segment
 
 FIRST = 0.1  # of `share`, for the first user turn
 

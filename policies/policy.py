@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from policies.fusion import Weighted
-from policies.pins import Pins
-from policies.recall import Recall
-from policies.topics import Topics
-from policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
+from foveate.policies.fusion import Weighted
+from foveate.policies.pins import Pins
+from foveate.policies.recall import Recall
+from foveate.policies.topics import Topics
+from foveate.policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
 
 
 @dataclass(frozen=True, slots=True)

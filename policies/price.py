@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.shape import Shape
-from policies.types import Scores, Segment
+from foveate.policies.shape import Shape
+from foveate.policies.types import Scores, Segment
 
 
 def discount(segments: Sequence[Segment], strength: float) -> Scores:

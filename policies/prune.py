@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from policies.policy import Policy
-from policies.recall import EXCERPT_OVERHEAD
-from policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
+from foveate.policies.policy import Policy
+from foveate.policies.recall import EXCERPT_OVERHEAD
+from foveate.policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
 
 Plan = Literal["cut", "recall", "sticky"]
 

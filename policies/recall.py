@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.terms import occurrences
-from policies.types import History, Scores
+from foveate.policies.terms import occurrences
+from foveate.policies.types import History, Scores
 
 EXCERPT_OVERHEAD = 12  # tokens that quoting takes beside the segment's own, the frame's share included
 SHARE = 0.1  # of the high watermark, which the allowance never exceeds

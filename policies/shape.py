@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.types import History, Scores, Vectors
+from foveate.policies.types import History, Scores, Vectors
 
 TOOL_HALF_LIFE = 16.0  # segments: the tool share is that of the latest ones
 RECENT = 1024  # segments: topics are judged by the latest ones

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.types import History, Scores, Vectors
+from foveate.policies.types import History, Scores, Vectors
 
 WINDOW = 6  # segments compared on either side of a boundary
 LOOK = 12  # segments to look for a peak on either side of a dip

@@ -13,9 +13,10 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from proxy import process, routes, services
-from proxy.config import Settings, trusted_proxies
-from proxy.watcher import Source, Watcher
+from foveate.proxy import process, services
+from foveate.proxy.config.schema import Settings, trusted_proxies
+from foveate.proxy.pages import routes
+from foveate.proxy.watcher import Source, Watcher
 
 
 class Traffic:

@@ -12,11 +12,14 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from proxy import config, logs, process, table
-from proxy.app import create_app, serving
-from proxy.errors import ConfigError
-from proxy.formats import chat
-from proxy.watcher import Source
+from foveate.proxy import process
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.config import schema as config
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.evaluation import table
+from foveate.proxy.formats import chat
+from foveate.proxy.observers import logs
+from foveate.proxy.watcher import Source
 
 app = typer.Typer(
     help="Prune long chat histories on their way to an OpenAI-compatible API.",
@@ -72,7 +75,7 @@ def check(config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="Se
 @app.command()
 def demo(budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to prune to.", min=1)] = 3000) -> None:
     """Send a bundled conversation through the proxy, without a key, and show what is kept and dropped."""
-    from proxy import demo as demonstration
+    from foveate.proxy.evaluation import demo as demonstration
 
     demonstration.run(budget, Console())
 
@@ -86,7 +89,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text and the pruned messages.")] = False,
 ) -> None:
     """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
-    from proxy import explanation
+    from foveate.proxy.pages import explanation
 
     settings = config.load(find(config_file), {"index": {"type": "in_memory"}, "embedder": {"deadline": 3600}})
     content = explanation.read_request(request)
@@ -112,7 +115,7 @@ def evaluate(
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of recall against budget here.")] = None,
 ) -> None:
     """Measure how much of the evidence survives, on conversations that say where it is."""
-    from proxy import evaluate as evaluation
+    from foveate.proxy.evaluation import evaluate as evaluation
 
     settings = config.load(find(config_file))
     asked = evaluation.Asked(

@@ -7,20 +7,21 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from proxy import config, logs
-from proxy.cache import Cache
-from proxy.embedders import Embedder
-from proxy.errors import ConfigError
-from proxy.features import FeatureStore
-from proxy.handler import Handler, Observer
-from proxy.indexes import VectorIndex
-from proxy.metrics import Metrics, Reading
-from proxy.pruner import Pruner
-from proxy.recent import Recent
-from proxy.reload import Reloads
-from proxy.state_store import InMemoryStateStore, StateKeeper, StateStore
-from proxy.upstreams import Upstream
-from proxy.windows import Windows
+from foveate.proxy.cache import Cache
+from foveate.proxy.config import schema as config
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.observers import logs
+from foveate.proxy.observers.metrics import Metrics, Reading
+from foveate.proxy.observers.recent import Recent
+from foveate.proxy.pruning.pruner import Pruner
+from foveate.proxy.pruning.state_store import InMemoryStateStore, StateKeeper, StateStore
+from foveate.proxy.pruning.windows import Windows
+from foveate.proxy.reload import Reloads
+from foveate.proxy.serving.handler import Handler, Observer
+from foveate.proxy.upstreams import Upstream
+from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.features import FeatureStore
+from foveate.proxy.vectors.indexes import VectorIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def build_features(settings: config.Settings, cache: Cache) -> FeatureStore:
 def build_tracer() -> Observer:
     """Return what turns outcomes into OpenTelemetry spans; ConfigError where its packages are not installed."""
     try:
-        from proxy.tracing import Tracer
+        from foveate.proxy.observers.tracing import Tracer
     except ImportError as error:
         raise ConfigError(
             f"the OTEL_ variables ask for traces but {error.name} is not installed: pip install 'foveate[otel]', "
@@ -161,14 +162,14 @@ def build_upstream(settings: config.Upstream) -> Upstream:
     """Return the upstream of that type."""
     key = settings.api_key.get_secret_value()
     if settings.type == "echo":
-        from proxy.upstreams.echo import Echo
+        from foveate.proxy.upstreams.echo import Echo
 
         return Echo()
     if settings.type == "litellm":
-        from proxy.upstreams.litellm import LiteLLM
+        from foveate.proxy.upstreams.litellm import LiteLLM
 
         return LiteLLM(key, settings.read_timeout, settings.api_base)
-    from proxy.upstreams.http import Http
+    from foveate.proxy.upstreams.http import Http
 
     return Http(settings.url, key, settings.connect_timeout, settings.read_timeout)
 
@@ -176,10 +177,10 @@ def build_upstream(settings: config.Upstream) -> Upstream:
 def build_embedder(settings: config.Embedder) -> Embedder:
     """Return the embedder of that type."""
     if settings.type == "sentence_transformers":
-        from proxy.embedders.sentence_transformers import SentenceTransformers
+        from foveate.proxy.vectors.embedders.sentence_transformers import SentenceTransformers
 
         return SentenceTransformers(settings.model, settings.threads)
-    from proxy.embedders.onnx import Onnx
+    from foveate.proxy.vectors.embedders.onnx import Onnx
 
     return Onnx(settings.model, settings.threads)
 
@@ -187,11 +188,11 @@ def build_embedder(settings: config.Embedder) -> Embedder:
 def build_index(settings: config.Settings, collection: str) -> VectorIndex:
     """Return the index of that type; ConfigError where its folder cannot be written."""
     if settings.index.type == "in_memory":
-        from proxy.indexes.in_memory import InMemory
+        from foveate.proxy.vectors.indexes.in_memory import InMemory
 
         return InMemory()
-    from proxy.indexes.apart import POSSIBLE, Apart
-    from proxy.indexes.chroma import Chroma
+    from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
+    from foveate.proxy.vectors.indexes.chroma import Chroma
 
     folder = settings.data.expanduser() / "chroma"
     if not settings.index.url:
@@ -205,7 +206,7 @@ def build_state_store(settings: config.State) -> StateStore:
     if settings.type == "redis":
         if find_spec("redis") is None:
             raise ConfigError("state.type redis needs its client: pip install 'foveate[redis]'")
-        from proxy.redis_store import RedisStateStore
+        from foveate.proxy.pruning.redis_store import RedisStateStore
 
         return RedisStateStore(settings.url, settings.ttl_hours * 3600)
     return InMemoryStateStore(mebibytes(settings.max_mib), settings.ttl_hours * 3600)

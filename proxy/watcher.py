@@ -10,9 +10,10 @@ from typing import Any
 
 from starlette.datastructures import State
 
-from proxy import config, services
-from proxy.errors import ConfigError
-from proxy.services import Services
+from foveate.proxy import services
+from foveate.proxy.config import schema as config
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.services import Services
 
 _log = logging.getLogger("foveate.config")
 PERIOD = 1.0  # seconds between looks at the file

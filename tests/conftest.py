@@ -16,13 +16,13 @@ for place in (str(ROOT / "tests"), str(ROOT)):
     sys.path.insert(0, place)
 
 from hypothesis import HealthCheck, Phase, configuration, settings  # noqa: E402
+
+from foveate.proxy.vectors.indexes.in_memory import InMemory  # noqa: E402
 from support.client import chat  # noqa: E402
 from support.conversations import body  # noqa: E402
 from support.parts import WordEmbedder  # noqa: E402
 from support.server import Live, serve, serve_with, settings_for  # noqa: E402
 from support.upstream import Upstream, until  # noqa: E402
-
-from proxy.indexes.in_memory import InMemory  # noqa: E402
 
 # Bounded and the same on every machine: a law that fails, fails again.
 settings.register_profile(

@@ -12,56 +12,50 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FILES = sorted(p for package in ("policies", "proxy") for p in (ROOT / package).rglob("*.py"))
 TREES = {
-    ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(p.read_text())
+    ".".join(("foveate", *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): ast.parse(
+        p.read_text()
+    )
     for p in FILES
 }
 
-# A file's layer: it imports from lower ones and from its own only.
-LAYERS = [
-    ("policies.types",),
-    (
-        "policies.signals",
-        "policies.selectors",
-        "policies.graph",
-        "policies.features",
-        "policies.fusion",
-        "policies.pins",
-        "policies.recall",
-        "policies.registry",
-        "policies.terms",
-        "policies.topics",
-        "policies.state",
-        "policies.presets",
-    ),
-    ("policies.policy",),
-    ("policies.prune",),
-    ("proxy.pruner",),
-    ("proxy.handler",),
-    ("proxy.services",),
-    ("proxy.routes",),
-    ("proxy.app",),
-    ("proxy.cli",),
-]
+# Folders and the files of the root, lowest first: a file imports from its own layer and from lower ones only.
+LAYERS = (
+    "policies.types",
+    "policies",
+    "policies.policy",
+    "policies.prune",
+    ("proxy", "proxy.errors", "proxy.process", "proxy.cache", "proxy.trace"),
+    ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors"),
+    "proxy.upstreams",
+    "proxy.pruning",
+    "proxy.observers",
+    "proxy.serving",
+    ("proxy.services", "proxy.reload"),
+    ("proxy.pages", "proxy.watcher"),
+    "proxy.app",
+    "proxy.evaluation",
+    "proxy.cli",
+)
 # A third-party client, and the only files that may import it. Their names say so.
 CLIENTS = {
-    "aiohttp": "proxy.upstreams.http",
-    "chromadb": "proxy.indexes.chroma",
-    "litellm": "proxy.upstreams.litellm",
-    "onnx": "proxy.embedders.minilm",
-    "onnxruntime": "proxy.embedders.onnx",
-    "tokenizers": "proxy.embedders.onnx",
-    "sentence_transformers": "proxy.embedders.sentence_transformers",
-    "torch": "proxy.embedders.sentence_transformers",
-    "redis": "proxy.redis_store",
-    "tiktoken": "proxy.tokens",
+    "aiohttp": "foveate.proxy.upstreams.http",
+    "chromadb": "foveate.proxy.vectors.indexes.chroma",
+    "litellm": "foveate.proxy.upstreams.litellm",
+    "onnx": "foveate.proxy.vectors.embedders.minilm",
+    "onnxruntime": "foveate.proxy.vectors.embedders.onnx",
+    "tokenizers": "foveate.proxy.vectors.embedders.onnx",
+    "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers",
+    "torch": "foveate.proxy.vectors.embedders.sentence_transformers",
+    "redis": "foveate.proxy.pruning.redis_store",
+    "tiktoken": "foveate.proxy.formats.tokens",
 }
 FAMILIES = (
-    "proxy.embedders",
-    "proxy.indexes",
-    "proxy.upstreams",
-    "proxy.formats",
-    "policies.signals",
-    "policies.selectors",
+    "foveate.proxy.vectors.embedders",
+    "foveate.proxy.vectors.indexes",
+    "foveate.proxy.upstreams",
+    "foveate.proxy.formats",
+    "foveate.policies.signals",
+    "foveate.policies.selectors",
 )
 
 
@@ -76,11 +70,14 @@ def imports(module: str) -> Iterator[str]:
             yield from (name if name in TREES else str(node.module) for name in named)
 
 
-def layer(module: str) -> int | None:
-    """How high a module stands; None where any height will do."""
-    return next(
-        (n for n, names in enumerate(LAYERS) if any(module == x or module.startswith(f"{x}.") for x in names)), None
-    )
+def layer(module: str) -> int:
+    """How high a module stands: where its own name is listed, else the folder that it lies in."""
+    name = module.removeprefix("foveate.")
+    heights = {n: height for height, names in enumerate(LAYERS) for n in ([names] if isinstance(names, str) else names)}
+    while name not in heights or (name == "proxy" and module != "foveate.proxy"):
+        name, dot, _ = name.rpartition(".")
+        assert dot, f"{module} has no layer"
+    return heights[name]
 
 
 def within(module: str, package: str) -> bool:
@@ -88,10 +85,10 @@ def within(module: str, package: str) -> bool:
 
 
 def test_there_is_something_to_walk() -> None:
-    assert {"policies.prune", "proxy.pruner", "proxy.handler"} <= TREES.keys()
+    assert {"foveate.policies.prune", "foveate.proxy.pruning.pruner", "foveate.proxy.serving.handler"} <= TREES.keys()
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if within(m, "policies")])
+@pytest.mark.parametrize("module", [m for m in TREES if within(m, "foveate.policies")])
 def test_policies_stand_on_the_standard_library_and_numpy_alone(module: str) -> None:
     touching = {
         "os",
@@ -106,11 +103,11 @@ def test_policies_stand_on_the_standard_library_and_numpy_alone(module: str) -> 
         "secrets",
         "subprocess",
     }
-    allowed = (sys.stdlib_module_names - touching) | {"numpy", "policies"}
+    allowed = (sys.stdlib_module_names - touching) | {"numpy", "foveate"}
     assert {name.partition(".")[0] for name in imports(module)} <= allowed
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if within(m, "policies")])
+@pytest.mark.parametrize("module", [m for m in TREES if within(m, "foveate.policies")])
 def test_policies_know_no_clock_no_disk_and_no_async(module: str) -> None:
     tree = TREES[module]
     assert not [
@@ -120,21 +117,30 @@ def test_policies_know_no_clock_no_disk_and_no_async(module: str) -> None:
     assert not called & {"open", "print", "input", "exec", "eval"}
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if layer(m) is not None])
+@pytest.mark.parametrize("module", TREES)
 def test_imports_never_point_upwards(module: str) -> None:
-    height = layer(module)
-    assert height is not None
-    above = [name for name in imports(module) if (other := layer(name)) is not None and other > height]
+    above = [name for name in imports(module) if name in TREES and layer(name) > layer(module)]
     assert not above
+
+
+@pytest.mark.parametrize("folder", sorted({p.parent.relative_to(ROOT).parts for p in FILES}))
+def test_no_two_folders_import_each_other(folder: tuple[str, ...]) -> None:
+    room = ".".join(("foveate", *folder[:2]))
+    there = {name for module in TREES if within(module, room) for name in imports(module) if name in TREES}
+    back = [m for m in TREES if m in there and not within(m, room) for name in imports(m) if within(name, room)]
+    assert room in ("foveate.proxy", "foveate.policies") or not back
 
 
 @pytest.mark.parametrize("module", TREES)
 def test_only_the_pruner_prunes_and_only_the_handler_calls_it(module: str) -> None:
     found = set(imports(module))
-    if "policies.prune" in found:
-        assert module in ("proxy.pruner", "proxy.evaluate")  # requests, and measuring without any
-    if "proxy.pruner" in found:
-        assert module in ("proxy.handler", "proxy.services")
+    if "foveate.policies.prune" in found:
+        assert module in (
+            "foveate.proxy.pruning.pruner",
+            "foveate.proxy.evaluation.evaluate",
+        )  # requests, and measuring without any
+    if "foveate.proxy.pruning.pruner" in found:
+        assert module in ("foveate.proxy.serving.handler", "foveate.proxy.services")
 
 
 @pytest.mark.parametrize("module", TREES)
@@ -151,7 +157,11 @@ def test_members_of_a_family_do_not_know_each_other_nor_other_families(family: s
         for name in imports(module):
             others = [f for f in FAMILIES if within(name, f) and f != family]
             assert not others, f"{module} imports {name}"
-            helpers = {"proxy.embedders.minilm", "proxy.formats.message", "proxy.formats.text"}
+            helpers = {
+                "foveate.proxy.vectors.embedders.minilm",
+                "foveate.proxy.formats.message",
+                "foveate.proxy.formats.text",
+            }
             assert name == family or not within(name, family) or name in helpers, f"{module} imports {name}"
 
 
@@ -178,7 +188,7 @@ def reads_environment(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if m != "proxy.config"])
+@pytest.mark.parametrize("module", [m for m in TREES if m != "foveate.proxy.config.schema"])
 def test_only_the_configuration_reads_the_environment(module: str) -> None:
     assert not list(reads_environment(TREES[module]))
 
@@ -192,7 +202,7 @@ def test_only_the_pruner_catches_everything(module: str) -> None:
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
         and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)  # cleaning up is no catching
     ]
-    assert len(broad) == (1 if module == "proxy.pruner" else 0)
+    assert len(broad) == (1 if module == "foveate.proxy.pruning.pruner" else 0)
 
 
 @pytest.mark.parametrize("module", TREES)

@@ -11,10 +11,12 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from policies.registry import SELECTORS, SIGNALS
-from proxy import config, routes, services
-from proxy.outcome import Outcome
-from proxy.usage import Usage
+from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.proxy import services
+from foveate.proxy.config import schema as config
+from foveate.proxy.http.usage import Usage
+from foveate.proxy.pages import routes
+from foveate.proxy.pruning.outcome import Outcome
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -31,7 +33,7 @@ def settings(model: type[BaseModel], path: str = "") -> Iterator[str]:
 
 
 def header_names() -> set[str]:
-    sources = [(ROOT / "proxy" / name).read_text() for name in ("headers.py", "overrides.py")]
+    sources = [(ROOT / "proxy" / "http" / name).read_text() for name in ("headers.py", "overrides.py")]
     found = {name for source in sources for name in re.findall(r"x-pruning-[a-z-]*[a-z]|server-timing", source)}
     return {name.title() for name in found} | {"X-Pruning"}
 

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from benchmarks.cost.talks import Message, Request
-from proxy.tokens import TokenCounter
+from foveate.proxy.formats.tokens import TokenCounter
 
 RATES = (0.1, 0.25, 0.5, 1.0)  # what a cached token costs
 SMALLEST, STEP = 1024, 128  # tokens: what providers cache

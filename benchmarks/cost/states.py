@@ -11,8 +11,8 @@ import tracemalloc
 from itertools import pairwise
 from time import perf_counter
 
-from policies.types import PruneState
-from proxy.state_store import InMemoryStateStore, StateKeeper, chain
+from foveate.policies.types import PruneState
+from foveate.proxy.pruning.state_store import InMemoryStateStore, StateKeeper, chain
 
 
 async def interleaved(conversations: int, turns: int, bound: int, weigh: bool) -> None:

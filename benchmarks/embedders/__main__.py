@@ -22,10 +22,10 @@ from benchmarks.embedders.runtimes import REFERENCE, RUNTIMES
 from benchmarks.retention.__main__ import FOLDERS
 from benchmarks.speed.report import table
 from benchmarks.speed.targets import resident_of
-from policies.types import Vectors
-from proxy import config
-from proxy.evaluate import Reader, contestants, measure, summary
-from proxy.evidence import load
+from foveate.policies.types import Vectors
+from foveate.proxy.config import schema as config
+from foveate.proxy.evaluation.evaluate import Reader, contestants, measure, summary
+from foveate.proxy.evaluation.evidence import load
 
 LONG, SHORT, ONE = 60, 300, 60  # texts
 HEADS = ["runtime", "long texts/s", "short texts/s", "one short text ms", "start s", "MiB", "cosine", "top 5 alike %"]

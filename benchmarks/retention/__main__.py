@@ -25,9 +25,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.retention.vectors import Stored
-from proxy.embedders.onnx import Onnx
-from proxy.evaluate import BUDGETS, WIDTH, Reader, contestants, measure, plot, summary, table
-from proxy.evidence import Case, Message, Row, Ruler, judge, load
+from foveate.proxy.evaluation.evaluate import BUDGETS, WIDTH, Reader, contestants, measure, plot, summary, table
+from foveate.proxy.evaluation.evidence import Case, Message, Row, Ruler, judge, load
+from foveate.proxy.vectors.embedders.onnx import Onnx
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT.parent / "shared" / "eval", ROOT / "tests" / "data")
@@ -62,7 +62,7 @@ class Upstream:
 @asynccontextmanager
 async def foveate(upstream: str, data: str) -> AsyncIterator[str]:
     """Run `foveate serve` with its defaults in front of `upstream`; yield its base URL."""
-    command = ("-c", "from proxy.cli import main; main()", "serve", "--port", "0", "--upstream", upstream)
+    command = ("-c", "from foveate.proxy.cli import main; main()", "serve", "--port", "0", "--upstream", upstream)
     pipe, null, path = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL, {"PYTHONPATH": str(ROOT)}
     server = await asyncio.create_subprocess_exec(
         sys.executable, *command, "--data", data, cwd=data, env=path, stdout=pipe, stderr=null

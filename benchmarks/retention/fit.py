@@ -24,13 +24,13 @@ import numpy as np
 import yaml
 
 from benchmarks.retention.vectors import Stored
-from policies.prune import prune
-from policies.types import Budget, PruneState
-from proxy.config import PolicySettings, build_policy, merge_policy
-from proxy.embedders.onnx import Onnx
-from proxy.evaluate import Reader, Reading
-from proxy.evidence import load
-from proxy.formats import chat
+from foveate.policies.prune import prune
+from foveate.policies.types import Budget, PruneState
+from foveate.proxy.config.schema import PolicySettings, build_policy, merge_policy
+from foveate.proxy.evaluation.evaluate import Reader, Reading
+from foveate.proxy.evaluation.evidence import load
+from foveate.proxy.formats import chat
+from foveate.proxy.vectors.embedders.onnx import Onnx
 
 PRESETS = Path(__file__).parents[2] / "policies" / "presets"
 LIMIT = 120  # cases a source, evenly spaced

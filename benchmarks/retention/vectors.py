@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from policies.types import Vectors
-from proxy.embedders import Embedder
+from foveate.policies.types import Vectors
+from foveate.proxy.vectors.embedders import Embedder
 
 
 class Stored:

@@ -14,9 +14,11 @@ from typing import Any
 
 import uvicorn
 
-from proxy import config, logs, process
-from proxy.app import create_app, serving
-from proxy.cli import listen
+from foveate.proxy import process
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.cli import listen
+from foveate.proxy.config import schema as config
+from foveate.proxy.observers import logs
 
 DUE = 0.002  # seconds
 

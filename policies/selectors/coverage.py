@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.filling import fill
-from policies.fusion import best_first
-from policies.price import discount, talk_strength
-from policies.shape import Shape, shape_of
-from policies.types import History, Places, Scores, Segment
+from foveate.policies.filling import fill
+from foveate.policies.fusion import best_first
+from foveate.policies.price import discount, talk_strength
+from foveate.policies.shape import Shape, shape_of
+from foveate.policies.types import History, Places, Scores, Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 import orjson
 
-from policies.types import Key, Segment
-from proxy.cache import Cache
-from proxy.errors import FormatError
-from proxy.formats import message as wire_message
-from proxy.formats.message import Message, Piece, digest, overhead
-from proxy.tokens import AUDIO, FILE, IMAGE, PRIMING, TokenCounter
+from foveate.policies.types import Key, Segment
+from foveate.proxy.cache import Cache
+from foveate.proxy.errors import FormatError
+from foveate.proxy.formats import message as wire_message
+from foveate.proxy.formats.message import Message, Piece, digest, overhead
+from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, PRIMING, TokenCounter
 
 # More than any part that is no text counts, and than the frame of a tool.
 PART_TOKENS = max(IMAGE, AUDIO, FILE)

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import orjson
 
-from policies.types import Kind
-from proxy.errors import FormatError
-from proxy.formats.text import kind_of, split
-from proxy.tokens import TokenCounter
+from foveate.policies.types import Kind
+from foveate.proxy.errors import FormatError
+from foveate.proxy.formats.text import kind_of, split
+from foveate.proxy.formats.tokens import TokenCounter
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 CONTENT_TYPES = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})

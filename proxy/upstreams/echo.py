@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from proxy.tokens import PRIMING, TokenCounter, encoding_name
-from proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
+from foveate.proxy.formats.tokens import PRIMING, TokenCounter, encoding_name
+from foveate.proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
 
 JSON: Headers = [(b"content-type", b"application/json")]
 EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8")]

@@ -22,8 +22,8 @@ from typing import Any
 
 import orjson
 
-from proxy.errors import RequestError, UpstreamError
-from proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
+from foveate.proxy.errors import RequestError, UpstreamError
+from foveate.proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
 
 SERVED = "/v1/chat/completions"
 MODELS = "/v1/models"

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from support.client import Answer, ask, chat
 from support.console import TOKEN, samples, serve_pages, total
 from support.conversations import body, long_chat, problems

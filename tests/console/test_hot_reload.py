@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
+
+from foveate.proxy.app import create_app
+from foveate.proxy.services import Services
+from foveate.proxy.watcher import Source
 from support.client import Answer, ask, chat
 from support.console import TOKEN, samples, total
 from support.conversations import body, long_chat
 from support.server import Live
 from support.upstream import WAIT, Gate, Upstream, chat_events, stream
-
-from proxy.app import create_app
-from proxy.services import Services
-from proxy.watcher import Source
 
 
 class Followed:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import secrets
 
+from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.observers.recent import Recent
+from foveate.proxy.pruning.asked import Asked
+from foveate.proxy.pruning.outcome import Outcome
 from support.client import ask, chat
 from support.console import serve_pages
 from support.conversations import body, long_chat
 from support.server import settings_for
 from support.upstream import Upstream
-
-from proxy.asked import Asked
-from proxy.outcome import Outcome
-from proxy.overrides import Overrides
-from proxy.recent import Recent
 
 
 def test_text_is_not_kept_unless_asked_for(upstream: Upstream) -> None:

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
 from support.client import ask, chat
 from support.console import TOKEN, samples, serve_pages, total
 from support.conversations import body, long_chat
@@ -127,7 +128,7 @@ def test_the_dashboard_asks_for_metrics_that_there_are(counted: Live, upstream: 
     chat(counted.url, b"{}")
     chat(counted.url, body(long_chat()), budget="500", pruning="dry-run")
     known = {name for name, _ in samples(counted.url)}
-    board = json.loads((files("proxy.console") / "grafana.json").read_text())
+    board = json.loads((files("foveate.proxy.pages") / "grafana.json").read_text())
     queries = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
     assert len(queries) >= 8
     for query in queries:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from foveate.proxy.pages import access
 from support.client import chat
 from support.console import TOKEN, serve_pages
 from support.conversations import body, long_chat
 from support.server import Live, settings_for
 from support.upstream import Gate, Upstream, chat_events, completion, reply_json, stream
-
-from proxy.console import access
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

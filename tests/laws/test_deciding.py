@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from laws.strategies import conversations, to_bytes
 from support.conversations import body, count, long_chat, problems
 from support.deciding import decide, read

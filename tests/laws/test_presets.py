@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from foveate.policies.prune import prune
+from foveate.policies.types import Budget, PruneState, Segment
+from foveate.proxy.config import schema as config
 from laws.strategies import plain
 from support.conversations import TOPICS, history, segment
 from support.deciding import read
-
-from policies.prune import prune
-from policies.types import Budget, PruneState, Segment
-from proxy import config
 
 ROOT = Path(__file__).parent.parent.parent
 TOOLS = ROOT / "tests" / "data" / "tau2_airline_toolorch_36.json"

@@ -8,14 +8,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from foveate.proxy.cache import Cache
+from foveate.proxy.formats import chat
+from foveate.proxy.formats.text import split
+from foveate.proxy.formats.tokens import TokenCounter
 from laws.strategies import conversations, long_texts, plain, to_bytes
 from support.conversations import body, count, problems
 from support.deciding import read, rebuild, rebuilt
-
-from proxy.cache import Cache
-from proxy.formats import chat
-from proxy.formats.text import split
-from proxy.tokens import TokenCounter
 
 MARK = re.compile(r"\n?\[\.\.\. [\d,]+ tokens left out \.\.\.\]\n?")
 

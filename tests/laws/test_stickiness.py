@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
+from foveate.policies.recall import SHARE, Recall, need
+from foveate.proxy.formats.chat import linked, wire_messages
+from foveate.proxy.pruning.asked import Decision
+from foveate.proxy.pruning.state_store import chain, session_key
 from laws.strategies import long_texts, plain
 from support.conversations import TOPICS, call, count, problems, result
 from support.conversations import body as request_body
 from support.deciding import read
 from support.server import settings_for
 from support.sessions import NOWHERE, Deciding, caller, ends, pieces
-
-from policies.recall import SHARE, Recall, need
-from proxy.asked import Decision
-from proxy.formats.chat import linked, wire_messages
-from proxy.state_store import chain, session_key
 
 Messages = list[dict[str, Any]]
 ALLOWANCE = Recall().tokens

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from laws.strategies import conversations, to_bytes
 from support.client import ask, chat
 from support.conversations import body

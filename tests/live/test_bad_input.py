@@ -6,6 +6,7 @@ import json
 import logging
 
 import pytest
+
 from support.client import ask, chat
 from support.conversations import body, call, long_chat, result
 from support.server import Live

@@ -8,13 +8,13 @@ import re
 from typing import Any
 
 import pytest
+
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import ask, chat
 from support.conversations import body, call, count, long_chat, problems, result
 from support.parts import WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
 from support.upstream import Upstream, reply_json
-
-from proxy.indexes.in_memory import InMemory
 
 KEY = "sk-very-secret-0123456789"
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from foveate.policies.types import Vectors
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import chat
 from support.conversations import body, long_chat
 from support.parts import WordEmbedder
 from support.server import serve_with, settings_for
 from support.upstream import Upstream, until
-
-from policies.types import Vectors
-from proxy.indexes.in_memory import InMemory
 
 
 class GatedEmbedder(WordEmbedder):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.client import chat
 from support.conversations import body, problems
 from support.deciding import decide_all

@@ -8,15 +8,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+
+from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.indexes import VectorIndex
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import chat
 from support.conversations import body, long_chat
 from support.parts import FailingEmbedder, FailingIndex, FullIndex, UnloadableEmbedder, WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
 from support.upstream import WAIT, Upstream, until
-
-from proxy.embedders import Embedder
-from proxy.indexes import VectorIndex
-from proxy.indexes.in_memory import InMemory
 
 KEY = "sk-the-same"  # vectors that are stored are read for their owner alone
 CONTENT = json.dumps(body(long_chat()), indent=1).encode()

@@ -7,15 +7,15 @@ import threading
 from typing import Any
 
 import pytest
+
+from foveate.proxy.formats import chat as format_chat
+from foveate.proxy.vectors import features
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import chat
 from support.conversations import body
 from support.parts import WordEmbedder
 from support.server import Live, serve_with, settings_for
 from support.upstream import Upstream, reply_json, stream, until
-
-from proxy import features
-from proxy.formats import chat as format_chat
-from proxy.indexes.in_memory import InMemory
 
 
 def large(size: int = 32 * 1024, **more: Any) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing import Any
 
 import openai
 import pytest
+
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import Answer, chat
 from support.conversations import body, call, count, long_chat, problems, result
 from support.parts import WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
 from support.sessions import ends, pieces
 from support.upstream import Upstream, completion, reply_json
-
-from proxy.indexes.in_memory import InMemory
 
 BUDGET = "900/400"
 Messages = list[dict[str, Any]]

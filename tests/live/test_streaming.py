@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from aiohttp import web
+
 from support.client import ask, chat, connect
 from support.conversations import body, long_chat
 from support.server import Live, serve, settings_for

@@ -13,14 +13,14 @@ from typing import Any
 import openai
 import pytest
 from aiohttp import web
+
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import chat
 from support.conversations import body, count, long_chat
 from support.parts import WordEmbedder
 from support.server import Live, serve_with, settings_for
 from support.sessions import ends
 from support.upstream import Gate, Script, Upstream, answer_chat, chat_events, completion, reply_json
-
-from proxy.indexes.in_memory import InMemory
 
 WINDOW = 1200
 

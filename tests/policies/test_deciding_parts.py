@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.conversations import history, segment
 
-from policies.features import extract, stem
-from policies.fusion import standardise
-from policies.pins import Pins
-from policies.policy import Policy, WeightedSignal
-from policies.prune import prune
-from policies.registry import load
-from policies.selectors.greedy import Greedy
-from policies.signals.keyword import Keyword
-from policies.signals.recency import Recency
-from policies.types import Budget, History, PruneState, Segment, Selection
+from foveate.policies.features import extract, stem
+from foveate.policies.fusion import standardise
+from foveate.policies.pins import Pins
+from foveate.policies.policy import Policy, WeightedSignal
+from foveate.policies.prune import prune
+from foveate.policies.registry import load
+from foveate.policies.selectors.greedy import Greedy
+from foveate.policies.signals.keyword import Keyword
+from foveate.policies.signals.recency import Recency
+from foveate.policies.types import Budget, History, PruneState, Segment, Selection
+from support.conversations import history, segment
 
 
 @pytest.mark.parametrize(
@@ -193,6 +193,6 @@ def test_a_signal_of_no_weight_is_not_asked() -> None:
 
 def test_a_name_that_leads_nowhere_is_an_error() -> None:
     with pytest.raises(ImportError):
-        load("policies.signals.telepathy:Telepathy")
+        load("foveate.policies.signals.telepathy:Telepathy")
     with pytest.raises(AttributeError):
-        load("policies.signals.keyword:Telepathy")
+        load("foveate.policies.signals.keyword:Telepathy")

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.conversations import history, segment
 
-from policies.fusion import ReciprocalRank, Weighted
-from policies.graph import Neighbours, PageRank
-from policies.policy import Policy, WeightedSignal
-from policies.selectors.greedy import Greedy
-from policies.shape import shape_of
-from policies.signals.keyword import Keyword
-from policies.signals.recency import Recency
-from policies.signals.role import Role
-from policies.signals.semantic import Semantic
-from policies.topics import Topics
-from policies.types import History
+from foveate.policies.fusion import ReciprocalRank, Weighted
+from foveate.policies.graph import Neighbours, PageRank
+from foveate.policies.policy import Policy, WeightedSignal
+from foveate.policies.selectors.greedy import Greedy
+from foveate.policies.shape import shape_of
+from foveate.policies.signals.keyword import Keyword
+from foveate.policies.signals.recency import Recency
+from foveate.policies.signals.role import Role
+from foveate.policies.signals.semantic import Semantic
+from foveate.policies.topics import Topics
+from foveate.policies.types import History
+from support.conversations import history, segment
 
 
 def lasting(n: int, topic: int) -> np.ndarray:

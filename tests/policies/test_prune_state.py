@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+
+from foveate.policies.policy import Policy
+from foveate.policies.prune import absent, plan, prune
+from foveate.policies.recall import EXCERPT_OVERHEAD
+from foveate.policies.types import Budget, History, PruneState, Segment
 from support.conversations import TOPICS, history, segment
 from support.server import settings_for
-
-from policies.policy import Policy
-from policies.prune import absent, plan, prune
-from policies.recall import EXCERPT_OVERHEAD
-from policies.types import Budget, History, PruneState, Segment
 
 ASKED = "Which platform does the night train to Vienna leave from?"
 POLICY: Policy = settings_for("http://127.0.0.1:1").build_policies()["balanced"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.calibration import HIGHEST, LOWEST, MODELS, Calibration
+from foveate.proxy.pruning.calibration import HIGHEST, LOWEST, MODELS, Calibration
 
 
 def test_a_model_that_was_never_seen_counts_as_we_do() -> None:

@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.client import ask, chat
 from support.conversations import body
 from support.upstream import Upstream
 
 ROOT = Path(__file__).parent.parent.parent
-COMMAND = [sys.executable, "-c", "from proxy.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from foveate.proxy.cli import main; main()"]
 
 
 def environment(home: Path) -> dict[str, str]:

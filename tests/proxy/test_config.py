@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from policies.registry import SELECTORS, SIGNALS
-from proxy import config
-from proxy.errors import ConfigError
+from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.proxy.config import schema as config
+from foveate.proxy.errors import ConfigError
 
 
 def written(folder: Path, text: str) -> Path:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+
+from foveate.proxy import services
+from foveate.proxy.config import schema as config
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.evaluation import evaluate
+from foveate.proxy.evaluation.evidence import Case, Ruler, align, dangling, judge, load
 from support.conversations import call, result
 from support.parts import WordEmbedder
-
-from proxy import config, evaluate, services
-from proxy.errors import ConfigError
-from proxy.evidence import Case, Ruler, align, dangling, judge, load
 
 DATA = Path(__file__).parent.parent / "data"
 MESSAGES: list[dict[str, Any]] = [

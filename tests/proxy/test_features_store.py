@@ -10,17 +10,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from foveate.policies.types import History, Segment, Vectors
+from foveate.proxy.cache import Cache
+from foveate.proxy.trace import Trace
+from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.features import FeatureStore, completed
+from foveate.proxy.vectors.indexes import Entry
+from foveate.proxy.vectors.indexes.in_memory import InMemory
+from foveate.proxy.vectors.shelf import TRIM_AFTER, Shelf
 from support.conversations import history, segment
 from support.parts import FailingEmbedder, FailingIndex, RecordingIndex, WordEmbedder
-
-from policies.types import History, Segment, Vectors
-from proxy.cache import Cache
-from proxy.embedders import Embedder
-from proxy.features import FeatureStore, completed
-from proxy.indexes import Entry
-from proxy.indexes.in_memory import InMemory
-from proxy.shelf import TRIM_AFTER, Shelf
-from proxy.trace import Trace
 
 Make = Callable[..., FeatureStore]
 
@@ -289,8 +289,10 @@ async def test_the_background_pauses_while_the_event_loop_is_busy(make: Make, mo
         await asyncio.sleep(0)
 
     # Of this module alone: other event loops run in this process.
-    monkeypatch.setattr("proxy.embedding.time", SimpleNamespace(**{**vars(time), "thread_time": thread_time}))
-    monkeypatch.setattr("proxy.embedding.asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
+    monkeypatch.setattr(
+        "foveate.proxy.vectors.embedding.time", SimpleNamespace(**{**vars(time), "thread_time": thread_time})
+    )
+    monkeypatch.setattr("foveate.proxy.vectors.embedding.asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
     embedder = GatedEmbedder(0.001)
     embedder.go.set()
     store = make(embedder)
@@ -304,7 +306,7 @@ async def test_the_background_pauses_while_the_event_loop_is_busy(make: Make, mo
 
 async def test_what_comes_while_the_heap_is_tidied_is_embedded_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = threading.Event(), threading.Event()
-    monkeypatch.setattr("proxy.process.give_back", lambda: (begun.set(), go.wait(15)))
+    monkeypatch.setattr("foveate.proxy.process.give_back", lambda: (begun.set(), go.wait(15)))
     store = make(WordEmbedder())
     store.prepare("t", chat(name="a").segments)
     await until(begun.is_set)

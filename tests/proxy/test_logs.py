@@ -8,13 +8,13 @@ import re
 from typing import Any
 
 import pytest
+
+from foveate.proxy.observers import logs
 from support.client import Answer, chat
 from support.console import serve_pages
 from support.conversations import body, long_chat
 from support.server import settings_for
 from support.upstream import Upstream, until
-
-from proxy import logs
 
 
 def lines_of_a_request(

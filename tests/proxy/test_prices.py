@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from proxy import prices
-from proxy.outcome import Outcome
+from foveate.proxy.pruning import prices
+from foveate.proxy.pruning.outcome import Outcome
 
 MILLION = 1_000_000
 

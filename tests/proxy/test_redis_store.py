@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 import redis
+
+from foveate.policies.types import PruneState
+from foveate.proxy.formats.chat import linked
+from foveate.proxy.pruning.redis_store import BATCH, RedisStateStore, name
+from foveate.proxy.pruning.state_store import Found, StateKeeper, StateStoreError, chain
+from foveate.proxy.services import build_state_store
 from support.client import chat
 from support.conversations import body, long_chat, problems
 from support.server import Live, application, settings_for
 from support.sessions import ends, parts_with, pieces
 from support.upstream import Upstream, until
-
-from policies.types import PruneState
-from proxy.formats.chat import linked
-from proxy.redis_store import BATCH, RedisStateStore, name
-from proxy.services import build_state_store
-from proxy.state_store import Found, StateKeeper, StateStoreError, chain
 
 BINARY = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.refusals import TooLong, read
+from foveate.proxy.http.refusals import TooLong, read
 
 OPENAI = "This model's maximum context length is 8192 tokens. However, "
 

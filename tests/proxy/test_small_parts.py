@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 
 import pytest
+
+from foveate.policies.prune import sticky
+from foveate.policies.types import Budget, PruneState
+from foveate.proxy.cache import Cache
+from foveate.proxy.config import schema as config
+from foveate.proxy.errors import RequestError
+from foveate.proxy.http import overrides
+from foveate.proxy.http.headers import end_to_end, outgoing
+from foveate.proxy.observers.recent import Recent
+from foveate.proxy.pruning.outcome import Ledger, Outcome
+from foveate.proxy.pruning.windows import Window, Windows
+from foveate.proxy.upstreams.echo import Echo
+from foveate.proxy.upstreams.http import Http
 from support.conversations import body
 from support.deciding import read
-
-from policies.prune import sticky
-from policies.types import Budget, PruneState
-from proxy import config, overrides
-from proxy.cache import Cache
-from proxy.errors import RequestError
-from proxy.headers import end_to_end, outgoing
-from proxy.outcome import Ledger, Outcome
-from proxy.recent import Recent
-from proxy.upstreams.echo import Echo
-from proxy.upstreams.http import Http
-from proxy.windows import Window, Windows
 
 
 def test_the_cache_gives_back_what_was_put() -> None:
@@ -73,7 +74,7 @@ def test_recent_outcomes_are_bounded_and_replaced() -> None:
 def test_long_histories_leave_room_for_fewer_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = read(body([{"role": "user", "content": f"number {n}"} for n in range(50)]))
     ledger = Ledger(sticky(parsed.segments, PruneState()), [place.messages for place in parsed.places])
-    monkeypatch.setattr("proxy.recent.MAX_LEDGERS", 3 * len(ledger.packed()))
+    monkeypatch.setattr("foveate.proxy.observers.recent.MAX_LEDGERS", 3 * len(ledger.packed()))
     found = Recent(100)
     for n in range(10):
         found.put(Outcome(id=str(n), created=0, result="untouched", policy="p"), ledger)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.types import PruneState
-from proxy.formats.chat import linked
-from proxy.state_store import (
+from foveate.policies.types import PruneState
+from foveate.proxy.formats.chat import linked
+from foveate.proxy.pruning.state_store import (
     Found,
     InMemoryStateStore,
     Record,

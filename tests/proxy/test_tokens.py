@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter, encoding_name
 from support.conversations import body
 from support.deciding import read
-
-from proxy.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter, encoding_name
 
 # OpenAI's cookbook, "How to count tokens with tiktoken": messages and tools with the counts that the API reported.
 JARGON = [
@@ -156,7 +156,7 @@ def test_every_vocabulary_loads_with_no_network(tmp_path: Path) -> None:
 import socket
 def refuse(*given): raise OSError("no network here")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
-from proxy.tokens import TokenCounter
+from foveate.proxy.formats.tokens import TokenCounter
 for name in ("o200k_base", "o200k_harmony", "cl100k_base", "p50k_base"):
     assert TokenCounter(name).text("hello world") == 2, name
 print("all")

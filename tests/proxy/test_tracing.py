@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 
 import pytest
+
+from foveate.proxy import services
+from foveate.proxy.config import schema as config
+from foveate.proxy.http.usage import Usage
+from foveate.proxy.pruning.outcome import Outcome
 from support.client import ask, chat
 from support.console import serve_pages
 from support.conversations import body, long_chat
 from support.server import settings_for
 from support.upstream import Upstream, completion, reply, reply_json
 
-from proxy import config, services
-from proxy.outcome import Outcome
-from proxy.usage import Usage
-
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the otel extra is not installed")
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from proxy.tracing import Tracer
+from foveate.proxy.observers.tracing import Tracer
 
 
 def outcome(**given: object) -> Outcome:

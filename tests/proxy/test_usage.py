@@ -9,9 +9,9 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.upstream import chat_events, completion
 
-from proxy.usage import COMPRESSED, TAIL, Tail, Usage, inflated
+from foveate.proxy.http.usage import COMPRESSED, TAIL, Tail, Usage, inflated
+from support.upstream import chat_events, completion
 
 USAGE = {"prompt_tokens": 4321, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 1024}}
 WHOLE = json.dumps({**completion("Hello."), "usage": USAGE}).encode()

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.types import Budget
-from proxy import config
-from proxy.errors import UpstreamError
-from proxy.upstreams import UpstreamRequest, UpstreamResponse
-from proxy.windows import MAX_LIST, Window, Windows, listed
+from foveate.policies.types import Budget
+from foveate.proxy.config import schema as config
+from foveate.proxy.errors import UpstreamError
+from foveate.proxy.pruning.windows import MAX_LIST, Window, Windows, listed
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 LONG = 10_000  # tokens of a prompt for which the window matters
 LISTS: dict[str, tuple[dict[str, Any], int]] = {

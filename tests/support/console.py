@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from foveate.proxy import services
+from foveate.proxy.config import schema as config
+from foveate.proxy.vectors.features import FeatureStore
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import ask
 from support.parts import WordEmbedder
 from support.server import Live, application
-
-from proxy import config, services
-from proxy.features import FeatureStore
-from proxy.indexes.in_memory import InMemory
 
 TOKEN = "correct-horse-battery-staple"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import tiktoken
-from support.parts import word_vector
 
-from policies.features import extract
-from policies.types import History, Segment, Vectors
-from proxy.tokens import load_encoding
+from foveate.policies.features import extract
+from foveate.policies.types import History, Segment, Vectors
+from foveate.proxy.formats.tokens import load_encoding
+from support.parts import word_vector
 
 TOPICS = (
     "the harbour bridge needs new steel cables before winter",

@@ -7,17 +7,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from foveate.policies.types import Budget
+from foveate.proxy import services
+from foveate.proxy.cache import Cache
+from foveate.proxy.config import schema as config
+from foveate.proxy.formats import chat
+from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.pruning.pruner import Asked, Decision
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.parts import WordEmbedder
 from support.server import assemble, settings_for
-
-from policies.types import Budget
-from proxy import config, services
-from proxy.cache import Cache
-from proxy.formats import chat
-from proxy.indexes.in_memory import InMemory
-from proxy.overrides import Overrides
-from proxy.pruner import Asked, Decision
-from proxy.tokens import TokenCounter
 
 
 def read(request: Any, split_over: int = 1500, encoding: str = "o200k_base") -> chat.Chat:

@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.types import Vectors
-from proxy.errors import ConfigError
-from proxy.indexes import Entry
-from proxy.indexes.in_memory import InMemory
+from foveate.policies.types import Vectors
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.vectors.indexes import Entry
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 
 DIMENSIONS = 64
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from support.upstream import WAIT
 
-from proxy import config, services
-from proxy.app import create_app, serving
-from proxy.embedders import Embedder
-from proxy.features import FeatureStore
-from proxy.indexes import VectorIndex
-from proxy.services import Services
+from foveate.proxy import services
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.config import schema as config
+from foveate.proxy.services import Services
+from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.features import FeatureStore
+from foveate.proxy.vectors.indexes import VectorIndex
+from support.upstream import WAIT
 
 
 class Live:

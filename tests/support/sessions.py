@@ -9,24 +9,24 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
+from foveate.policies.types import Budget
+from foveate.proxy import services
+from foveate.proxy.cache import Cache
+from foveate.proxy.config import schema as config
+from foveate.proxy.formats import chat
+from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.observers.metrics import Metrics
+from foveate.proxy.observers.recent import Recent
+from foveate.proxy.pruning.asked import Asked, Decision
+from foveate.proxy.pruning.state_store import InMemoryStateStore, StateKeeper
+from foveate.proxy.pruning.windows import Windows
+from foveate.proxy.reload import Reloads
+from foveate.proxy.upstreams.echo import Echo
+from foveate.proxy.vectors.features import FeatureStore
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.conversations import body
 from support.parts import WordEmbedder
 from support.server import settings_for
-
-from policies.types import Budget
-from proxy import config, services
-from proxy.asked import Asked, Decision
-from proxy.cache import Cache
-from proxy.features import FeatureStore
-from proxy.formats import chat
-from proxy.indexes.in_memory import InMemory
-from proxy.metrics import Metrics
-from proxy.overrides import Overrides
-from proxy.recent import Recent
-from proxy.reload import Reloads
-from proxy.state_store import InMemoryStateStore, StateKeeper
-from proxy.upstreams.echo import Echo
-from proxy.windows import Windows
 
 NOWHERE = "http://127.0.0.1:1"
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.conversations import history, segment
 
-from policies.features import extract
-from policies.signals.directive import Directive
-from policies.signals.novelty import Novelty
-from policies.signals.recency import Recency
-from policies.signals.references import References
-from policies.signals.speaker import Speaker
-from policies.signals.task import Task
-from policies.terms import term_id
-from policies.types import History
+from foveate.policies.features import extract
+from foveate.policies.signals.directive import Directive
+from foveate.policies.signals.novelty import Novelty
+from foveate.policies.signals.recency import Recency
+from foveate.policies.signals.references import References
+from foveate.policies.signals.speaker import Speaker
+from foveate.policies.signals.task import Task
+from foveate.policies.terms import term_id
+from foveate.policies.types import History
+from support.conversations import history, segment
 
 
 def named(*said: tuple[str, str], query: str) -> History:

@@ -8,9 +8,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from proxy.embedders.minilm import DIMENSIONS
-from proxy.embedders.onnx import Onnx, bundled_model
-from proxy.errors import ConfigError
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
+from foveate.proxy.vectors.embedders.onnx import Onnx, bundled_model
 
 
 @pytest.fixture(scope="module")

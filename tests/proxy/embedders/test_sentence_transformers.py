@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proxy.embedders import Embedder
-from proxy.embedders.onnx import Onnx
-from proxy.embedders.sentence_transformers import BATCH, SentenceTransformers
-from proxy.errors import ConfigError
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.embedders.onnx import Onnx
+from foveate.proxy.vectors.embedders.sentence_transformers import BATCH, SentenceTransformers
 
 EXTRA = "pip install 'foveate[sentence-transformers]'"
 needs_extra = pytest.mark.skipif(find_spec("sentence_transformers") is None, reason=f"the extra is absent: {EXTRA}")
@@ -163,8 +163,8 @@ def test_an_absent_extra_is_named() -> None:
 
 
 def test_it_is_not_imported_before_it_is_loaded() -> None:
-    code = "import sys; from proxy.embedders.sentence_transformers import SentenceTransformers as S; S('x')"
-    code += "; sys.exit('torch' in sys.modules)"
+    code = "import sys; from foveate.proxy.vectors.embedders import sentence_transformers as module"
+    code += "; module.SentenceTransformers('x'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

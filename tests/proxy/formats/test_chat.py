@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
+
+from foveate.proxy.cache import Cache
+from foveate.proxy.errors import FormatError
+from foveate.proxy.formats import chat
+from foveate.proxy.formats.tokens import TokenCounter
 from support.conversations import body, call, problems, result
 from support.deciding import read, rebuild, rebuilt
-
-from proxy.cache import Cache
-from proxy.errors import FormatError
-from proxy.formats import chat
-from proxy.tokens import TokenCounter
 
 QUESTION = {"role": "user", "content": "And now?"}
 LONG = "\n\n".join(f"paragraph {n} " + "word " * 60 for n in range(40))

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from foveate.proxy.errors import ConfigError, VectorIndexError
+from foveate.proxy.vectors.indexes import Entry, VectorIndex
+from foveate.proxy.vectors.indexes.apart import Apart
+from foveate.proxy.vectors.indexes.chroma import Chroma
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.parts import word_vector
 from support.upstream import until
-
-from proxy.errors import ConfigError, VectorIndexError
-from proxy.indexes import Entry, VectorIndex
-from proxy.indexes.apart import Apart
-from proxy.indexes.chroma import Chroma
-from proxy.indexes.in_memory import InMemory
 
 ROOT = Path(__file__).parents[3]
 
@@ -170,7 +170,7 @@ def test_an_index_whose_process_hangs_is_ended_and_begun_anew(apart: Apart, monk
     apart.upsert("t", [entry("a", "red")])
     assert apart._process is not None
     apart._process.send_signal(signal.SIGSTOP)
-    monkeypatch.setattr("proxy.indexes.apart.HUNG", 0.2)
+    monkeypatch.setattr("foveate.proxy.vectors.indexes.apart.HUNG", 0.2)
     with pytest.raises(VectorIndexError, match="has ended"):
         apart.get("t", ["a"])
     monkeypatch.undo()
@@ -199,7 +199,8 @@ def test_modules_in_the_working_folder_are_not_the_indexs(tmp_path: Path, monkey
 def test_an_index_ends_with_the_process_that_uses_it(tmp_path: Path) -> None:
     script = (
         "import os, sys; from functools import partial; from pathlib import Path;"
-        "from proxy.indexes.apart import Apart; from proxy.indexes.chroma import Chroma;"
+        "from foveate.proxy.vectors.indexes.apart import Apart;"
+        "from foveate.proxy.vectors.indexes.chroma import Chroma;"
         "a = Apart(partial(Chroma, 'words', Path(sys.argv[1]))); a.open();"
         "print(a._process.pid, flush=True); os._exit(9)"
     )
@@ -220,10 +221,10 @@ import sys
 from functools import partial
 from pathlib import Path
 import numpy as np
-from proxy import process
-from proxy.indexes import Entry
-from proxy.indexes.apart import Apart
-from proxy.indexes.chroma import Chroma
+from foveate.proxy import process
+from foveate.proxy.vectors.indexes import Entry
+from foveate.proxy.vectors.indexes.apart import Apart
+from foveate.proxy.vectors.indexes.chroma import Chroma
 
 process.tune(process.M_ARENA_MAX, 1)  # one heap for all threads: what one has freed another one takes
 vectors = np.random.default_rng(1).random((20, 384), dtype=np.float32)

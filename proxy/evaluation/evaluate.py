@@ -1,0 +1,277 @@
+"""Measures what share of the evidence survives pruning, for policies and for the alternatives to them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from foveate.policies.features import extract
+from foveate.policies.policy import Policy
+from foveate.policies.prune import prune
+from foveate.policies.registry import SIGNALS
+from foveate.policies.registry import load as load_target
+from foveate.policies.types import Budget, Features, History, PruneState
+from foveate.proxy.cache import Cache
+from foveate.proxy.config.schema import PolicySettings, Settings, build_policy, describe, merge_policy
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.evaluation.evidence import Case, Message, Row, Ruler, Sizes, judge, load
+from foveate.proxy.formats import chat
+from foveate.proxy.formats.tokens import FALLBACK, TokenCounter
+from foveate.proxy.services import build_embedder
+from foveate.proxy.vectors.embedders import Embedder
+
+Contestant = Callable[["Reading", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
+BUDGETS = (0.10, 0.25, 0.50)
+WIDTH = 112  # of a table, where the terminal is not wider
+BATCH = 16  # texts embedded at a time, of like length
+# Baselines as policies, written as in config.yaml.
+BARE: dict[str, Any] = {"pins": {"first_user": False, "last_turns": 0}}
+BASELINES: dict[str, dict[str, Any]] = {
+    "newest first": {"signals": {"recency": {}}, "selector": {"type": "window"}},
+    "middle-out": {"signals": {"recency": {}}, "selector": {"type": "window", "head": 0.5}},
+    "BM25": {"signals": {"keyword": {"k1": 1.5, "b": 0.75, "power": 1.0}}},
+    "cosine": {"signals": {"semantic": {}}},
+}
+# What differs in each row of an ablation, beside each signal left out in turn.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "without the graph": {"graph": {"type": "none"}},
+    "graph: pagerank": {"graph": {"type": "pagerank"}},
+    "with topics": {"topics": {"share": 0.2}},
+    "fusion: reciprocal_rank": {"fusion": {"type": "reciprocal_rank"}},
+    **{f"selector: {name}": {"selector": {"type": name}} for name in ("greedy", "density", "mmr", "structured")},
+    **{f"with {name}": {"signals": {name: {"weight": 0.2}}} for name in SIGNALS},
+    "without pins": BARE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A case as the proxy reads it."""
+
+    case: Case
+    parsed: chat.Chat
+    history: History
+    sizes: Sizes
+
+
+@dataclass
+class Reader:
+    """Reads cases the way the proxy does; each text is embedded once a run."""
+
+    embedder: Embedder
+    split_over: int = 1500
+    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    _features: dict[str, Features] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reader = chat.Reader(TokenCounter(FALLBACK), Cache(1 << 28), self.split_over)
+        self.ruler = Ruler()
+
+    def read(self, case: Case) -> Reading:
+        """Return the case with its features and vectors."""
+        body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
+        parsed = self.reader.parse(chat.read(body))
+        self._embed([*(s.text for s in parsed.segments if s.role != "system"), parsed.query])
+        none = np.zeros_like(self.vectors[parsed.query])
+        history = History(
+            segments=parsed.segments,
+            features=[self._features_of(s.id, s.text, s.name) for s in parsed.segments],
+            vectors=np.stack([self.vectors.get(s.text, none) for s in parsed.segments]),
+            query_text=parsed.query,
+            query=extract(parsed.query),
+            query_vector=self.vectors[parsed.query],
+            age_hours=np.zeros(len(parsed.segments)),
+            recalls=np.zeros(len(parsed.segments)),
+        )
+        return Reading(case, parsed, history, self.ruler.sizes(case))
+
+    def _features_of(self, key: str, text: str, name: str) -> Features:
+        if key not in self._features:
+            self._features[key] = extract(text, name)
+        return self._features[key]
+
+    def _embed(self, texts: Sequence[str]) -> None:
+        fresh = sorted({text for text in texts if text not in self.vectors}, key=lambda text: (len(text), text))
+        for start in range(0, len(fresh), BATCH):
+            batch = fresh[start : start + BATCH]
+            rows = self.embedder.embed([text or " " for text in batch])
+            self.vectors.update(zip(batch, rows, strict=True))
+
+
+def pruned(policy: Policy, reading: Reading, budget: int) -> Sequence[Message]:
+    """Return the messages that the proxy would forward."""
+    room = max(0, budget - reading.parsed.fixed_tokens)
+    selection = prune(reading.history, policy, Budget(room, room), PruneState())
+    body, _ = chat.rebuild(reading.parsed, chat.layout(reading.parsed, selection.kept, {}))
+    messages: list[Message] = orjson.loads(body)["messages"]
+    return messages
+
+
+def compressed(compress: Callable[..., Any], reading: Reading, budget: int) -> Sequence[Message]:
+    """Return what litellm.compress makes of the messages."""
+    plain = [{**m, "content": m.get("content") or ""} for m in reading.case.messages]
+    done = compress(messages=plain, model="gpt-4o", compression_trigger=budget, compression_target=budget)
+    messages: list[Message] = done["messages"]
+    return messages
+
+
+def trimmed(trim: Callable[..., Any], reading: Reading, budget: int) -> Sequence[Message]:
+    """Return what LangChain's trim_messages keeps, as the originals."""
+    convert = load_target("langchain_core.messages:convert_to_messages")
+    made = convert([{**m, "id": str(i)} for i, m in enumerate(reading.case.messages)])
+    sizes = {str(i): tokens for i, tokens in enumerate(reading.sizes.messages)}
+    left = trim(
+        made, max_tokens=budget, strategy="last", include_system=True, start_on="human",
+        token_counter=lambda messages: sum(sizes[m.id] for m in messages),
+    )  # fmt: skip
+    return [reading.case.messages[int(m.id)] for m in left]
+
+
+def contestants(policies: Mapping[str, Policy], baselines: bool = True) -> dict[str, Contestant]:
+    """Return what is measured, by name: the policies, the baselines, and the libraries that are installed."""
+    found: dict[str, Contestant] = {name: partial(pruned, policy) for name, policy in policies.items()}
+    if not baselines:
+        return found
+    for name, described in BASELINES.items():
+        found[name] = partial(pruned, build_policy(name, PolicySettings(**BARE, **described)))
+    if find_spec("litellm"):
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # it would ask the network at import
+        found["litellm.compress"] = partial(compressed, load_target("litellm:compress"))
+    if find_spec("langchain_core"):
+        found["trim_messages"] = partial(trimmed, load_target("langchain_core.messages:trim_messages"))
+    return found
+
+
+def ablations(name: str, described: dict[str, Any]) -> dict[str, Policy]:
+    """Return the policy that `described` spells out, and it with one thing changed at a time."""
+    signals = described["signals"]
+    changed: dict[str, dict[str, Any]] = {name: {}}
+    changed |= {f"without {signal}": {"signals": {signal: {"weight": 0.0}}} for signal in signals}
+    changed |= {row: over for row, over in ABLATIONS.items() if not over.get("signals", {}).keys() & signals.keys()}
+    return {row: build_policy(row, PolicySettings(**merge_policy(described, over))) for row, over in changed.items()}
+
+
+def measure(
+    cases: Sequence[Case], reader: Reader, named: Mapping[str, Contestant], budgets: Sequence[float] = BUDGETS,
+    progress: Progress | None = None,
+) -> Iterator[Row]:  # fmt: skip
+    """Yield a row for each case, budget and contestant."""
+    task = progress.add_task("cases", total=len(cases)) if progress else None
+    for case in cases:
+        reading = reader.read(case)
+        for share in budgets:
+            for name, contestant in named.items():
+                sent = contestant(reading, reading.sizes.budget(share))
+                yield judge(name, case, reading.sizes, share, sent, reader.ruler.size)
+        if progress and task is not None:
+            progress.advance(task)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run measures."""
+
+    data: Path
+    policies: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    budgets: tuple[float, ...] = ()  # shares of the history
+    limit: int = 0
+    baselines: bool = True
+    ablate: bool = False
+
+
+def run(settings: Settings, asked: Asked, console: Console, as_json: Path | None, png: Path | None) -> None:
+    """Measure, print the table, and write the files that are asked for; ConfigError where one cannot be had."""
+    if png is not None and find_spec("matplotlib") is None:
+        raise ConfigError("a plot needs matplotlib: pip install 'foveate[eval]'")
+    budgets = asked.budgets or BUDGETS
+    cases = load(asked.data, asked.sources, asked.limit)
+    named = contestants(chosen(settings, asked), asked.baselines)
+    embedder = build_embedder(settings.embedder)
+    embedder.load()
+    with Progress(console=console, transient=True) as progress:
+        rows = list(measure(cases, Reader(embedder, settings.segments.split_over), named, budgets, progress))
+    means = summary(rows)
+    console.width = max(console.width, WIDTH)
+    console.print(table(means, budgets))
+    if as_json is not None:
+        as_json.write_bytes(orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2))
+    if png is not None:
+        plot(means, png)
+
+
+def chosen(settings: Settings, asked: Asked) -> dict[str, Policy]:
+    """Return the policies to measure; ConfigError for a name that is not known."""
+    known = settings.named_policies()
+    found: dict[str, Policy] = {}
+    for name in asked.policies:
+        if name not in known:
+            raise ConfigError(f'policy "{name}" is not one of {", ".join(sorted(known))}')
+        described = describe(f"policies.{name}", known[name])
+        found |= ablations(name, described) if asked.ablate else {name: build_policy(name, known[name])}
+    return found
+
+
+def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the means by source, contestant and budget."""
+    groups: dict[tuple[str, str, float], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.source, row.contestant, row.budget].append(row)
+    return [
+        {
+            "source": source, "contestant": contestant, "budget": budget, "cases": len(mine),
+            "recall": sum(r.recall for r in mine) / len(mine),
+            "all": sum(r.recall == 1.0 for r in mine) / len(mine),
+            "kept": sum(r.kept for r in mine) / len(mine),
+            "over": sum(r.over for r in mine) / len(mine),
+            "invalid": sum(r.invalid for r in mine) / len(mine),
+        }
+        for (source, contestant, budget), mine in groups.items()
+    ]  # fmt: skip
+
+
+def table(rows: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
+    """Return the summary as a table: evidence recall, and at the last budget the other columns."""
+    shown = Table(box=None, pad_edge=False)
+    heads = [f"{100 * b:g} %" for b in budgets]
+    for head in ("source", "contestant", *heads, f"all at {heads[-1]}", f"kept at {heads[-1]}", "over", "invalid"):
+        shown.add_column(head, justify="left" if head in ("source", "contestant") else "right", no_wrap=True)
+    cells = {(r["source"], r["contestant"], r["budget"]): r for r in rows}
+    for source, contestant in dict.fromkeys((r["source"], r["contestant"]) for r in rows):
+        mine = [cells[source, contestant, b] for b in budgets]
+        recalls = [f"{100 * r['recall']:.1f}" for r in mine]
+        worst = [f"{100 * max(r[key] for r in mine):.1f}" for key in ("over", "invalid")]
+        last = [f"{100 * mine[-1][key]:.1f}" for key in ("all", "kept")]
+        shown.add_row(source, contestant, *recalls, *last, *worst)
+    return shown
+
+
+def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write recall against budget as a PNG, one panel a source."""
+    use = load_target("matplotlib:use")
+    use("Agg")
+    subplots: Any = load_target("matplotlib.pyplot:subplots")
+    sources = list(dict.fromkeys(r["source"] for r in rows))
+    figure, axes = subplots(1, len(sources), figsize=(4 * len(sources), 4), squeeze=False, sharey=True)
+    for axis, source in zip(axes[0], sources, strict=True):
+        for name in dict.fromkeys(r["contestant"] for r in rows):
+            mine = [r for r in rows if r["source"] == source and r["contestant"] == name]
+            axis.plot([100 * r["budget"] for r in mine], [100 * r["recall"] for r in mine], marker="o", label=name)
+        axis.set(title=source, xlabel="budget, % of the history")
+    axes[0][0].set_ylabel("evidence kept, %")
+    axes[0][-1].legend(fontsize="small")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)

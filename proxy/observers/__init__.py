@@ -1,0 +1,1 @@
+"""Views of an outcome: headers, metrics, logs, traces, the latest requests."""

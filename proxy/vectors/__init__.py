@@ -1,0 +1,1 @@
+"""Vectors of segments: made, kept and looked up."""
