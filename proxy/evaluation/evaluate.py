@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from foveate.policies.features import extract
 from foveate.policies.policy import Policy
-from foveate.policies.prune import prune
+from foveate.policies.prune import Situation, prune
 from foveate.policies.registry import SIGNALS
 from foveate.policies.registry import load as load_target
-from foveate.policies.types import Budget, Features, History, PruneState
+from foveate.policies.types import Budget, History, PruneState, Selection
 from foveate.proxy.cache import Cache
-from foveate.proxy.config.schema import PolicySettings, Settings, build_policy, describe, merge_policy
+from foveate.proxy.config.policies import build_policy, describe_policy, merge_policy, named_policies
+from foveate.proxy.config.schema import PolicySettings, Settings
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.evaluation.evidence import Case, Message, Row, Ruler, Sizes, judge, load
-from foveate.proxy.formats import chat
+from foveate.proxy.evaluation.evidence import Case, Judged, Message, Ruler, Sizes, judge_case, load_cases
+from foveate.proxy.formats.chat import Chat
+from foveate.proxy.formats.layout import layout
+from foveate.proxy.formats.memo import Memo
+from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.tokens import FALLBACK, TokenCounter
-from foveate.proxy.services import build_embedder
-from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.trace import Trace
+from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors.embedders import Embedder, build_embedder
+from foveate.proxy.vectors.histories import Histories
+from foveate.proxy.vectors.indexes.in_memory import InMemory
+from foveate.proxy.worker import Worker
 
-Contestant = Callable[["Reading", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
+CHAT = Chat()
+Contestant = Callable[["ReadCase", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
 BUDGETS = (0.10, 0.25, 0.50)
 WIDTH = 112  # of a table, where the terminal is not wider
-BATCH = 16  # texts embedded at a time, of like length
 # Baselines as policies, written as in config.yaml.
 BARE: dict[str, Any] = {"pins": {"first_user": False, "last_turns": 0}}
 BASELINES: dict[str, dict[str, Any]] = {
@@ -58,69 +66,72 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadCase:
     """A case as the proxy reads it."""
 
     case: Case
-    parsed: chat.Chat
+    parsed: Parsed
     history: History
     sizes: Sizes
 
 
-@dataclass
-class Reader:
-    """Reads cases the way the proxy does; each text is embedded once a run."""
+class CaseReader:
+    """Reads cases the way the proxy does, and waits for every vector; each text is embedded once a run."""
 
-    embedder: Embedder
-    split_over: int = 1500
-    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    _features: dict[str, Features] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.reader = chat.Reader(TokenCounter(FALLBACK), Cache(1 << 28), self.split_over)
+    def __init__(self, embedder: Embedder, split_over: int = 1500) -> None:
+        cache = Cache(1 << 28)
+        self._memo = Memo(CHAT, TokenCounter(FALLBACK), cache, split_over)
         self.ruler = Ruler()
+        bounds = Bounds(deadline=math.inf, max_entries=sys.maxsize)
+        self._worker = Worker()
+        self._histories = Histories(embedder, InMemory(), cache, self._worker, bounds)
 
-    def read(self, case: Case) -> Reading:
+    def __enter__(self) -> CaseReader:
+        """Load the model; ConfigError where it cannot be."""
+        self._runner = asyncio.Runner()
+        self._runner.run(self._open())
+        problems = self._histories.problems()
+        if problems:
+            self.__exit__()
+            raise ConfigError("; ".join(problems))
+        return self
+
+    async def _open(self) -> None:
+        self._histories.start()
+        await self._histories.opened()
+
+    def __exit__(self, *error: object) -> None:
+        self._runner.run(self._histories.aclose())
+        self._runner.close()
+        self._worker.close()
+
+    def read(self, case: Case) -> ReadCase:
         """Return the case with its features and vectors."""
         body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
-        parsed = self.reader.parse(chat.read(body))
-        self._embed([*(s.text for s in parsed.segments if s.role != "system"), parsed.query])
-        none = np.zeros_like(self.vectors[parsed.query])
-        history = History(
-            segments=parsed.segments,
-            features=[self._features_of(s.id, s.text, s.name) for s in parsed.segments],
-            vectors=np.stack([self.vectors.get(s.text, none) for s in parsed.segments]),
-            query_text=parsed.query,
-            query=extract(parsed.query),
-            query_vector=self.vectors[parsed.query],
-            age_hours=np.zeros(len(parsed.segments)),
-            recalls=np.zeros(len(parsed.segments)),
-        )
-        return Reading(case, parsed, history, self.ruler.sizes(case))
-
-    def _features_of(self, key: str, text: str, name: str) -> Features:
-        if key not in self._features:
-            self._features[key] = extract(text, name)
-        return self._features[key]
-
-    def _embed(self, texts: Sequence[str]) -> None:
-        fresh = sorted({text for text in texts if text not in self.vectors}, key=lambda text: (len(text), text))
-        for start in range(0, len(fresh), BATCH):
-            batch = fresh[start : start + BATCH]
-            rows = self.embedder.embed([text or " " for text in batch])
-            self.vectors.update(zip(batch, rows, strict=True))
+        outline = CHAT.read(body)
+        parsed = self._memo.parse(outline, self._memo.find(outline))
+        history = self._histories.history("", parsed.segments, parsed.query, Trace())
+        return ReadCase(case, parsed, self._runner.run(history), self.ruler.sizes(case))
 
 
-def pruned(policy: Policy, reading: Reading, budget: int) -> Sequence[Message]:
+def selected(policy: Policy, reading: ReadCase, budget: int) -> Selection:
+    """Return what the proxy would keep in `budget` tokens of the whole prompt."""
+    parsed = reading.parsed
+    room = max(0, budget - parsed.fixed_tokens)
+    size = parsed.tokens - parsed.fixed_tokens
+    situation = Situation(parsed.segments, parsed.query, size, policy, Budget(room, room), PruneState())
+    return prune(situation, reading.history)
+
+
+def pruned(policy: Policy, reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return the messages that the proxy would forward."""
-    room = max(0, budget - reading.parsed.fixed_tokens)
-    selection = prune(reading.history, policy, Budget(room, room), PruneState())
-    body, _ = chat.rebuild(reading.parsed, chat.layout(reading.parsed, selection.kept, {}))
-    messages: list[Message] = orjson.loads(body)["messages"]
+    kept = selected(policy, reading, budget).kept
+    prompt = CHAT.rebuild(reading.parsed, layout(reading.parsed, kept, {}))
+    messages: list[Message] = orjson.loads(prompt.body)["messages"]
     return messages
 
 
-def compressed(compress: Callable[..., Any], reading: Reading, budget: int) -> Sequence[Message]:
+def compressed(compress: Callable[..., Any], reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return what litellm.compress makes of the messages."""
     plain = [{**m, "content": m.get("content") or ""} for m in reading.case.messages]
     done = compress(messages=plain, model="gpt-4o", compression_trigger=budget, compression_target=budget)
@@ -128,7 +139,7 @@ def compressed(compress: Callable[..., Any], reading: Reading, budget: int) -> S
     return messages
 
 
-def trimmed(trim: Callable[..., Any], reading: Reading, budget: int) -> Sequence[Message]:
+def trimmed(trim: Callable[..., Any], reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return what LangChain's trim_messages keeps, as the originals."""
     convert = load_target("langchain_core.messages:convert_to_messages")
     made = convert([{**m, "id": str(i)} for i, m in enumerate(reading.case.messages)])
@@ -165,9 +176,9 @@ def ablations(name: str, described: dict[str, Any]) -> dict[str, Policy]:
 
 
 def measure(
-    cases: Sequence[Case], reader: Reader, named: Mapping[str, Contestant], budgets: Sequence[float] = BUDGETS,
+    cases: Sequence[Case], reader: CaseReader, named: Mapping[str, Contestant], budgets: Sequence[float] = BUDGETS,
     progress: Progress | None = None,
-) -> Iterator[Row]:  # fmt: skip
+) -> Iterator[Judged]:  # fmt: skip
     """Yield a row for each case, budget and contestant."""
     task = progress.add_task("cases", total=len(cases)) if progress else None
     for case in cases:
@@ -175,13 +186,13 @@ def measure(
         for share in budgets:
             for name, contestant in named.items():
                 sent = contestant(reading, reading.sizes.budget(share))
-                yield judge(name, case, reading.sizes, share, sent, reader.ruler.size)
+                yield judge_case(name, case, reading.sizes, share, sent, reader.ruler.size)
         if progress and task is not None:
             progress.advance(task)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Measurement:
     """What a run measures."""
 
     data: Path
@@ -193,41 +204,44 @@ class Asked:
     ablate: bool = False
 
 
-def run(settings: Settings, asked: Asked, console: Console, as_json: Path | None, png: Path | None) -> None:
+def evaluate(settings: Settings, wanted: Measurement, console: Console, as_json: Path | None, png: Path | None) -> None:
     """Measure, print the table, and write the files that are asked for; ConfigError where one cannot be had."""
     if png is not None and find_spec("matplotlib") is None:
         raise ConfigError("a plot needs matplotlib: pip install 'foveate[eval]'")
-    budgets = asked.budgets or BUDGETS
-    cases = load(asked.data, asked.sources, asked.limit)
-    named = contestants(chosen(settings, asked), asked.baselines)
-    embedder = build_embedder(settings.embedder)
-    embedder.load()
-    with Progress(console=console, transient=True) as progress:
-        rows = list(measure(cases, Reader(embedder, settings.segments.split_over), named, budgets, progress))
+    budgets = wanted.budgets or BUDGETS
+    cases = load_cases(wanted.data, wanted.sources, wanted.limit)
+    named = contestants(chosen(settings, wanted), wanted.baselines)
+    model = settings.embedder
+    embedder = build_embedder(model.type, model.model, model.threads, model.options)
+    with (
+        CaseReader(embedder, settings.segments.split_over) as reader,
+        Progress(console=console, transient=True) as progress,
+    ):
+        rows = list(measure(cases, reader, named, budgets, progress))
     means = summary(rows)
     console.width = max(console.width, WIDTH)
-    console.print(table(means, budgets))
+    console.print(recall_table(means, budgets))
     if as_json is not None:
         as_json.write_bytes(orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2))
     if png is not None:
         plot(means, png)
 
 
-def chosen(settings: Settings, asked: Asked) -> dict[str, Policy]:
+def chosen(settings: Settings, wanted: Measurement) -> dict[str, Policy]:
     """Return the policies to measure; ConfigError for a name that is not known."""
-    known = settings.named_policies()
+    known = named_policies(settings)
     found: dict[str, Policy] = {}
-    for name in asked.policies:
+    for name in wanted.policies:
         if name not in known:
             raise ConfigError(f'policy "{name}" is not one of {", ".join(sorted(known))}')
-        described = describe(f"policies.{name}", known[name])
-        found |= ablations(name, described) if asked.ablate else {name: build_policy(name, known[name])}
+        described = describe_policy(f"policies.{name}", known[name])
+        found |= ablations(name, described) if wanted.ablate else {name: build_policy(name, known[name])}
     return found
 
 
-def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def summary(rows: Sequence[Judged]) -> list[dict[str, Any]]:
     """Return the means by source, contestant and budget."""
-    groups: dict[tuple[str, str, float], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, str, float], list[Judged]] = defaultdict(list)
     for row in rows:
         groups[row.source, row.contestant, row.budget].append(row)
     return [
@@ -243,7 +257,7 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def table(rows: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
+def recall_table(rows: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
     """Return the summary as a table: evidence recall, and at the last budget the other columns."""
     shown = Table(box=None, pad_edge=False)
     heads = [f"{100 * b:g} %" for b in budgets]
