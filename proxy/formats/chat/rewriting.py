@@ -11,6 +11,7 @@ import orjson
 from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.chat.reasoning import without_thoughts
+from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
 from foveate.proxy.formats.text import left_out
@@ -48,17 +49,11 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
 
 
 def _quoting(message: dict[str, Any], segments: Sequence[Segment]) -> dict[str, Any]:
-    quoted = "".join([f"[{' '.join(filter(None, (said_by(s), s.name)))}] {s.text}\n" for s in segments])
-    frame = f"[Excerpts from earlier in this conversation]\n{quoted}[End of excerpts]\n\n"
+    frame = quoted(segments)
     content = message.get("content")
     if isinstance(content, list):
         return {**message, "content": [{"type": "text", "text": frame}, *content]}
     return {**message, "content": frame + (content or "")}
-
-
-def said_by(segment: Segment) -> str:
-    """Return who is quoted."""
-    return "tool" if segment.kind == "tool" else segment.role
 
 
 def _shortened(message: dict[str, Any], pieces: Sequence[Piece], kept: Collection[int]) -> dict[str, Any]:
