@@ -19,6 +19,7 @@ _CODE_LINE = re.compile(
 DOCUMENT_CHARACTERS = 1500
 # What stands where nothing else is left, and a place must not be empty.
 BEGINNING_LEFT_OUT = "[... the beginning was left out ...]"
+ANSWER_LEFT_OUT = "[... the answer was left out ...]"
 THOUGHT_LEFT_OUT = "[... reasoning left out ...]"
 
 

@@ -46,10 +46,21 @@ def outline_of(body: bytes) -> Outline:
         items=messages[ahead:],
         ahead=tuple(messages[:ahead]),
         model=model if isinstance(model, str) else "",
-        max_output=most if is_count(most) else None,
+        max_output=reserved(model, most),
         standing=tuple([(name, raw) for name, raw in fields if raw]),
         insists=isinstance(thinking, dict) and thinking.get("type") == "enabled",
     )
+
+
+def reserved(model: Any, most: Any) -> int | None:
+    """Return what the answer has to be left of the window, None where the caller's `max_tokens` does not say.
+
+    The field is required, and mostly far above what an answer takes. Claude's answers end where the window does
+    ("Context windows", `model_context_window_exceeded`); other servers of this API refuse what might not fit.
+    """
+    if isinstance(model, str) and "claude" in model:
+        return None
+    return most if is_count(most) else None
 
 
 def compacted(messages: Sequence[bytes]) -> int:

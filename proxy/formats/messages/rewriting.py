@@ -13,7 +13,7 @@ from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import RESULT, Part, parts_of, sections
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_thought, without_thoughts
-from foveate.proxy.formats.messages.seating import OPENING, needs_opening, seated
+from foveate.proxy.formats.messages.seating import fillers, seated
 from foveate.proxy.formats.messages.spans import moved_marks
 from foveate.proxy.formats.parsed import Block, Parsed, Piece, Prompt
 from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
@@ -40,11 +40,13 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
         if n in marks:
             wire = _marked(wire or orjson.loads(raw), marks[n])
         written.append(raw if wire is None else orjson.dumps(wire))
-    order = [written[n] for n in seated(parsed, rows)]
-    if needs_opening(parsed, rows):
-        order.insert(0, OPENING)
-        tokens[0] += PER_MESSAGE + parts_tokens(parts_of(orjson.loads(OPENING)["content"]), parsed.counter)
-    messages = msgspec.Raw(b"[" + b",".join([*parsed.outline.ahead, *order]) + b"]")
+    order = seated(parsed, rows)
+    ahead = fillers(parsed, rows, order)
+    for n, raw in ahead.items():
+        filled = parts_of(orjson.loads(raw)["content"])
+        tokens[order[n]] += PER_MESSAGE + parts_tokens(filled, parsed.counter)
+    sent = [raw for n, row in enumerate(order) for raw in (ahead.get(n), written[row]) if raw]
+    messages = msgspec.Raw(b"[" + b",".join([*parsed.outline.ahead, *sent]) + b"]")
     fields = {**_decode_object(parsed.outline.body), "messages": messages}
     return Prompt(msgspec.json.encode(fields), tokens)
 
