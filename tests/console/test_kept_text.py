@@ -6,7 +6,6 @@ import secrets
 
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.observers.recent import Recent
-from foveate.proxy.pruning.asked import Asked
 from foveate.proxy.pruning.outcome import Outcome
 from support.client import ask, chat
 from support.console import serve_pages

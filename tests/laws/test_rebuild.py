@@ -143,8 +143,8 @@ def test_segments_never_cost_more_than_they_say(messages: list[dict[str, Any]], 
 @given(conversations(last="any"))
 def test_every_message_is_in_a_segment_and_none_is_in_two(messages: list[dict[str, Any]]) -> None:
     parsed = read(body(messages), split_over=100)
-    seen = sorted({(m, place.piece) for place in parsed.places for m in place.messages}, key=str)
-    assert len(seen) == sum(len(place.messages) for place in parsed.places)
+    seen = sorted({(m, place.piece) for place in parsed.places for m in place.items}, key=str)
+    assert len(seen) == sum(len(place.items) for place in parsed.places)
     assert {m for m, _ in seen} == set(range(len(messages)))
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from foveate.proxy.pruning.state_store import chain, session_key
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from foveate.policies.recall import SHARE, Recall, need
-from foveate.proxy.formats.chat import linked, wire_messages
-from foveate.proxy.pruning.asked import Decision
-from foveate.proxy.pruning.state_store import chain, session_key
+from foveate.proxy.formats.memo import linked, wire_messages
+from foveate.proxy.pruning.request import Decision
 from laws.strategies import long_texts, plain
 from support.conversations import TOPICS, call, count, problems, result
 from support.conversations import body as request_body

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.proxy.config import loading
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import ConfigError
 
@@ -74,7 +75,7 @@ def test_a_wrong_setting_is_refused_with_its_path_its_value_and_the_remedy(
 ) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
-        config.load(path)
+        loading.load_settings(path)
     for word in told:
         assert word in str(caught.value)
     if not any(told[0].startswith(p) for p in ("policies", "policy")):
@@ -83,38 +84,38 @@ def test_a_wrong_setting_is_refused_with_its_path_its_value_and_the_remedy(
 
 def test_two_mistakes_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(written(tmp_path, "colour: red\nserver: {port: x}"))
+        loading.load_settings(written(tmp_path, "colour: red\nserver: {port: x}"))
     assert "colour" in str(caught.value)
     assert "server.port" in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml"):
-        config.load(tmp_path / "none.yaml")
+        loading.load_settings(tmp_path / "none.yaml")
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"config\.yaml"):
-        config.load(path)
+        loading.load_settings(path)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "{}"])
 def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
-    assert config.load(written(tmp_path, text)) == config.load(None)
+    assert loading.load_settings(written(tmp_path, text)) == loading.load_settings(None)
 
 
 @pytest.mark.parametrize(
     ("text", "mode"), [("mode: on", "on"), ("mode: off", "off"), ("mode: 'on'", "on"), ("mode: shadow", "shadow")]
 )
 def test_on_and_off_mean_what_they_say_in_yaml(tmp_path: Path, text: str, mode: str) -> None:
-    assert config.load(written(tmp_path, text)).mode == mode
+    assert loading.load_settings(written(tmp_path, text)).mode == mode
 
 
 def test_the_file_in_the_repository_states_the_defaults() -> None:
     path = Path(__file__).parent.parent.parent / "config.yaml"
-    stated, defaults = config.load(path), config.load(None)
+    stated, defaults = loading.load_settings(path), loading.load_settings(None)
     assert stated.model_dump(exclude={"policies"}) == defaults.model_dump(exclude={"policies"})
     assert stated.build_policies()[stated.policy] == defaults.build_policies()[defaults.policy]
 
@@ -148,7 +149,7 @@ def test_the_environment_wins_over_the_file(
         tmp_path, "mode: 'on'\nserver: {port: 1111, host: 127.0.0.2}\nupstream: {url: 'http://file/v1', type: http}\n"
     )
     monkeypatch.setenv(variable, value)
-    settings: Any = config.load(file)
+    settings: Any = loading.load_settings(file)
     for name in path:
         settings = getattr(settings, name)
     assert settings == expected
@@ -158,7 +159,7 @@ def test_the_environment_changes_one_setting_of_a_block_and_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOVEATE_SERVER__PORT", "9999")
-    server = config.load(written(tmp_path, "server: {host: 127.0.0.2}")).server
+    server = loading.load_settings(written(tmp_path, "server: {host: 127.0.0.2}")).server
     assert (server.host, server.port) == ("127.0.0.2", 9999)
 
 
@@ -166,7 +167,7 @@ def test_the_command_line_wins_over_the_environment(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("FOVEATE_SERVER__PORT", "9999")
     monkeypatch.setenv("FOVEATE_UPSTREAM__URL", "http://environment/v1")
     file = written(tmp_path, "server: {port: 1111, host: 127.0.0.2}")
-    settings = config.load(file, {"server": {"port": 2222}, "upstream": {"url": "http://line/v1"}})
+    settings = loading.load_settings(file, {"server": {"port": 2222}, "upstream": {"url": "http://line/v1"}})
     assert settings.server.port == 2222
     assert settings.server.host == "127.0.0.2"
     assert settings.upstream.url == "http://line/v1"
@@ -184,12 +185,12 @@ def test_the_command_line_wins_over_the_environment(tmp_path: Path, monkeypatch:
 def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError):
-        config.load(None)
+        loading.load_settings(None)
 
 
 def test_a_policy_starts_from_its_preset_and_changes_what_it_names(tmp_path: Path) -> None:
     text = "policies: {mine: {preset: balanced, signals: {keyword: {weight: 3, k1: 2.0}}, pins: {last_turns: 4}}}"
-    built = config.load(written(tmp_path, text)).build_policies()
+    built = loading.load_settings(written(tmp_path, text)).build_policies()
     mine, balanced = built["mine"], built["balanced"]
     weights = {s.name: s.weight for s in mine.signals}
     assert weights == {**{s.name: s.weight for s in balanced.signals}, "keyword": 3}
@@ -202,7 +203,7 @@ def test_a_policy_starts_from_its_preset_and_changes_what_it_names(tmp_path: Pat
 
 
 def test_a_policy_of_a_presets_name_takes_its_place(tmp_path: Path) -> None:
-    built = config.load(written(tmp_path, "policies: {balanced: {signals: {recency: {}}}}")).build_policies()
+    built = loading.load_settings(written(tmp_path, "policies: {balanced: {signals: {recency: {}}}}")).build_policies()
     assert [s.name for s in built["balanced"].signals] == ["recency"]
 
 
@@ -220,11 +221,11 @@ def test_every_registered_class_can_be_built_from_settings(registry: dict[str, s
 
 def test_secrets_are_hidden_where_settings_are_printed() -> None:
     settings = config.Settings(upstream=config.Upstream(api_key="sk-hidden"))  # type: ignore[arg-type]
-    assert "sk-hidden" not in config.dump(settings)
+    assert "sk-hidden" not in loading.dump_settings(settings)
     assert "sk-hidden" not in repr(settings)
     assert settings.upstream.api_key.get_secret_value() == "sk-hidden"
 
 
 def test_a_secret_survives_the_command_lines_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEATE_UPSTREAM__API_KEY", "sk-hidden")
-    assert config.load(None, {"server": {"port": 1}}).upstream.api_key.get_secret_value() == "sk-hidden"
+    assert loading.load_settings(None, {"server": {"port": 1}}).upstream.api_key.get_secret_value() == "sk-hidden"

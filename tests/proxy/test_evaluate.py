@@ -12,7 +12,7 @@ from rich.console import Console
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.evaluation import evaluate
-from foveate.proxy.evaluation.evidence import Case, Ruler, align, dangling, judge, load
+from foveate.proxy.evaluation.evidence import Case, Ruler, align, dangling, judge_case, load_cases
 from support.conversations import call, result
 from support.parts import UnloadableEmbedder, WordEmbedder
 
@@ -32,7 +32,7 @@ CASE = Case("s", "c", MESSAGES, (frozenset({1}), frozenset({5})))
 def judged(sent: list[dict[str, Any]], case: Case = CASE, share: float = 1.0) -> Any:
     """Return the row of a prompt."""
     ruler = Ruler()
-    return judge("x", case, ruler.sizes(case), share, sent, ruler.size)
+    return judge_case("x", case, ruler.sizes(case), share, sent, ruler.size)
 
 
 def test_all_of_it_keeps_all_evidence() -> None:
@@ -77,29 +77,29 @@ def test_calls_without_results_are_counted() -> None:
 
 def test_data_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match=r"cases\.jsonl is missing"):
-        load(DATA / "nowhere")
+        load_cases(DATA / "nowhere")
     with pytest.raises(ConfigError, match="no scored case of telepathy"):
-        load(DATA, ["telepathy"])
+        load_cases(DATA, ["telepathy"])
     assert len(load(DATA, ["qmsum"], limit=3)) == 3
 
 
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Embed by words."""
-    monkeypatch.setattr(evaluate, "build_embedder", lambda kind, model, threads: WordEmbedder())
+    monkeypatch.setattr(evaluate, "build_embedder", lambda kind, model, threads, options: WordEmbedder())
 
 
-def run(asked: evaluate.Asked, folder: Path) -> dict[str, Any]:
+def run(asked: evaluate.Measurement, folder: Path) -> dict[str, Any]:
     """Return what the command writes."""
     settings = config.Settings(embedder=config.Embedder())
-    evaluate.run(settings, asked, Console(quiet=True), folder / "out.json", None)
+    evaluate.evaluate(settings, asked, Console(quiet=True), folder / "out.json", None)
     found: dict[str, Any] = json.loads((folder / "out.json").read_text())
     return found
 
 
 @pytest.mark.usefixtures("words")
 def test_policies_and_baselines_are_measured_within_the_budget(tmp_path: Path) -> None:
-    found = run(evaluate.Asked(DATA, ("balanced", "recency"), budgets=(0.25,), limit=2), tmp_path)
+    found = run(evaluate.Measurement(DATA, ("balanced", "recency"), budgets=(0.25,), limit=2), tmp_path)
     rows = {(r["source"], r["contestant"]): r for r in found["summary"]}
     names = {name for _, name in rows}
     assert {"balanced", "recency", "newest first", "middle-out", "BM25", "cosine"} <= names
@@ -112,20 +112,22 @@ def test_policies_and_baselines_are_measured_within_the_budget(tmp_path: Path) -
 
 @pytest.mark.usefixtures("words")
 def test_an_ablation_changes_one_part_at_a_time(tmp_path: Path) -> None:
-    asked = evaluate.Asked(DATA, ("balanced",), ("tau2_retail_gpt41",), (0.5,), baselines=False, ablate=True)
+    asked = evaluate.Measurement(DATA, ("balanced",), ("tau2_retail_gpt41",), (0.5,), baselines=False, ablate=True)
     names = {row["contestant"] for row in run(asked, tmp_path)["summary"]}
     assert {"balanced", "without keyword", "without the graph", "selector: mmr", "with task"} <= names
 
 
 def test_a_policy_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='policy "best" is not one of agent, balanced'):
-        run(evaluate.Asked(DATA, ("best",)), tmp_path)
+        run(evaluate.Measurement(DATA, ("best",)), tmp_path)
 
 
 def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"foveate\[eval\]"):
-        evaluate.run(config.Settings(), evaluate.Asked(DATA, ("balanced",)), Console(quiet=True), None, Path("x.png"))
+        evaluate.evaluate(
+            config.Settings(), evaluate.Measurement(DATA, ("balanced",)), Console(quiet=True), None, Path("x.png")
+        )
 
 
 def test_a_plot_is_a_png(tmp_path: Path) -> None:
@@ -136,12 +138,12 @@ def test_a_plot_is_a_png(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_run() -> None:
-    with pytest.raises(ConfigError, match="the model file is gone"), evaluate.Reader(UnloadableEmbedder()):
+    with pytest.raises(ConfigError, match="the model file is gone"), evaluate.CaseReader(UnloadableEmbedder()):
         pass
 
 
 def test_a_case_is_read_with_all_vectors_as_a_request_is() -> None:
-    with evaluate.Reader(WordEmbedder()) as reader:
+    with evaluate.CaseReader(WordEmbedder()) as reader:
         history = reader.read(CASE).history
     assert [row.any() for row in history.vectors] == [s.role != "system" for s in history.segments]
     assert history.query_vector.any()

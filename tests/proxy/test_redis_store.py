@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 import redis
-
-from foveate.policies.types import PruneState
-from foveate.proxy.formats.chat import linked
 from foveate.proxy.pruning.redis_store import BATCH, RedisStateStore, name
 from foveate.proxy.pruning.state_store import Found, StateKeeper, StateStoreError, chain
+
+from foveate.policies.types import PruneState
+from foveate.proxy.formats.memo import linked
 from foveate.proxy.services import build_state_store
 from support.client import chat
 from support.conversations import body, long_chat, problems

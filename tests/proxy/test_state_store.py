@@ -8,11 +8,6 @@ import tracemalloc
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from foveate.policies.types import PruneState
-from foveate.proxy.formats.chat import linked
 from foveate.proxy.pruning.state_store import (
     Found,
     InMemoryStateStore,
@@ -23,6 +18,11 @@ from foveate.proxy.pruning.state_store import (
     moved,
     session_key,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foveate.policies.types import PruneState
+from foveate.proxy.formats.memo import linked
 
 IDS = [f"message {n}" for n in range(8)]
 STATE = PruneState(frozenset({(1, -1), (2, 0), (2, 3)}), {5: ((1, -1), (2, 3)), 7: ()})

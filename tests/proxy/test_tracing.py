@@ -8,7 +8,7 @@ import pytest
 
 from foveate.proxy import services
 from foveate.proxy.config import schema as config
-from foveate.proxy.http.usage import Usage
+from foveate.proxy.formats.usage import Usage
 from foveate.proxy.pruning.outcome import Outcome
 from support.client import ask, chat
 from support.console import serve_pages

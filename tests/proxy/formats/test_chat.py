@@ -20,7 +20,7 @@ LONG = "\n\n".join(f"paragraph {n} " + "word " * 60 for n in range(40))
 
 def places(messages: list[Any], **more: Any) -> list[tuple[int, ...]]:
     """Which messages each segment holds."""
-    return [place.messages for place in read(body(messages), **more).places]
+    return [place.items for place in read(body(messages), **more).places]
 
 
 def test_every_plain_message_is_a_segment() -> None:
