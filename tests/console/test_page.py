@@ -245,9 +245,9 @@ def test_every_control_has_a_name(seen: Seen, live: Live) -> None:
 
 
 def test_a_refused_change_of_the_settings_is_told(seen: Seen, live: Live) -> None:
-    live.services.reloads.problem = "config.yaml: budget is wrong"
+    live.services.parts.reloads.problem = "config.yaml: budget is wrong"
     seen.page.wait_for_selector("[role=alert]:has-text('refused: config.yaml: budget is wrong')")
-    live.services.reloads.problem = ""
+    live.services.parts.reloads.problem = ""
     seen.page.wait_for_selector("#problem", state="hidden")
 
 

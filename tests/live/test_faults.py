@@ -35,7 +35,7 @@ def fails(live: Live, upstream: Upstream, stage: str, caplog: pytest.LogCaptureF
     lines = [r.getMessage() for r in caplog.records if str(answer.header("x-pruning-id")) in r.getMessage()]
     assert len(lines) == told
     assert all(stage in line for line in lines)
-    outcome = live.services.recent.get(str(answer.header("x-pruning-id")))
+    outcome = live.services.parts.recent.get(str(answer.header("x-pruning-id")))
     assert outcome is not None
     assert (outcome.result, outcome.failure, outcome.status) == ("failed", stage, 200)
 
@@ -82,7 +82,7 @@ def test_a_folder_that_goes_away_is_a_fault_of_ours(
 ) -> None:
     with chroma(upstream, tmp_path) as live:
         assert chat(live.url, CONTENT, budget="500", sticky="off", key=KEY).result == "cut"
-        until(lambda: live.services.features.unwritten == 0)
+        until(lambda: live.services.parts.histories.unwritten == 0)
         shutil.rmtree(tmp_path / "chroma")
         fails(live, upstream, "index", caplog)
 

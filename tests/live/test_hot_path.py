@@ -78,8 +78,8 @@ def test_a_stream_of_unknown_length_ends_where_the_upstream_ends_it(quick: Live,
 def test_what_was_sent_unread_is_reported_as_the_upstream_counts_it(quick: Live, upstream: Upstream) -> None:
     upstream.script = reply_json({"choices": [], "usage": {"prompt_tokens": 4321, "completion_tokens": 1}})
     key = chat(quick.url, large(500)).header("x-pruning-id") or ""
-    until(lambda: quick.services.recent.get(key))
-    found = quick.services.recent.described(key) or {}
+    until(lambda: quick.services.parts.recent.get(key))
+    found = quick.services.parts.recent.described(key) or {}
     assert (found["result"], found["tokens"]["before"], found["tokens"]["after"]) == ("untouched", 4321, 4321)
     assert found["verdicts"] == []
 
@@ -95,7 +95,7 @@ def test_a_histories_first_cut_is_read_beside_the_event_loop(
     messages = [{"role": "assistant" if n % 2 else "user", "content": f"{n} " + "some words " * 200} for n in range(41)]
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
         chat(live.url, body(messages), budget="17500", key="sk-1")  # within it, and near enough to be embedded
-        until(lambda: live.services.features.queued == 0)
+        until(lambda: live.services.parts.histories.queued == 0)
         assert threads == []
         assert chat(live.url, body(messages), budget="9000", key="sk-1").result == "cut"
     assert len(threads) > 30
