@@ -61,10 +61,11 @@ def test_over_high_is_cut_and_at_high_is_not() -> None:
     assert plan(talk(9), ASKED, Budget(200, 100), PruneState()) == "untouched"
 
 
-def test_a_history_that_fits_again_is_whole_again() -> None:
-    selection = pruned(seen(talk(9)), POLICY, BUDGET, PruneState(dropped(3, 4), {5: (key(3),)}))
-    assert selection.state == PruneState()
-    assert len(selection.kept) == 20
+def test_a_cut_stands_under_a_larger_budget_too() -> None:
+    state = PruneState(dropped(3, 4), {5: (key(3),)})
+    selection = pruned(seen(talk(9, "ok")), POLICY, Budget(10**6, 10**6), state)
+    assert selection.state == state
+    assert not selection.cut
 
 
 def test_what_was_dropped_no_longer_counts_towards_high() -> None:

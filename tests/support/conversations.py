@@ -50,8 +50,11 @@ def history(segments: Sequence[Segment], query: str = "", vectors: Vectors | Non
 
 
 def situation(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState) -> Situation:
-    """Return what is to be decided about those segments, which take together what their history takes."""
-    return Situation(segments, query, sum(s.tokens for s in segments), policy, budget, state)
+    """Return what is to be decided about those segments, which take together what their history takes.
+
+    The conversation's previous prompt was made of `state`.
+    """
+    return Situation(segments, query, sum(s.tokens for s in segments), policy, budget, state, before=state)
 
 
 def pruned(history: History, policy: Policy, budget: Budget, state: PruneState | None = None) -> Selection:

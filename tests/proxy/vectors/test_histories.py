@@ -259,7 +259,7 @@ async def test_a_model_that_gives_too_few_vectors_is_broken(make: Make) -> None:
 async def test_a_model_that_breaks_in_the_middle_leaves_what_it_has_made(make: Make) -> None:
     class Breaking(WordEmbedder):
         def embed(self, texts: Sequence[str]) -> Vectors:
-            if len(self.texts) > 9:
+            if any("number 3." in text for text in texts):
                 raise MemoryError("no room")
             return super().embed(texts)
 
