@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,9 +18,11 @@ from foveate.proxy.pruning.windows import Windows
 from foveate.proxy.reload import Reloads
 from foveate.proxy.serving.handler import Handler, Observer
 from foveate.proxy.upstreams import Upstream
-from foveate.proxy.vectors.embedders import Embedder
-from foveate.proxy.vectors.features import FeatureStore
-from foveate.proxy.vectors.indexes import VectorIndex
+from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors.embedders import build_embedder
+from foveate.proxy.vectors.histories import Histories
+from foveate.proxy.vectors.indexes import build_index
+from foveate.proxy.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Services:
 
     settings: config.Settings
     upstream: Upstream
-    features: FeatureStore
+    features: Histories
     pruner: Pruner
     states: StateKeeper
     recent: Recent
@@ -61,7 +62,7 @@ class Services:
             },
             counters={
                 "embedding_deadlines": ("Requests that went on without all vectors.", features.deadlines_met),
-                "index_write_failures": ("Batches of vectors that could not be stored.", features.failed_writes),
+                "index_write_failures": ("Batches of vectors that could not be stored.", features.failures["writing"]),
                 "state_failures": ("Times that the state store did not answer.", states.failures),
             },
             failures=self.pruner.failures,
@@ -72,6 +73,7 @@ class Services:
         """Close everything."""
         await self.upstream.aclose()
         await self.features.aclose()
+        self.features.worker.close()
         await self.states.aclose()
         self.pruner.close()
         for observer in self.observers:
@@ -111,7 +113,7 @@ def rebuild(settings: config.Settings, running: Services) -> Services:
 
 
 def assemble(
-    settings: config.Settings, upstream: Upstream, features: FeatureStore, states: StateKeeper, recent: Recent,
+    settings: config.Settings, upstream: Upstream, features: Histories, states: StateKeeper, recent: Recent,
     cache: Cache, windows: Windows, metrics: Metrics, observers: tuple[Observer, ...], reloads: Reloads,
 ) -> Services:  # fmt: skip
     """Return services of these parts, with a pruner and a handler of the settings."""
@@ -137,13 +139,17 @@ def text_bytes(settings: config.Recent) -> int:
     return mebibytes(settings.max_text_mib) if settings.keep_text else 0
 
 
-def build_features(settings: config.Settings, cache: Cache) -> FeatureStore:
-    """Return the feature store with its embedder and index."""
-    embedder = build_embedder(settings.embedder)
+def build_features(settings: config.Settings, cache: Cache) -> Histories:
+    """Return what makes histories, with its embedder and index."""
+    chosen, index = settings.embedder, settings.index
+    embedder = build_embedder(chosen.type, chosen.model, chosen.threads)
     embedder.check()
-    index = build_index(settings, embedder.name)
-    bounds = settings.index.max_entries, settings.index.max_age_days
-    return FeatureStore(embedder, index, cache, settings.embedder.deadline, *bounds)
+    folder = settings.data.expanduser()
+    if index.type != "in_memory" and not index.url:
+        check_writable(folder)
+    made = build_index(index.type, embedder.name, folder / "chroma", index.url)
+    bounds = Bounds(chosen.deadline, index.max_entries, index.max_age_days)
+    return Histories(embedder, made, cache, Worker(), bounds)
 
 
 def build_tracer() -> Observer:
@@ -172,33 +178,6 @@ def build_upstream(settings: config.Upstream) -> Upstream:
     from foveate.proxy.upstreams.http import Http
 
     return Http(settings.url, key, settings.connect_timeout, settings.read_timeout)
-
-
-def build_embedder(settings: config.Embedder) -> Embedder:
-    """Return the embedder of that type."""
-    if settings.type == "sentence_transformers":
-        from foveate.proxy.vectors.embedders.sentence_transformers import SentenceTransformers
-
-        return SentenceTransformers(settings.model, settings.threads)
-    from foveate.proxy.vectors.embedders.onnx import Onnx
-
-    return Onnx(settings.model, settings.threads)
-
-
-def build_index(settings: config.Settings, collection: str) -> VectorIndex:
-    """Return the index of that type; ConfigError where its folder cannot be written."""
-    if settings.index.type == "in_memory":
-        from foveate.proxy.vectors.indexes.in_memory import InMemory
-
-        return InMemory()
-    from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
-    from foveate.proxy.vectors.indexes.chroma import Chroma
-
-    folder = settings.data.expanduser() / "chroma"
-    if not settings.index.url:
-        check_writable(folder)
-    make = partial(Chroma, collection, folder, settings.index.url)
-    return Apart(make) if POSSIBLE else make()
 
 
 def build_state_store(settings: config.State) -> StateStore:

@@ -79,9 +79,12 @@ class Function:
     """An embedder made of a function."""
 
     name = "measured"
+    reads = 1000
+    batch = 16
+    symmetric = True
 
     def __init__(self, embed: Any) -> None:
-        self.embed = embed
+        self.embed = self.embed_queries = embed
 
     def check(self) -> None: ...
 
@@ -91,7 +94,8 @@ class Function:
 def evidence(data: Path, embed: Any) -> dict[str, list[float]]:
     """Return the share of the evidence that is kept at 10, 25 and 50 % of the tokens, by source."""
     policies = {"balanced": config.load(None).build_policies()["balanced"]}
-    rows = list(measure(load(data, (), 0), Reader(Function(embed)), contestants(policies, baselines=False)))
+    with Reader(Function(embed)) as reader:
+        rows = list(measure(load(data, (), 0), reader, contestants(policies, baselines=False)))
     found: dict[str, list[float]] = {}
     for row in summary(rows):
         found.setdefault(row["source"], []).append(100 * row["recall"])

@@ -121,9 +121,9 @@ def main() -> None:
     embedder = Stored(Onnx(), given.vectors.expanduser())
     start = time.monotonic()
     console = Console()
-    with Progress(console=console, transient=True) as progress:
+    with Reader(embedder) as reader, Progress(console=console, transient=True) as progress:
         rows: list[Row] = asyncio.run(drive(cases, given.budget, progress))
-        rows += measure(cases, Reader(embedder), contestants({}), given.budget, progress)
+        rows += measure(cases, reader, contestants({}), given.budget, progress)
     embedder.save()
     means: list[dict[str, Any]] = sorted(summary(rows), key=lambda row: row["source"])
     console.width = max(console.width, WIDTH)

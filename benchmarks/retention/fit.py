@@ -99,8 +99,8 @@ WHAT = {
 def read(data: Path, vectors: Path) -> list[Reading]:
     """Return the cases as the proxy reads them."""
     embedder = Stored(Onnx(threads=os.cpu_count() or 1), vectors)
-    reader = Reader(embedder)
-    readings = [reader.read(case) for case in load(data, limit=LIMIT)]
+    with Reader(embedder) as reader:
+        readings = [reader.read(case) for case in load(data, limit=LIMIT)]
     embedder.save()
     return readings
 

@@ -188,7 +188,7 @@ def fill(folder: Path, count: int) -> None:
         "folder.mkdir(parents=True, exist_ok=True); index = Chroma('minilm-w8a8', folder); index.open();"
         "v = np.random.default_rng(7).normal(size=(n, 384)).astype(np.float32);"
         "v /= np.linalg.norm(v, axis=1, keepdims=True);"
-        "e = [Entry(f'{i:032x}', v[i], 'conversation', 'user', 100, int(time.time())) for i in range(n)];"
+        "e = [Entry(f'{i:032x}', v[i], int(time.time())) for i in range(n)];"
         "[index.upsert('t', e[i:i + 500]) for i in range(0, n, 500)]; index.close()"
     )
     subprocess.run([sys.executable, "-c", script, str(folder), str(count)], check=True)

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from foveate.policies.features import extract
 from foveate.policies.policy import Policy
 from foveate.policies.prune import prune
 from foveate.policies.registry import SIGNALS
 from foveate.policies.registry import load as load_target
-from foveate.policies.types import Budget, Features, History, PruneState
+from foveate.policies.types import Budget, History, PruneState
 from foveate.proxy.cache import Cache
 from foveate.proxy.config.schema import PolicySettings, Settings, build_policy, describe, merge_policy
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.evaluation.evidence import Case, Message, Row, Ruler, Sizes, judge, load
 from foveate.proxy.formats import chat
 from foveate.proxy.formats.tokens import FALLBACK, TokenCounter
-from foveate.proxy.services import build_embedder
-from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.trace import Trace
+from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors.embedders import Embedder, build_embedder
+from foveate.proxy.vectors.histories import Histories
+from foveate.proxy.vectors.indexes.in_memory import InMemory
+from foveate.proxy.worker import Worker
 
 Contestant = Callable[["Reading", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
 BUDGETS = (0.10, 0.25, 0.50)
 WIDTH = 112  # of a table, where the terminal is not wider
-BATCH = 16  # texts embedded at a time, of like length
 # Baselines as policies, written as in config.yaml.
 BARE: dict[str, Any] = {"pins": {"first_user": False, "last_turns": 0}}
 BASELINES: dict[str, dict[str, Any]] = {
@@ -67,48 +70,42 @@ class Reading:
     sizes: Sizes
 
 
-@dataclass
 class Reader:
-    """Reads cases the way the proxy does; each text is embedded once a run."""
+    """Reads cases the way the proxy does, and waits for every vector; each text is embedded once a run."""
 
-    embedder: Embedder
-    split_over: int = 1500
-    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    _features: dict[str, Features] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.reader = chat.Reader(TokenCounter(FALLBACK), Cache(1 << 28), self.split_over)
+    def __init__(self, embedder: Embedder, split_over: int = 1500) -> None:
+        cache = Cache(1 << 28)
+        self.reader = chat.Reader(TokenCounter(FALLBACK), cache, split_over)
         self.ruler = Ruler()
+        bounds = Bounds(deadline=math.inf, max_entries=sys.maxsize)
+        self._worker = Worker()
+        self._histories = Histories(embedder, InMemory(), cache, self._worker, bounds)
+
+    def __enter__(self) -> Reader:
+        """Load the model; ConfigError where it cannot be."""
+        self._runner = asyncio.Runner()
+        self._runner.run(self._open())
+        problems = self._histories.problems()
+        if problems:
+            self.__exit__()
+            raise ConfigError("; ".join(problems))
+        return self
+
+    async def _open(self) -> None:
+        self._histories.start()
+        await self._histories.opened()
+
+    def __exit__(self, *error: object) -> None:
+        self._runner.run(self._histories.aclose())
+        self._runner.close()
+        self._worker.close()
 
     def read(self, case: Case) -> Reading:
         """Return the case with its features and vectors."""
         body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
         parsed = self.reader.parse(chat.read(body))
-        self._embed([*(s.text for s in parsed.segments if s.role != "system"), parsed.query])
-        none = np.zeros_like(self.vectors[parsed.query])
-        history = History(
-            segments=parsed.segments,
-            features=[self._features_of(s.id, s.text, s.name) for s in parsed.segments],
-            vectors=np.stack([self.vectors.get(s.text, none) for s in parsed.segments]),
-            query_text=parsed.query,
-            query=extract(parsed.query),
-            query_vector=self.vectors[parsed.query],
-            age_hours=np.zeros(len(parsed.segments)),
-            recalls=np.zeros(len(parsed.segments)),
-        )
-        return Reading(case, parsed, history, self.ruler.sizes(case))
-
-    def _features_of(self, key: str, text: str, name: str) -> Features:
-        if key not in self._features:
-            self._features[key] = extract(text, name)
-        return self._features[key]
-
-    def _embed(self, texts: Sequence[str]) -> None:
-        fresh = sorted({text for text in texts if text not in self.vectors}, key=lambda text: (len(text), text))
-        for start in range(0, len(fresh), BATCH):
-            batch = fresh[start : start + BATCH]
-            rows = self.embedder.embed([text or " " for text in batch])
-            self.vectors.update(zip(batch, rows, strict=True))
+        asked = self._histories.history("", parsed.segments, parsed.query, Trace())
+        return Reading(case, parsed, self._runner.run(asked), self.ruler.sizes(case))
 
 
 def pruned(policy: Policy, reading: Reading, budget: int) -> Sequence[Message]:
@@ -200,10 +197,14 @@ def run(settings: Settings, asked: Asked, console: Console, as_json: Path | None
     budgets = asked.budgets or BUDGETS
     cases = load(asked.data, asked.sources, asked.limit)
     named = contestants(chosen(settings, asked), asked.baselines)
-    embedder = build_embedder(settings.embedder)
-    embedder.load()
-    with Progress(console=console, transient=True) as progress:
-        rows = list(measure(cases, Reader(embedder, settings.segments.split_over), named, budgets, progress))
+    chosen_embedder = settings.embedder
+    embedder = build_embedder(chosen_embedder.type, chosen_embedder.model, chosen_embedder.threads)
+    embedder.check()
+    with (
+        Reader(embedder, settings.segments.split_over) as reader,
+        Progress(console=console, transient=True) as progress,
+    ):
+        rows = list(measure(cases, reader, named, budgets, progress))
     means = summary(rows)
     console.width = max(console.width, WIDTH)
     console.print(table(means, budgets))

@@ -20,8 +20,6 @@ async def problems(parts: Services) -> list[str]:
             await asyncio.to_thread(check_writable, settings.data.expanduser() / "chroma")
         except ConfigError as error:
             found.append(str(error))
-    if parts.features.failed_writes:
-        found.append(f"{parts.features.failed_writes} batches of vectors could not be stored since the start")
     return found + await unreachable(parts.upstream)
 
 

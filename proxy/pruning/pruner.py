@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import sys
 import time
@@ -13,14 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from typing import ParamSpec, TypeVar
 
-import numpy as np
 from msgspec import structs
 
-from foveate.policies.features import extract
 from foveate.policies.policy import Policy
 from foveate.policies.prune import plan, prune, sticky
-from foveate.policies.signals.keyword import Keyword
-from foveate.policies.types import INSTRUCTIONS, Budget, History, PruneState, Segment, Selection
+from foveate.policies.types import INSTRUCTIONS, Budget, PruneState, Segment, Selection
 from foveate.proxy.cache import Cache
 from foveate.proxy.formats import chat
 from foveate.proxy.formats.tokens import FALLBACK, TokenCounter, encoding_name, is_exact
@@ -32,14 +28,12 @@ from foveate.proxy.pruning.calibration import Calibration
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
 from foveate.proxy.pruning.state_store import Found, StateKeeper, chain, session_key
 from foveate.proxy.pruning.windows import Window, Windows, model_table
-from foveate.proxy.vectors.features import FeatureStore, completed
+from foveate.proxy.vectors.histories import Histories
+from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, MANY_MESSAGES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger("foveate.pruner")
-# What takes more than a few milliseconds is done in a thread: telling apart and writing so many messages, reading so
-# many bytes of new ones, scoring so many segments.
-MANY_MESSAGES, LITTLE_NEW, FEW_SEGMENTS = 500, 16 * 1024, 100
 # How deep to cut where an upstream refuses a prompt as too long, at the least.
 DEEPER = 0.7
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
@@ -51,7 +45,7 @@ class Pruner:
     """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go on."""
 
     def __init__(
-        self, mode: str, policy: str, policies: Mapping[str, Policy], windows: Windows, features: FeatureStore,
+        self, mode: str, policy: str, policies: Mapping[str, Policy], windows: Windows, features: Histories,
         states: StateKeeper, cache: Cache, split_over: int, sticky: bool, read_all: bool,
     ) -> None:  # fmt: skip
         self._mode = {"shadow": "dry-run"}.get(mode, mode)
@@ -259,28 +253,10 @@ class Pruner:
         trace, policy = asked.trace, self._policies[self._policy_of(asked)]
         if plan(parsed.segments, parsed.query, policy, budget, state) == "sticky":
             return sticky(parsed.segments, state)
-        history = not_yet_read(parsed)
-        with trace.timed("features"):
-            until = self._features.begin(asked.tenant, history)
-            cold = self._features.missing(asked.tenant, history.segments) > 1
-            if cold:  # the newest first, until it is known which are the likeliest
-                self._features.prepare(asked.tenant, settled(parsed)[::-1])
-            much = len(parsed.segments) > FEW_SEGMENTS or self._features.unread(history.segments) > LITTLE_NEW
-            work = self._in_thread if cold or much else self._here
-            history, order = await work(self._read, history, cold)
-        gathered = await self._features.gather(asked.tenant, history, order, until, trace)
+        history = await self._features.history(asked.tenant, parsed.segments, parsed.query, trace)
         with trace.timed("select"):
-            return await work(lambda: prune(completed(history, gathered), policy, budget, state))
-
-    def _read(self, history: History, cold: bool) -> tuple[History, Sequence[int]]:
-        """Return the history with its features, and the order in which segments deserve a vector."""
-        features = self._features.features(history.segments)
-        history = dataclasses.replace(history, features=features, query=extract(history.query_text))
-        wanted = [i for i, s in enumerate(history.segments) if s.role not in INSTRUCTIONS]
-        if cold:
-            lexical = Keyword().score(history)
-            wanted.sort(key=lambda i: (-lexical[i], -i))
-        return history, wanted
+            much = len(parsed.segments) > FEW_SEGMENTS
+            return await self._features.worker.run(much, prune, history, policy, budget, state)
 
     def _count_recalls(self, asked: Asked, selection: Selection, before: PruneState) -> None:
         fresh = selection.state.quoted - before.quoted
@@ -316,14 +292,6 @@ class Remembering:
         """Store the state of the whole history."""
         if self._sticky:
             await self._states.keep(self._chain, self._session, self._ids, state, self._found)
-
-
-def not_yet_read(parsed: chat.Chat) -> History:
-    """Return the history before its texts are worked on."""
-    none = np.zeros(len(parsed.segments))
-    vectors = np.zeros((len(parsed.segments), 0), dtype=np.float32)
-    query = np.zeros(0, dtype=np.float32)
-    return History(parsed.segments, (), vectors, parsed.query, extract(""), query, age_hours=none, recalls=none)
 
 
 def settled(parsed: chat.Chat, seen: int = 0) -> list[Segment]:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-
-from foveate.policies.types import Vectors
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import chat
 from support.conversations import body, long_chat
-from support.parts import WordEmbedder
+from support.histories import GatedEmbedder
 from support.server import serve_with, settings_for
 from support.upstream import Upstream, until
-
-
-class GatedEmbedder(WordEmbedder):
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = threading.Event()
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        assert self.go.wait(15)
-        return super().embed(texts)
 
 
 def test_a_cold_history_is_cut_by_the_deadline_and_the_next_request_has_its_vectors(upstream: Upstream) -> None:

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from foveate.proxy import services
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.evaluation import evaluate
 from foveate.proxy.evaluation.evidence import Case, Ruler, align, dangling, judge, load
 from support.conversations import call, result
-from support.parts import WordEmbedder
+from support.parts import UnloadableEmbedder, WordEmbedder
 
 DATA = Path(__file__).parent.parent / "data"
 MESSAGES: list[dict[str, Any]] = [
@@ -87,7 +86,7 @@ def test_data_that_is_not_there_is_named() -> None:
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Embed by words."""
-    monkeypatch.setattr(evaluate, "build_embedder", lambda settings: WordEmbedder())
+    monkeypatch.setattr(evaluate, "build_embedder", lambda kind, model, threads: WordEmbedder())
 
 
 def run(asked: evaluate.Asked, folder: Path) -> dict[str, Any]:
@@ -136,5 +135,13 @@ def test_a_plot_is_a_png(tmp_path: Path) -> None:
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_embedder_is_the_configured_one() -> None:
-    assert services.build_embedder(config.Embedder()).name.startswith("minilm")
+def test_a_model_that_cannot_be_loaded_ends_the_run() -> None:
+    with pytest.raises(ConfigError, match="the model file is gone"), evaluate.Reader(UnloadableEmbedder()):
+        pass
+
+
+def test_a_case_is_read_with_all_vectors_as_a_request_is() -> None:
+    with evaluate.Reader(WordEmbedder()) as reader:
+        history = reader.read(CASE).history
+    assert [row.any() for row in history.vectors] == [s.role != "system" for s in history.segments]
+    assert history.query_vector.any()

@@ -22,6 +22,9 @@ class WordEmbedder:
     """Words hashed into a few dimensions: quick, the same in every process, and it counts what it is asked for."""
 
     name = "words"
+    reads = 1000
+    batch = 1
+    symmetric = True
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -36,6 +39,10 @@ class WordEmbedder:
         """Return one unit vector a text."""
         self.texts.extend(texts)
         return np.stack([word_vector(text) for text in texts]) if texts else np.zeros((0, DIMENSIONS), dtype=np.float32)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the same as `embed`."""
+        return self.embed(texts)
 
 
 def word_vector(text: str) -> NDArray[np.float32]:

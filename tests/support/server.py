@@ -16,9 +16,11 @@ from foveate.proxy import services
 from foveate.proxy.app import create_app, serving
 from foveate.proxy.config import schema as config
 from foveate.proxy.services import Services
+from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import Embedder
-from foveate.proxy.vectors.features import FeatureStore
+from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes import VectorIndex
+from foveate.proxy.worker import Worker
 from support.upstream import WAIT
 
 
@@ -76,7 +78,7 @@ def application(parts: Services) -> FastAPI:
 def assemble(settings: config.Settings, embedder: Embedder, index: VectorIndex) -> Services:
     """Return the services of `settings` with another embedder and index put in at their seams."""
     built = services.build(settings)
-    features = FeatureStore(embedder, index, built.cache, settings.embedder.deadline)
+    features = Histories(embedder, index, built.cache, Worker(), Bounds(settings.embedder.deadline))
     parts = {name: getattr(built, name) for name in signature(services.assemble).parameters}
     return services.assemble(**{**parts, "features": features})
 

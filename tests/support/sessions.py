@@ -22,8 +22,10 @@ from foveate.proxy.pruning.state_store import InMemoryStateStore, StateKeeper
 from foveate.proxy.pruning.windows import Windows
 from foveate.proxy.reload import Reloads
 from foveate.proxy.upstreams.echo import Echo
-from foveate.proxy.vectors.features import FeatureStore
+from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes.in_memory import InMemory
+from foveate.proxy.worker import Worker
 from support.conversations import body
 from support.parts import WordEmbedder
 from support.server import settings_for
@@ -36,9 +38,10 @@ def parts_with(states: StateKeeper, settings: config.Settings | None = None) -> 
     given = settings or settings_for(NOWHERE)
     cache = Cache(64 << 20)
     upstream = services.build_upstream(given.upstream) if settings else Echo()
+    histories = Histories(WordEmbedder(), InMemory(), cache, Worker(), Bounds(given.embedder.deadline))
     return services.assemble(
-        given, upstream, FeatureStore(WordEmbedder(), InMemory(), cache, given.embedder.deadline), states, Recent(100),
-        cache, Windows(given.window, given.budget, upstream), Metrics(), (), Reloads(),
+        given, upstream, histories, states, Recent(100), cache,
+        Windows(given.window, given.budget, upstream), Metrics(), (), Reloads(),
     )  # fmt: skip
 
 

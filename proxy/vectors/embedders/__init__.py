@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from foveate.policies.types import Vectors
+from foveate.proxy.importer import constructor, import_class
+
+EMBEDDERS = {
+    "onnx": "foveate.proxy.vectors.embedders.onnx:Onnx",
+    "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers:SentenceTransformers",
+}
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors. Built without I/O; `load` is called once, from a thread, before `embed`."""
+    """Turns texts into unit vectors. `load` is called once, before the others but `check`, from their thread.
+
+    A class is built with the keywords `model` and `threads`, and without I/O. Any method may raise: what fails is done
+    without.
+    """
 
     name: str  # of the model and its precision: vectors of different names are never compared
+    reads: int  # characters of a text that it reads, about: what comes after them takes no time
+    batch: int  # texts that take hardly longer together than one: 1 where each is computed by itself
+    symmetric: bool  # whether it embeds a query as any text, so that the latest turn's vector serves for both
 
     def check(self) -> None:
         """Raise ConfigError where a file or package is missing or wrong; quick, called before anything is served."""
@@ -21,3 +34,13 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from one thread at a time."""
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the same of texts that ask for others; `embed` itself where the model is symmetric."""
+
+
+def build_embedder(kind: str, model: str = "", threads: int = 1, **options: Any) -> Embedder:
+    """Return the embedder that the setting embedder.type names, not loaded; ConfigError where there is none."""
+    found = import_class("embedder.type", EMBEDDERS, kind)
+    made: Embedder = constructor("embedder", found, model=model, threads=threads, **options)()
+    return made

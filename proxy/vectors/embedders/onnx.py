@@ -23,6 +23,9 @@ class Onnx:
     """Sentence embeddings by mean pooling over the wordpieces (Wang et al. 2020, MiniLM), int8 throughout."""
 
     name = "minilm-w8a8"
+    reads = 1000  # 256 wordpieces
+    batch = 1
+    symmetric = True
 
     def __init__(self, model: str = "", threads: int = 1) -> None:
         self._path = Path(model).expanduser() if model else bundled_model()
@@ -62,6 +65,10 @@ class Onnx:
             ids = self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
             out[row] = self._session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0]
         return out
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the same as `embed`."""
+        return self.embed(texts)
 
 
 def tokenizer(longest: int) -> Any:

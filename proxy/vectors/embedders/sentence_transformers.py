@@ -35,12 +35,22 @@ class Model(Protocol):
 
 
 class SentenceTransformers:
-    """Sentence embeddings of a model in a folder, or in the Hugging Face cache under its name; never downloaded."""
+    """Sentence embeddings of a model in a folder, or in the Hugging Face cache under its name; never downloaded.
 
-    def __init__(self, model: str, threads: int = 1) -> None:
+    A model that tells queries from passages, as E5 does, is told which is which by what stands ahead of each: its
+    `query_prefix` and `text_prefix` (Wang et al. 2022, E5).
+    """
+
+    reads = 1000
+    batch = 1
+
+    def __init__(self, model: str, threads: int = 1, query_prefix: str = "", text_prefix: str = "") -> None:
         self._place = model
         self._threads = threads
-        self.name = name_of(model)
+        self._query_prefix = query_prefix
+        self._text_prefix = text_prefix
+        self.symmetric = query_prefix == text_prefix
+        self.name = name_of(model, text_prefix)
 
     def check(self) -> None:
         """Raise ConfigError where no model is named."""
@@ -72,10 +82,17 @@ class SentenceTransformers:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), the model's dimensions), float32."""
+        return self._prefixed(self._text_prefix, texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the same of texts that ask for others."""
+        return self._prefixed(self._query_prefix, texts)
+
+    def _prefixed(self, prefix: str, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.zeros((0, self._dimensions), dtype=np.float32)
         # The tokenizer refuses lone surrogates.
-        return self._encode([text.encode("utf-8", "replace").decode() for text in texts])
+        return self._encode([prefix + text.encode("utf-8", "replace").decode() for text in texts])
 
     def _encode(self, texts: list[str]) -> Vectors:
         vectors = self._model.encode(
@@ -101,10 +118,10 @@ def repository_of(model: str) -> str:
     return model if "/" in model else f"sentence-transformers/{model}"
 
 
-def name_of(model: str) -> str:
-    """Return `st-`, the model's last name, and a hash that tells apart two folders or owners that share it."""
+def name_of(model: str, prefix: str = "") -> str:
+    """Return `st-`, the model's last name, and a hash that tells apart what shares it: folders, owners, prefixes."""
     base = re.sub(r"[^A-Za-z0-9]+", "-", Path(model).name).strip("-")
-    return f"st-{base}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
+    return f"st-{base}-{hashlib.sha256(f'{model}{prefix}'.encode()).hexdigest()[:8]}"
 
 
 def first_line(error: Exception) -> str:

@@ -15,12 +15,14 @@ import numpy as np
 
 from foveate.proxy import process
 from foveate.proxy.errors import FoveateError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry, VectorIndex
+from foveate.proxy.vectors.indexes import Entry, EntryKey, VectorIndex
 
 POSSIBLE = os.name == "posix"  # elsewhere a process inherits no socket
 PATIENCE = 10.0  # seconds that it has to end
 HUNG = 60.0  # seconds after which an answer will not come: a stuck disk, a stopped process
-COLUMNS = ("kind", "role", "tokens", "first_seen", "recalls")
+COLUMNS = ("first_seen", "recalls")
+# Run with -P: the working folder may hold modules of any name.
+COMMAND = f"from {__name__} import main; main()"
 Packed = tuple[list[str], Any, list[list[Any]]]  # ids, vectors by rows, and the columns
 
 
@@ -38,9 +40,9 @@ class Apart:
         """Begin the process and open the index there; ConfigError where that cannot work."""
         self._begin()
 
-    def ids(self) -> Iterable[tuple[str, str]] | None:
-        """Return tenant and id of all that is stored; None where somebody else may store more."""
-        found: list[tuple[str, str]] | None = self._ask("ids")
+    def ids(self) -> Iterable[EntryKey] | None:
+        """Return the keys of all that is stored; None where somebody else may store more."""
+        found: list[EntryKey] | None = self._ask("ids")
         return found
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
@@ -52,10 +54,14 @@ class Apart:
         """Return the entries of the ids that are stored."""
         return {entry.id: entry for entry in unpacked(self._ask("get", tenant, list(ids)))}
 
-    def trim(self, max_entries: int, oldest: int) -> Sequence[tuple[str, str]]:
-        """Delete a few of what is too old or too much, and return tenant and id of each."""
-        gone: list[tuple[str, str]] = self._ask("trim", max_entries, oldest)
-        return gone
+    def delete(self, keys: Sequence[EntryKey]) -> None:
+        """Delete entries."""
+        self._ask("delete", list(keys))
+
+    def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
+        """Return the keys of a few that are too old or too many."""
+        keys: list[EntryKey] = self._ask("expired", max_entries, oldest)
+        return keys
 
     def close(self) -> None:
         """Close the index and end the process."""
@@ -73,14 +79,7 @@ class Apart:
         ours, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                # -P: the working folder may hold modules of any name.
-                [
-                    sys.executable,
-                    "-P",
-                    "-c",
-                    "from foveate.proxy.vectors.indexes.apart import main; main()",
-                    str(theirs.fileno()),
-                ],
+                [sys.executable, "-P", "-c", COMMAND, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # an interrupt from the terminal is for this process, which ends the other
             )

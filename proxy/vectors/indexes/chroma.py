@@ -10,15 +10,17 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry
+from foveate.proxy.vectors.indexes import Entry, EntryKey
 
-TRIMMED_AT_ONCE = 100
+EXPIRED_AT_ONCE = 100
 PAGE = 20_000  # ids read at once
-METADATA = ("kind", "role", "tokens", "first_seen", "recalls")
+METADATA = ("first_seen", "recalls")
 
 
 class Chroma:
     """One collection per embedder, cosine space; an entry's id is its tenant and its segment's id."""
+
+    apart = True  # its work would hold up requests, and its file takes memory as it finds it
 
     def __init__(self, collection: str, folder: Path, url: str = "") -> None:
         self._name = f"foveate-{collection}"
@@ -51,8 +53,8 @@ class Chroma:
         except (chromadb.errors.ChromaError, ValueError, OSError) as error:
             raise ConfigError(f"the Chroma index at {where} cannot be opened: {error}") from None
 
-    def ids(self) -> Iterable[tuple[str, str]] | None:
-        """Return tenant and id of all that is stored; None for a server, which others may write to."""
+    def ids(self) -> Iterable[EntryKey] | None:
+        """Return the keys of all that is stored; None for a server, which others may write to."""
         if self._url:
             return None
         pages = range(0, self._asked("count"), PAGE)
@@ -83,16 +85,21 @@ class Chroma:
             vectors = np.asarray(rows["embeddings"], dtype=np.float32)
             for key, vector, about in zip(rows["ids"], vectors, rows["metadatas"], strict=True):
                 segment = key.removeprefix(f"{tenant}:")
-                found[segment] = Entry(segment, vector, **about)
+                found[segment] = Entry(segment, vector, **{name: about[name] for name in METADATA})
         return found
 
-    def trim(self, max_entries: int, oldest: int) -> Sequence[tuple[str, str]]:
-        """Delete up to TRIMMED_AT_ONCE entries that are too old, else those stored first beyond `max_entries`."""
-        old = self._asked("get", where={"first_seen": {"$lt": oldest}}, limit=TRIMMED_AT_ONCE, include=[])["ids"]
-        if not old and (beyond := self._asked("count") - max_entries) > 0:
-            old = self._asked("get", limit=min(beyond, TRIMMED_AT_ONCE), include=[])["ids"]
-        if old:
-            self._asked("delete", ids=old)
+    def delete(self, keys: Sequence[EntryKey]) -> None:
+        """Delete entries in batches of what Chroma takes at once."""
+        for start in range(0, len(keys), self._max_batch):
+            batch = keys[start : start + self._max_batch]
+            self._asked("delete", ids=[f"{tenant}:{segment}" for tenant, segment in batch])
+
+    def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
+        """Return the keys of up to EXPIRED_AT_ONCE that are too old, else stored first beyond `max_entries`."""
+        old = self._asked("get", where={"first_seen": {"$lt": oldest}}, limit=EXPIRED_AT_ONCE, include=[])["ids"]
+        beyond = 0 if old else self._asked("count") - max_entries
+        if beyond > 0:
+            old = self._asked("get", limit=min(beyond, EXPIRED_AT_ONCE), include=[])["ids"]
         return [parted(key) for key in old]
 
     def _asked(self, method: str, **options: Any) -> Any:
@@ -109,7 +116,7 @@ class Chroma:
         self._collection = None
 
 
-def parted(key: str) -> tuple[str, str]:
+def parted(key: str) -> EntryKey:
     """Return the tenant and the segment id of a key."""
     tenant, _, segment = key.rpartition(":")
     return tenant, segment

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from foveate.proxy.vectors.indexes import Entry
+from foveate.proxy.vectors.indexes import Entry, EntryKey
 
 
 class InMemory:
-    """Entries in a dictionary, the least recently stored going first beyond `max_entries`."""
+    """Entries in a dictionary; of what others are built with it needs nothing."""
 
-    def __init__(self, max_entries: int = 100_000) -> None:
-        self._max_entries = max_entries
-        self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
+    def __init__(self, **unneeded: object) -> None:
+        self._entries: dict[EntryKey, Entry] = {}
 
     def open(self) -> None:
         """Do nothing."""
 
-    def ids(self) -> Iterable[tuple[str, str]]:
-        """Return tenant and id of all that is stored."""
+    def ids(self) -> Iterable[EntryKey] | None:
+        """Return the keys of all that is stored."""
         return list(self._entries)
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries."""
-        for entry in entries:
-            self._entries[tenant, entry.id] = entry
-        while len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
+        self._entries.update({(tenant, entry.id): entry for entry in entries})
 
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored."""
-        return {i: entry for i in ids if (entry := self._entries.get((tenant, i)))}
+        return {i: self._entries[tenant, i] for i in ids if (tenant, i) in self._entries}
 
-    def trim(self, max_entries: int, oldest: int) -> Sequence[tuple[str, str]]:
-        """Delete what is too old, and what was stored first beyond `max_entries`."""
+    def delete(self, keys: Sequence[EntryKey]) -> None:
+        """Forget entries."""
+        for key in keys:
+            self._entries.pop(key, None)
+
+    def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
+        """Return the keys of all that is too old, where nothing is those that were stored first beyond the bound."""
         old = [key for key, entry in self._entries.items() if entry.first_seen < oldest]
-        beyond = len(self._entries) - len(old) - max_entries
-        gone = old + [key for key in self._entries if key not in set(old)][: max(0, beyond)]
-        for key in gone:
-            del self._entries[key]
-        return gone
+        return old or list(self._entries)[: max(0, len(self._entries) - max_entries)]
 
     def close(self) -> None:
         """Do nothing."""

@@ -168,6 +168,16 @@ def test_it_is_not_imported_before_it_is_loaded() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_model_that_tells_queries_from_texts_is_told_which_is_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    e5 = SentenceTransformers("e5", query_prefix="query: ", text_prefix="passage: ")
+    monkeypatch.setattr(e5, "_encode", lambda texts: texts)
+    assert list(e5.embed(["a"])) == ["passage: a"]
+    assert list(e5.embed_queries(["a"])) == ["query: a"]
+    assert not e5.symmetric
+    assert e5.name != SentenceTransformers("e5").name
+    assert SentenceTransformers("e5").symmetric
+
+
 def test_names_tell_models_apart() -> None:
     names = [SentenceTransformers(m).name for m in ("all-MiniLM-L6-v2", "x/all-MiniLM-L6-v2", "/models/MiniLM", "")]
     assert len(set(names)) == len(names)

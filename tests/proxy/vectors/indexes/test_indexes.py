@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry, VectorIndex
+from foveate.proxy.vectors.indexes import Entry, VectorIndex, build_index
 from foveate.proxy.vectors.indexes.apart import Apart
 from foveate.proxy.vectors.indexes.chroma import Chroma
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.parts import word_vector
 from support.upstream import until
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def entry(key: str, text: str = "words") -> Entry:
-    return Entry(key, word_vector(text), "conversation", "user", 7, 1_700_000_000)
+    return Entry(key, word_vector(text), 1_700_000_000, 3)
 
 
 @pytest.fixture(params=["chroma", "apart", "in_memory"])
@@ -48,8 +48,7 @@ def test_what_is_stored_is_found(index: VectorIndex) -> None:
     found = index.get("t", ["a", "b", "c"])
     assert found.keys() == {"a", "b"}
     assert np.allclose(found["a"].vector, word_vector("red"), atol=1e-6)
-    assert (found["a"].id, found["a"].kind, found["a"].role) == ("a", "conversation", "user")
-    assert (found["a"].tokens, found["a"].first_seen) == (7, 1_700_000_000)
+    assert (found["a"].id, found["a"].first_seen, found["a"].recalls) == ("a", 1_700_000_000, 3)
 
 
 def test_an_id_stored_again_is_replaced(index: VectorIndex) -> None:
@@ -73,7 +72,7 @@ def test_asking_for_nothing_and_storing_nothing_is_fine(index: VectorIndex) -> N
 def test_a_large_batch_is_stored_whole(index: VectorIndex) -> None:
     keys = [f"k{n}" for n in range(6000)]
     vector = word_vector("x")
-    index.upsert("t", [Entry(k, vector, "code", "user", 1, 1) for k in keys])
+    index.upsert("t", [Entry(k, vector, 1) for k in keys])
     assert index.get("t", keys).keys() == set(keys)
 
 
@@ -126,10 +125,72 @@ def test_chroma_writes_no_text(tmp_path: Path) -> None:
     assert not [f for f in tmp_path.rglob("*") if f.is_file() and b"xylophone" in f.read_bytes()]
 
 
-def test_in_memory_forgets_the_oldest_beyond_its_bound() -> None:
-    index = InMemory(max_entries=2)
-    index.upsert("t", [entry("a"), entry("b"), entry("c")])
-    assert index.get("t", ["a", "b", "c"]).keys() == {"b", "c"}
+def test_what_is_deleted_is_gone_and_what_is_not_there_is_no_fault(index: VectorIndex) -> None:
+    index.upsert("t", [entry("a"), entry("b")])
+    index.upsert("u", [entry("a")])
+    index.delete([("t", "a"), ("t", "x")])
+    assert index.get("t", ["a", "b"]).keys() == {"b"}
+    assert index.get("u", ["a"]).keys() == {"a"}
+
+
+def test_what_is_too_old_expires_before_what_is_too_much(index: VectorIndex) -> None:
+    now = 1_700_000_000
+    index.upsert("t", [Entry(key, word_vector(key), now) for key in "abc"])
+    index.upsert("t", [Entry("old", word_vector("old"), now - 10)])
+    assert list(index.expired(max_entries=2, oldest=now)) == [("t", "old")]
+    index.delete([("t", "old")])
+    assert list(index.expired(max_entries=2, oldest=now)) == [("t", "a")]
+    assert list(index.expired(max_entries=3, oldest=now)) == []
+    assert index.get("t", ["a"]), "nothing goes before it is deleted"
+
+
+def test_chroma_reads_what_an_earlier_version_has_stored_with_more(tmp_path: Path) -> None:
+    index = Chroma("words", tmp_path)
+    index.open()
+    index._collection.upsert(
+        ids=["t:a"], embeddings=[word_vector("red")], metadatas=[{"kind": "code", "first_seen": 5, "recalls": 0}]
+    )
+    assert index.get("t", ["a"])["a"].first_seen == 5
+
+
+def test_chroma_refuses_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "chroma").write_text("in the way")
+    with pytest.raises(ConfigError, match="chroma"):
+        Chroma("words", tmp_path / "chroma").open()
+
+
+class Mine(InMemory):
+    """An index of a user's own."""
+
+    def __init__(self, collection: str, folder: Path, url: str, metric: str = "cosine") -> None:
+        super().__init__()
+        self.given = (collection, folder, url, metric)
+
+
+def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
+    assert isinstance(build_index("in_memory", "words", tmp_path), InMemory)
+    assert isinstance(build_index("chroma", "words", tmp_path), Apart)
+    made = build_index(f"{__name__}:Mine", "words", tmp_path, "http://x", metric="l2")
+    assert isinstance(made, Mine)
+    assert made.given == ("words", tmp_path, "http://x", "l2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("milvus", 'index.type "milvus" is not one of chroma, in_memory'),
+        ("no_such_module:Index", 'index.type "no_such_module:Index" cannot be imported: No module named'),
+        (f"{__name__}:Absent", "cannot be imported: .*no attribute 'Absent'"),
+    ],
+)
+def test_an_index_that_is_not_there_is_named_with_the_choices(tmp_path: Path, kind: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        build_index(kind, "words", tmp_path)
+
+
+def test_an_option_that_an_index_does_not_take_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"index: Chroma cannot be built .*'colour'"):
+        build_index("chroma", "words", tmp_path, colour="red")
 
 
 @pytest.fixture
@@ -145,7 +206,7 @@ def test_an_index_apart_tells_what_it_holds(apart: Apart) -> None:
     apart.upsert("t2", [entry("a")])
     assert sorted(apart.ids() or ()) == [("t1", "a"), ("t1", "b"), ("t2", "a")]
     assert np.allclose(apart.get("t1", ["a", "x"])["a"].vector, word_vector("red"), atol=1e-6)
-    assert len(apart.trim(max_entries=1, oldest=0)) == 2
+    assert len(apart.expired(max_entries=1, oldest=0)) == 2
 
 
 def test_an_index_whose_process_has_ended_is_begun_anew(apart: Apart) -> None:
@@ -235,7 +296,7 @@ for n in range(5):
     index.open()
     said = [b"xylophone" * (size // 9) for size in range(100_000, 400_000, 5000)]
     del said
-    index.upsert("t", [Entry(f"{i:032x}", v, "conversation", "user", 1, 1) for i, v in enumerate(vectors)])
+    index.upsert("t", [Entry(f"{i:032x}", v, 1) for i, v in enumerate(vectors)])
     index.close()
 """
 

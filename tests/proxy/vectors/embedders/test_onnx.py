@@ -81,3 +81,8 @@ def test_a_model_file_with_another_hash_is_refused(tmp_path: Path) -> None:
     changed.write_bytes(content)
     with pytest.raises(ConfigError, match="sha256"):
         Onnx(str(changed)).check()
+
+
+def test_a_query_is_embedded_as_any_text(embedder: Onnx) -> None:
+    assert embedder.symmetric
+    assert (embedder.embed_queries(["hello"]) == embedder.embed(["hello"])).all()
