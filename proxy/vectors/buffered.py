@@ -62,11 +62,15 @@ class BufferedIndex:
         key = (tenant, segment)
         return self._stored is not None and hash(key) not in self._stored and key not in self._pending
 
+    def waiting(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
+        """Return the entries of the ids that are about to be stored."""
+        return {i: self._pending[tenant, i] for i in ids if (tenant, i) in self._pending}
+
     async def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored or about to be; raises what the index fails with."""
         await asyncio.wait([self._opened])
         self._opened.result()
-        waiting = {i: self._pending[tenant, i] for i in ids if (tenant, i) in self._pending}
+        waiting = self.waiting(tenant, ids)
         stored = self._stored
         missing = [i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)]
         if not missing:

@@ -27,9 +27,12 @@ class VectorStore:
         self._faults = faults
 
     def remembered(self, tenant: str, segments: Sequence[Segment]) -> Known:
-        """Return what memory holds of each segment."""
+        """Return what memory holds of each segment, what waits to be written included."""
         ids = [s.id for s in segments]
-        return dict(zip(ids, self._memory.get_all([(tenant, i) for i in ids]), strict=True))
+        known: Known = dict(zip(ids, self._memory.get_all([(tenant, i) for i in ids]), strict=True))
+        if self._index.unwritten:
+            known.update(self._index.waiting(tenant, [i for i, entry in known.items() if entry is None]))
+        return known
 
     def at_hand(self, tenant: str, segments: Sequence[Segment]) -> dict[str, Entry]:
         """Return the entries that memory holds, by segment id."""

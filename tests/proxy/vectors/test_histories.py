@@ -99,16 +99,18 @@ async def test_requests_at_the_same_time_share_what_is_being_embedded(make: Make
 
 
 async def test_the_latest_turn_is_embedded_first_then_the_likeliest(make: Make) -> None:
-    embedder = GatedEmbedder()
-    texts = ["cats", "the night train leaves at nine", "a train", "dogs", "when does the night train leave?"]
-    segments = [segment(text, turn=n, id=text) for n, text in enumerate(texts)]
+    embedder = GatedEmbedder(0.03)  # one text at a time
+    likely = segment("the night train leaves at nine" + " and so on" * 50, turn=0, id="likely")
+    turn = segment("when does the night train leave?", turn=40, id="turn")
     made = make(embedder)
-    asked = asyncio.create_task(complete(made, segments))
-    await until(embedder.begun.is_set)  # the order is known by the time that the model answers
-    await asyncio.sleep(0.1)
+    await made.opened()
+    asked = asyncio.create_task(complete(made, [likely, *said(), turn]))
+    await until(embedder.begun.is_set)
+    await asyncio.sleep(0.1)  # the background, which begins with the newest, may have put in one
     embedder.go.set()
     await asked
-    assert embedder.texts[:3] == [texts[4], texts[1], texts[2]]
+    assert embedder.texts[0] == turn.text
+    assert likely.text in embedder.texts[1:3]
 
 
 async def test_the_latest_turn_is_embedded_while_the_history_is_read_and_once(make: Make) -> None:
@@ -257,13 +259,15 @@ async def test_a_model_that_gives_too_few_vectors_is_broken(make: Make) -> None:
 
 
 async def test_a_model_that_breaks_in_the_middle_leaves_what_it_has_made(make: Make) -> None:
-    class Breaking(WordEmbedder):
+    class Breaking(GatedEmbedder):
         def embed(self, texts: Sequence[str]) -> Vectors:
             if len(self.texts) > 9:
                 raise MemoryError("no room")
             return super().embed(texts)
 
-    made = make(Breaking())
+    embedder = Breaking(0.03)  # a text at a time
+    embedder.go.set()
+    made = make(embedder)
     found, _ = await complete(made, said())
     assert found.query_vector.any()
     assert 0 < found.vectors.any(axis=1).sum() < 30
