@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,35 +12,53 @@ from foveate.policies.policy import Policy
 from foveate.policies.recall import EXCERPT_OVERHEAD
 from foveate.policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
 
-Plan = Literal["cut", "recall", "sticky"]
+Plan = Literal["untouched", "sticky", "recall", "cut"]
+SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segments are worth
 
 
-def plan(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState) -> Plan:
-    """Return what has to be done for the latest turn `query`; only a cut and a recall need scores."""
-    dropped, quoted = state.dropped, state.quoted
-    prompt = sum([s.tokens for s in segments if s.key not in dropped])
-    if quoted:
-        prompt += sum([s.tokens for s in segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
-    if prompt > budget.high:
-        return "cut"
-    turn = latest_turn(segments)
-    unjudged = turn >= 0 and turn not in state.recalled
-    return "recall" if state.dropped and unjudged and policy.recall.wanted(query) else "sticky"
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is to be decided: a history, the turn that it is judged by, and what holds for it.
+
+    `budget` is what the prompt has for the history, and `state` what earlier requests of the conversation decided.
+    """
+
+    segments: Sequence[Segment]  # oldest first
+    query: str  # the latest user turn
+    tokens: int  # of the whole history, less than its parts' together
+    policy: Policy
+    budget: Budget
+    state: PruneState
+
+    def plan(self) -> Plan:
+        """Return what has to be done."""
+        dropped, quoted = self.state.dropped, self.state.quoted
+        if self.tokens <= self.budget.high:
+            return "untouched"
+        prompt = sum([s.tokens for s in self.segments if s.key not in dropped])
+        if quoted:
+            prompt += sum([s.tokens for s in self.segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
+        if prompt > self.budget.high:
+            return "cut"
+        turn = latest_turn(self.segments)
+        unjudged = turn >= 0 and turn not in self.state.recalled
+        return "recall" if dropped and unjudged and self.policy.recall.wanted(self.query) else "sticky"
 
 
-def prune(history: History, policy: Policy, budget: Budget, state: PruneState) -> Selection:
-    """Return a verdict for every segment; `budget` is what the prompt has for the history.
+def prune(situation: Situation, history: History | None = None) -> Selection:
+    """Return a verdict for every segment; `history` is needed for the plans that are scored.
 
     Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
     Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
     """
-    match plan(history.segments, history.query_text, policy, budget, state):
-        case "cut":
-            return cut(history, policy, budget.low)
-        case "recall":
-            return recall(history, policy, budget.high, state)
-        case "sticky":
-            return sticky(history.segments, state)
+    plan = situation.plan()
+    if plan == "untouched":
+        return Selection(situation.segments, PruneState(), False)
+    if plan == "sticky" or history is None:
+        return Selection(situation.segments, situation.state, False)
+    if plan == "cut":
+        return cut(history, situation.policy, situation.budget.low)
+    return recall(history, situation.policy, situation.budget.high, situation.state)
 
 
 def cut(history: History, policy: Policy, low: int) -> Selection:
@@ -49,21 +67,21 @@ def cut(history: History, policy: Policy, low: int) -> Selection:
     room = low - sum(s.tokens for s in history.segments if s.pin)
     rows, competing = candidates(history)
     shares, scores = judge(history, rows, competing, policy)
-    chosen = policy.select(competing, scores[rows], max(0, room))
+    chosen, below = policy.select(competing, scores[rows], max(0, room))
     kept = {rows[i] for i in chosen} | {i for i, s in enumerate(history.segments) if s.pin}
     state = PruneState(
         dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
         recalled={latest_turn(history.segments): ()},
     )
-    return Selection(history.segments, state, True, scores, shares)
+    return Selection(history.segments, state, True, scores, shares, frozenset(competing.segments[i].key for i in below))
 
 
 def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:
     """Let earlier decisions stand, and quote what the latest turn needs of the dropped."""
     shares, scores = judge(history, *candidates(history), policy)
     chosen = policy.recall.choose(history, scores, absent(history.segments, state), high)
-    asked = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
-    state = replace(state, recalled={**state.recalled, **asked})
+    quoted = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
+    state = replace(state, recalled={**state.recalled, **quoted})
     return Selection(history.segments, state, False, scores, shares)
 
 
@@ -72,11 +90,6 @@ def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
     quoted = state.quoted
     present = {s.id for s in segments if s.key not in state.dropped or s.key in quoted}
     return list({s.id: i for i, s in enumerate(segments) if s.id not in present}.values())
-
-
-def sticky(segments: Sequence[Segment], state: PruneState) -> Selection:
-    """Let earlier decisions stand."""
-    return Selection(segments, state, False)
 
 
 def candidates(history: History) -> tuple[list[int], History]:

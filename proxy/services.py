@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foveate.policies.policy import Policy
+from foveate.proxy import formats
 from foveate.proxy.cache import Cache
-from foveate.proxy.config import schema as config
+from foveate.proxy.config import loading, schema
+from foveate.proxy.config.policies import build_policies
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.observers import logs
+from foveate.proxy.formats.parser import Parser
+from foveate.proxy.observers import Observer
+from foveate.proxy.observers.logs import RequestLog
 from foveate.proxy.observers.metrics import Metrics, Reading
 from foveate.proxy.observers.recent import Recent
-from foveate.proxy.pruning.pruner import Pruner
-from foveate.proxy.pruning.state_store import InMemoryStateStore, StateKeeper, StateStore
+from foveate.proxy.pruning.calibration import Calibration
+from foveate.proxy.pruning.limits import Watermarks
+from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.pruner import Pruner, Rules
+from foveate.proxy.pruning.states import build_states
 from foveate.proxy.pruning.windows import Windows
 from foveate.proxy.reload import Reloads
-from foveate.proxy.serving.handler import Handler, Observer
-from foveate.proxy.upstreams import Upstream
+from foveate.proxy.serving.handler import Handler, Routes
+from foveate.proxy.upstreams import Upstream, build_upstream
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import build_embedder
 from foveate.proxy.vectors.histories import Histories
@@ -26,107 +34,133 @@ from foveate.proxy.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """Everything that serves requests."""
+class Parts:
+    """What goes on through a change of the settings where its own settings did not change."""
 
-    settings: config.Settings
     upstream: Upstream
-    features: Histories
-    pruner: Pruner
-    states: StateKeeper
-    recent: Recent
-    handler: Handler
-    cache: Cache
     windows: Windows
+    calibration: Calibration
+    histories: Histories
+    memory: Memory
+    worker: Worker
+    cache: Cache
+    recent: Recent
     metrics: Metrics
     observers: tuple[Observer, ...]
     reloads: Reloads
 
-    def start(self) -> None:
-        """Open what takes time, in the background; called inside the event loop."""
-        self.features.start()
-        self.pruner.start()
-
-    def reading(self) -> Reading:
-        """Return what the parts hold now, for the metrics."""
-        features, states = self.features, self.states
-        return Reading(
-            gauges={
-                "requests_in_progress": ("Requests under way.", self.handler.running),
-                "cache_bytes": ("Bytes of cached messages, features and vectors.", self.cache.bytes),
-                "cache_entries": ("Entries in that cache.", len(self.cache)),
-                "embedding_queue": ("Segments that wait for their vectors.", features.queued),
-                "index_queue": ("Vectors that wait to be written to the index.", features.unwritten),
-                "recent_outcomes": ("Outcomes that can be looked up.", len(self.recent)),
-                "recent_text_bytes": ("Bytes of kept message text.", self.recent.text_bytes),
-            },
-            counters={
-                "embedding_deadlines": ("Requests that went on without all vectors.", features.deadlines_met),
-                "index_write_failures": ("Batches of vectors that could not be stored.", features.failures["writing"]),
-                "state_failures": ("Times that the state store did not answer.", states.failures),
-            },
-            failures=self.pruner.failures,
-            reloads={"applied": self.reloads.applied, "refused": self.reloads.refused},
-        )
-
     async def aclose(self) -> None:
         """Close everything."""
         await self.upstream.aclose()
-        await self.features.aclose()
-        self.features.worker.close()
-        await self.states.aclose()
-        self.pruner.close()
+        await self.histories.aclose()
+        await self.memory.aclose()
+        self.worker.close()
         for observer in self.observers:
             observer.close()
 
 
-def build(settings: config.Settings) -> Services:
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that serves requests under one state of the settings."""
+
+    settings: schema.Settings
+    policies: Mapping[str, Policy]
+    parts: Parts
+    pruner: Pruner
+    handler: Handler
+    formats: Mapping[str, formats.Format]
+
+    def start(self) -> None:
+        """Open what takes time, in the background; called inside the event loop."""
+        self.parts.histories.start()
+        self.pruner.start()
+
+    async def aclose(self) -> None:
+        """Close everything."""
+        await self.parts.aclose()
+
+    def reading(self) -> Reading:
+        """Return what the parts hold now, for the metrics."""
+        parts = self.parts
+        histories, cache, recent = parts.histories, parts.cache, parts.recent
+        return Reading(
+            gauges={
+                "requests_in_progress": ("Requests under way.", self.handler.running),
+                "cache_bytes": ("Bytes of cached messages, features and vectors.", cache.bytes),
+                "cache_entries": ("Entries in that cache.", len(cache)),
+                "embedding_queue": ("Segments that wait for their vectors.", histories.queued),
+                "index_queue": ("Vectors that wait to be written to the index.", histories.unwritten),
+                "recent_outcomes": ("Outcomes that can be looked up.", len(recent)),
+                "recent_text_bytes": ("Bytes of kept message text.", recent.text_bytes),
+            },
+            counters={
+                "embedding_deadlines": ("Requests that went on without all vectors.", histories.deadlines_met),
+                "state_failures": ("Times that the state store did not answer.", parts.memory.failures),
+            },
+            labelled={
+                "vector_failures": ("Faults of the embedder and the index.", "part", histories.failures),
+                "pruning_failures": ("Requests forwarded unchanged after a fault.", "stage", self.pruner.failures),
+                "config_reloads": ("Changes of the settings file.", "result", parts.reloads.counts()),
+            },
+        )
+
+
+def build(settings: schema.Settings) -> Services:
     """Return the services that `settings` describe, not started; ConfigError where a file or folder is missing."""
     upstream = build_upstream(settings.upstream)
     cache = Cache(mebibytes(settings.cache.max_mib))
-    features = build_features(settings, cache)
-    states = StateKeeper(build_state_store(settings.state))
-    windows = Windows(settings.window, settings.budget, upstream)
-    recent = Recent(settings.recent.max_outcomes, text_bytes(settings.recent))
+    worker = Worker()
     metrics = Metrics()
-    observers: list[Observer] = [metrics, logs.RequestLog(settings.server.log_format)]
-    if config.wants_traces():
+    observers: list[Observer] = [metrics, RequestLog(settings.server.log_format)]
+    if loading.wants_traces():
         observers.append(build_tracer())
-    return assemble(settings, upstream, features, states, recent, cache, windows, metrics, tuple(observers), Reloads())
+    parts = Parts(
+        upstream=upstream,
+        windows=Windows(settings.window, settings.budget, upstream),
+        calibration=Calibration(),
+        histories=build_histories(settings, cache, worker),
+        memory=Memory(build_states(settings.state)),
+        worker=worker,
+        cache=cache,
+        recent=Recent(settings.recent.max_outcomes, text_bytes(settings.recent)),
+        metrics=metrics,
+        observers=tuple(observers),
+        reloads=Reloads(),
+    )
+    return assemble(settings, parts)
 
 
-def rebuild(settings: config.Settings, running: Services) -> Services:
+def rebuild(settings: schema.Settings, running: Services) -> Services:
     """Return services for changed settings that go on with every part of `running` whose settings did not change."""
-    old = running.settings
-    upstream = running.upstream if settings.upstream == old.upstream else build_upstream(settings.upstream)
-    kept = (settings.embedder, settings.index) == (old.embedder, old.index)
-    features = running.features if kept else build_features(settings, running.cache)
-    states = running.states if settings.state == old.state else StateKeeper(build_state_store(settings.state))
-    same = upstream is running.upstream and (settings.window, settings.budget) == (old.window, old.budget)
-    windows = running.windows if same else Windows(settings.window, settings.budget, upstream)
-    fresh = assemble(
-        settings, upstream, features, states, running.recent, running.cache, windows, running.metrics,
-        running.observers, running.reloads,
-    )  # fmt: skip
+    old, parts = running.settings, running.parts
+    if settings.upstream != old.upstream:
+        parts = replace(parts, upstream=build_upstream(settings.upstream))
+    if (settings.embedder, settings.index) != (old.embedder, old.index):
+        parts = replace(parts, histories=build_histories(settings, parts.cache, parts.worker))
+    if settings.state != old.state:
+        parts = replace(parts, memory=Memory(build_states(settings.state)))
+    if (settings.upstream, settings.window, settings.budget) != (old.upstream, old.window, old.budget):
+        parts = replace(parts, windows=Windows(settings.window, settings.budget, parts.upstream))
+    fresh = assemble(settings, parts)
     fresh.pruner.inherit(running.pruner)
     return fresh
 
 
-def assemble(
-    settings: config.Settings, upstream: Upstream, features: Histories, states: StateKeeper, recent: Recent,
-    cache: Cache, windows: Windows, metrics: Metrics, observers: tuple[Observer, ...], reloads: Reloads,
-) -> Services:  # fmt: skip
+def assemble(settings: schema.Settings, parts: Parts) -> Services:
     """Return services of these parts, with a pruner and a handler of the settings."""
-    policies = settings.build_policies()
+    policies = build_policies(settings)
+    wires = formats.load()
     pruner = Pruner(
-        settings.mode, settings.policy, policies, windows, features, states, cache, settings.segments.split_over,
-        settings.sticky, settings.recent.keep_text,
-    )  # fmt: skip
-    limit = mebibytes(settings.server.max_body_mib)
-    handler = Handler(upstream, pruner, recent, frozenset(policies), limit, observers)
-    return Services(
-        settings, upstream, features, pruner, states, recent, handler, cache, windows, metrics, observers, reloads
+        Rules("dry-run" if settings.mode == "shadow" else settings.mode, settings.policy, policies, settings.sticky),
+        Parser(parts.worker, parts.cache, settings.segments.split_over),
+        Watermarks(parts.windows, parts.calibration),
+        parts.memory,
+        parts.histories,
+        parts.worker,
     )
+    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib))
+    handler = Handler(routes, parts.upstream, pruner, parts.recent, parts.observers)
+    return Services(settings, policies, parts, pruner, handler, wires)
 
 
 def mebibytes(number: float) -> int:
@@ -134,22 +168,19 @@ def mebibytes(number: float) -> int:
     return int(number * 1024 * 1024)
 
 
-def text_bytes(settings: config.Recent) -> int:
+def text_bytes(settings: schema.Recent) -> int:
     """Return how many bytes of message text may be kept, 0 for none."""
     return mebibytes(settings.max_text_mib) if settings.keep_text else 0
 
 
-def build_features(settings: config.Settings, cache: Cache) -> Histories:
-    """Return what makes histories, with its embedder and index."""
-    chosen, index = settings.embedder, settings.index
-    embedder = build_embedder(chosen.type, chosen.model, chosen.threads)
-    embedder.check()
-    folder = settings.data.expanduser()
-    if index.type != "in_memory" and not index.url:
-        check_writable(folder)
-    made = build_index(index.type, embedder.name, folder / "chroma", index.url)
-    bounds = Bounds(chosen.deadline, index.max_entries, index.max_age_days)
-    return Histories(embedder, made, cache, Worker(), bounds)
+def build_histories(settings: schema.Settings, cache: Cache, worker: Worker) -> Histories:
+    """Return what makes and keeps vectors: the embedder and the index that the settings name."""
+    model, index = settings.embedder, settings.index
+    embedder = build_embedder(model.type, model.model, model.threads, model.options)
+    folder = settings.data.expanduser() / "chroma"
+    kept = build_index(index.type, embedder.name, folder, index.url, index.options)
+    bounds = Bounds(model.deadline, index.max_entries, index.max_age_days)
+    return Histories(embedder, kept, cache, worker, bounds)
 
 
 def build_tracer() -> Observer:
@@ -162,33 +193,6 @@ def build_tracer() -> Observer:
             "or set OTEL_SDK_DISABLED=true"
         ) from None
     return Tracer()
-
-
-def build_upstream(settings: config.Upstream) -> Upstream:
-    """Return the upstream of that type."""
-    key = settings.api_key.get_secret_value()
-    if settings.type == "echo":
-        from foveate.proxy.upstreams.echo import Echo
-
-        return Echo()
-    if settings.type == "litellm":
-        from foveate.proxy.upstreams.litellm import LiteLLM
-
-        return LiteLLM(key, settings.read_timeout, settings.api_base)
-    from foveate.proxy.upstreams.http import Http
-
-    return Http(settings.url, key, settings.connect_timeout, settings.read_timeout)
-
-
-def build_state_store(settings: config.State) -> StateStore:
-    """Return the state store of that type; ConfigError where its client is not installed."""
-    if settings.type == "redis":
-        if find_spec("redis") is None:
-            raise ConfigError("state.type redis needs its client: pip install 'foveate[redis]'")
-        from foveate.proxy.pruning.redis_store import RedisStateStore
-
-        return RedisStateStore(settings.url, settings.ttl_hours * 3600)
-    return InMemoryStateStore(mebibytes(settings.max_mib), settings.ttl_hours * 3600)
 
 
 def check_writable(folder: Path) -> None:

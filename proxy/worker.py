@@ -12,7 +12,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 # What takes more than a few milliseconds is done in the thread.
 LITTLE_NEW = 16 * 1024  # characters or bytes of new text to read
-MANY_MESSAGES = 500  # to tell apart and to write
+MANY_ITEMS = 500  # to tell apart and to write
 FEW_SEGMENTS = 100  # to score
 
 

@@ -23,9 +23,10 @@ from benchmarks.retention.__main__ import FOLDERS
 from benchmarks.speed.report import table
 from benchmarks.speed.targets import resident_of
 from foveate.policies.types import Vectors
-from foveate.proxy.config import schema as config
-from foveate.proxy.evaluation.evaluate import Reader, contestants, measure, summary
-from foveate.proxy.evaluation.evidence import load
+from foveate.proxy.config.loading import load_settings
+from foveate.proxy.config.policies import build_policies
+from foveate.proxy.evaluation.evaluate import CaseReader, contestants, measure, summary
+from foveate.proxy.evaluation.evidence import load_cases
 
 LONG, SHORT, ONE = 60, 300, 60  # texts
 HEADS = ["runtime", "long texts/s", "short texts/s", "one short text ms", "start s", "MiB", "cosine", "top 5 alike %"]
@@ -93,9 +94,9 @@ class Function:
 
 def evidence(data: Path, embed: Any) -> dict[str, list[float]]:
     """Return the share of the evidence that is kept at 10, 25 and 50 % of the tokens, by source."""
-    policies = {"balanced": config.load(None).build_policies()["balanced"]}
-    with Reader(Function(embed)) as reader:
-        rows = list(measure(load(data, (), 0), reader, contestants(policies, baselines=False)))
+    policies = {"balanced": build_policies(load_settings(None))["balanced"]}
+    with CaseReader(Function(embed)) as reader:
+        rows = list(measure(load_cases(data, (), 0), reader, contestants(policies, baselines=False)))
     found: dict[str, list[float]] = {}
     for row in summary(rows):
         found.setdefault(row["source"], []).append(100 * row["recall"])

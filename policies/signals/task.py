@@ -23,7 +23,7 @@ class Task:
         """Return values in [0, 1], shape (n,)."""
         n = len(history.segments)
         users = [f for s, f in zip(history.segments, history.features, strict=True) if s.role == "user"]
-        latest = [*users[len(users) - self.turns :], history.query] if self.turns else [history.query]
+        latest = [*users[max(0, len(users) - self.turns) :], history.query]
         wanted, turns = np.unique(np.concatenate([features.terms for features in latest]), return_counts=True)
         where, which, _ = occurrences(history, wanted)
         if not where.size:

@@ -20,15 +20,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 from foveate.policies.policy import Policy
-from foveate.policies.prune import prune
+from foveate.policies.prune import Situation, prune
 from foveate.policies.registry import SIGNALS
 from foveate.policies.registry import load as load_target
-from foveate.policies.types import Budget, History, PruneState
+from foveate.policies.types import Budget, History, PruneState, Selection
 from foveate.proxy.cache import Cache
-from foveate.proxy.config.schema import PolicySettings, Settings, build_policy, describe, merge_policy
+from foveate.proxy.config.policies import build_policy, describe_policy, merge_policy, named_policies
+from foveate.proxy.config.schema import PolicySettings, Settings
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.evaluation.evidence import Case, Message, Row, Ruler, Sizes, judge, load
-from foveate.proxy.formats import chat
+from foveate.proxy.evaluation.evidence import Case, Judged, Message, Ruler, Sizes, judge_case, load_cases
+from foveate.proxy.formats.chat import Chat
+from foveate.proxy.formats.layout import layout
+from foveate.proxy.formats.memo import Memo
+from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.tokens import FALLBACK, TokenCounter
 from foveate.proxy.trace import Trace
 from foveate.proxy.vectors import Bounds
@@ -37,7 +41,8 @@ from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from foveate.proxy.worker import Worker
 
-Contestant = Callable[["Reading", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
+CHAT = Chat()
+Contestant = Callable[["ReadCase", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
 BUDGETS = (0.10, 0.25, 0.50)
 WIDTH = 112  # of a table, where the terminal is not wider
 # Baselines as policies, written as in config.yaml.
@@ -61,27 +66,27 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadCase:
     """A case as the proxy reads it."""
 
     case: Case
-    parsed: chat.Chat
+    parsed: Parsed
     history: History
     sizes: Sizes
 
 
-class Reader:
+class CaseReader:
     """Reads cases the way the proxy does, and waits for every vector; each text is embedded once a run."""
 
     def __init__(self, embedder: Embedder, split_over: int = 1500) -> None:
         cache = Cache(1 << 28)
-        self.reader = chat.Reader(TokenCounter(FALLBACK), cache, split_over)
+        self._memo = Memo(CHAT, TokenCounter(FALLBACK), cache, split_over)
         self.ruler = Ruler()
         bounds = Bounds(deadline=math.inf, max_entries=sys.maxsize)
         self._worker = Worker()
         self._histories = Histories(embedder, InMemory(), cache, self._worker, bounds)
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> CaseReader:
         """Load the model; ConfigError where it cannot be."""
         self._runner = asyncio.Runner()
         self._runner.run(self._open())
@@ -100,24 +105,33 @@ class Reader:
         self._runner.close()
         self._worker.close()
 
-    def read(self, case: Case) -> Reading:
+    def read(self, case: Case) -> ReadCase:
         """Return the case with its features and vectors."""
         body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
-        parsed = self.reader.parse(chat.read(body))
-        asked = self._histories.history("", parsed.segments, parsed.query, Trace())
-        return Reading(case, parsed, self._runner.run(asked), self.ruler.sizes(case))
+        outline = CHAT.read(body)
+        parsed = self._memo.parse(outline, self._memo.find(outline))
+        history = self._histories.history("", parsed.segments, parsed.query, Trace())
+        return ReadCase(case, parsed, self._runner.run(history), self.ruler.sizes(case))
 
 
-def pruned(policy: Policy, reading: Reading, budget: int) -> Sequence[Message]:
+def selected(policy: Policy, reading: ReadCase, budget: int) -> Selection:
+    """Return what the proxy would keep in `budget` tokens of the whole prompt."""
+    parsed = reading.parsed
+    room = max(0, budget - parsed.fixed_tokens)
+    size = parsed.tokens - parsed.fixed_tokens
+    situation = Situation(parsed.segments, parsed.query, size, policy, Budget(room, room), PruneState())
+    return prune(situation, reading.history)
+
+
+def pruned(policy: Policy, reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return the messages that the proxy would forward."""
-    room = max(0, budget - reading.parsed.fixed_tokens)
-    selection = prune(reading.history, policy, Budget(room, room), PruneState())
-    body, _ = chat.rebuild(reading.parsed, chat.layout(reading.parsed, selection.kept, {}))
-    messages: list[Message] = orjson.loads(body)["messages"]
+    kept = selected(policy, reading, budget).kept
+    prompt = CHAT.rebuild(reading.parsed, layout(reading.parsed, kept, {}))
+    messages: list[Message] = orjson.loads(prompt.body)["messages"]
     return messages
 
 
-def compressed(compress: Callable[..., Any], reading: Reading, budget: int) -> Sequence[Message]:
+def compressed(compress: Callable[..., Any], reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return what litellm.compress makes of the messages."""
     plain = [{**m, "content": m.get("content") or ""} for m in reading.case.messages]
     done = compress(messages=plain, model="gpt-4o", compression_trigger=budget, compression_target=budget)
@@ -125,7 +139,7 @@ def compressed(compress: Callable[..., Any], reading: Reading, budget: int) -> S
     return messages
 
 
-def trimmed(trim: Callable[..., Any], reading: Reading, budget: int) -> Sequence[Message]:
+def trimmed(trim: Callable[..., Any], reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return what LangChain's trim_messages keeps, as the originals."""
     convert = load_target("langchain_core.messages:convert_to_messages")
     made = convert([{**m, "id": str(i)} for i, m in enumerate(reading.case.messages)])
@@ -162,9 +176,9 @@ def ablations(name: str, described: dict[str, Any]) -> dict[str, Policy]:
 
 
 def measure(
-    cases: Sequence[Case], reader: Reader, named: Mapping[str, Contestant], budgets: Sequence[float] = BUDGETS,
+    cases: Sequence[Case], reader: CaseReader, named: Mapping[str, Contestant], budgets: Sequence[float] = BUDGETS,
     progress: Progress | None = None,
-) -> Iterator[Row]:  # fmt: skip
+) -> Iterator[Judged]:  # fmt: skip
     """Yield a row for each case, budget and contestant."""
     task = progress.add_task("cases", total=len(cases)) if progress else None
     for case in cases:
@@ -172,13 +186,13 @@ def measure(
         for share in budgets:
             for name, contestant in named.items():
                 sent = contestant(reading, reading.sizes.budget(share))
-                yield judge(name, case, reading.sizes, share, sent, reader.ruler.size)
+                yield judge_case(name, case, reading.sizes, share, sent, reader.ruler.size)
         if progress and task is not None:
             progress.advance(task)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Measurement:
     """What a run measures."""
 
     data: Path
@@ -190,45 +204,44 @@ class Asked:
     ablate: bool = False
 
 
-def run(settings: Settings, asked: Asked, console: Console, as_json: Path | None, png: Path | None) -> None:
+def evaluate(settings: Settings, wanted: Measurement, console: Console, as_json: Path | None, png: Path | None) -> None:
     """Measure, print the table, and write the files that are asked for; ConfigError where one cannot be had."""
     if png is not None and find_spec("matplotlib") is None:
         raise ConfigError("a plot needs matplotlib: pip install 'foveate[eval]'")
-    budgets = asked.budgets or BUDGETS
-    cases = load(asked.data, asked.sources, asked.limit)
-    named = contestants(chosen(settings, asked), asked.baselines)
-    chosen_embedder = settings.embedder
-    embedder = build_embedder(chosen_embedder.type, chosen_embedder.model, chosen_embedder.threads)
-    embedder.check()
+    budgets = wanted.budgets or BUDGETS
+    cases = load_cases(wanted.data, wanted.sources, wanted.limit)
+    named = contestants(chosen(settings, wanted), wanted.baselines)
+    model = settings.embedder
+    embedder = build_embedder(model.type, model.model, model.threads, model.options)
     with (
-        Reader(embedder, settings.segments.split_over) as reader,
+        CaseReader(embedder, settings.segments.split_over) as reader,
         Progress(console=console, transient=True) as progress,
     ):
         rows = list(measure(cases, reader, named, budgets, progress))
     means = summary(rows)
     console.width = max(console.width, WIDTH)
-    console.print(table(means, budgets))
+    console.print(recall_table(means, budgets))
     if as_json is not None:
         as_json.write_bytes(orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2))
     if png is not None:
         plot(means, png)
 
 
-def chosen(settings: Settings, asked: Asked) -> dict[str, Policy]:
+def chosen(settings: Settings, wanted: Measurement) -> dict[str, Policy]:
     """Return the policies to measure; ConfigError for a name that is not known."""
-    known = settings.named_policies()
+    known = named_policies(settings)
     found: dict[str, Policy] = {}
-    for name in asked.policies:
+    for name in wanted.policies:
         if name not in known:
             raise ConfigError(f'policy "{name}" is not one of {", ".join(sorted(known))}')
-        described = describe(f"policies.{name}", known[name])
-        found |= ablations(name, described) if asked.ablate else {name: build_policy(name, known[name])}
+        described = describe_policy(f"policies.{name}", known[name])
+        found |= ablations(name, described) if wanted.ablate else {name: build_policy(name, known[name])}
     return found
 
 
-def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def summary(rows: Sequence[Judged]) -> list[dict[str, Any]]:
     """Return the means by source, contestant and budget."""
-    groups: dict[tuple[str, str, float], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, str, float], list[Judged]] = defaultdict(list)
     for row in rows:
         groups[row.source, row.contestant, row.budget].append(row)
     return [
@@ -244,7 +257,7 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def table(rows: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
+def recall_table(rows: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
     """Return the summary as a table: evidence recall, and at the last budget the other columns."""
     shown = Table(box=None, pad_edge=False)
     heads = [f"{100 * b:g} %" for b in budgets]

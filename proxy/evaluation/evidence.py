@@ -47,7 +47,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Judged:
     """What one contestant did to one case at one budget."""
 
     contestant: str
@@ -81,7 +81,7 @@ class Ruler:
         return self._sizes[text]
 
 
-def load(folder: Path, sources: Sequence[str] = (), limit: int = 0) -> list[Case]:
+def load_cases(folder: Path, sources: Sequence[str] = (), limit: int = 0) -> list[Case]:
     """Return the scored cases of a folder, at most `limit` of each source, evenly spaced; ConfigError without any."""
     cases = folder / "cases.jsonl"
     if not cases.is_file():
@@ -111,9 +111,9 @@ def spaced(cases: list[Case], limit: int) -> list[Case]:
     return [cases[i * len(cases) // limit] for i in range(limit)] if 0 < limit < len(cases) else cases
 
 
-def judge(
+def judge_case(
     name: str, case: Case, sizes: Sizes, share: float, sent: Sequence[Message], size: Callable[[Message], int]
-) -> Row:
+) -> Judged:
     """Return what became of a case in the prompt that was sent."""
     pairs, ordered = align(case.messages, sent)
     copied = {position for _, position in pairs}
@@ -122,7 +122,7 @@ def judge(
     wanted = frozenset().union(*case.groups) - survivors
     survivors |= {i for i in wanted if any(holds(text, text_of(case.messages[i])) for text in rewritten)}
     tokens = sum(size(m) for m in sent)
-    return Row(
+    return Judged(
         contestant=name, source=case.source, conversation=case.conversation, budget=share,
         recall=sum(bool(group & survivors) for group in case.groups) / len(case.groups),
         kept=max(0, tokens - sizes.fixed) / max(1, sizes.history),

@@ -11,7 +11,7 @@ WIDE = 120  # columns below which signals and reasons are left out
 STYLES = {"kept": "green", "recalled": "yellow", "dropped": "dim"}
 
 
-def verdicts(outcome: dict[str, Any], messages: Sequence[Any], width: int) -> Table:
+def verdicts_table(outcome: dict[str, Any], messages: Sequence[Any], width: int) -> Table:
     """Return a row a segment: its fate, its score, what each signal added to it, and how it begins.
 
     `messages` are the request's own. Below 120 columns of `width` the signals and reasons are left out.
@@ -29,7 +29,7 @@ def verdicts(outcome: dict[str, Any], messages: Sequence[Any], width: int) -> Ta
         row = [verdict["fate"], str(verdict["tokens"]), f"{verdict['score']:+.2f}"]
         row += [f"{verdict['shares'][name]:+.2f}" for name in signals]
         row += [verdict["reason"]] if width >= WIDE else []
-        begins = " + ".join(describe(messages[i]) for i in verdict["messages"])
+        begins = " + ".join(told_of(messages[i]) for i in verdict["messages"])
         table.add_row(*row, begins, style=STYLES[verdict["fate"]])
     return table
 
@@ -45,7 +45,7 @@ def heading(outcome: dict[str, Any]) -> str:
     )
 
 
-def describe(message: dict[str, Any]) -> str:
+def told_of(message: dict[str, Any]) -> str:
     """Return a message's role and the beginning of what it says."""
     calls = ", ".join(call.get("function", {}).get("name", "") for call in message.get("tool_calls") or [])
     said = " ".join(str(message.get("content") or f"calls {calls}").split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from foveate.policies.types import Kind
 
@@ -67,3 +67,30 @@ def _lines(block: str, size: int) -> Iterator[str]:
         run += line
     if run:
         yield run
+
+
+def mark(tokens: int) -> str:
+    """Return the text that stands where parts of a message were dropped."""
+    return f"[... {tokens:,} tokens left out ...]"
+
+
+def left_out(stretches: Sequence[tuple[int, str, int]], kept: Collection[int]) -> dict[int, str]:
+    """Return what is left of each text: `stretches` are the number of a text, a piece of it and that piece's tokens.
+
+    One mark stands in the place of a run of pieces that are not `kept`.
+    """
+    texts: dict[int, str] = {}
+    dropped = 0
+    for n, (part, piece, tokens) in enumerate(stretches):
+        text = texts.setdefault(part, "")
+        if n in kept:
+            texts[part] = text + piece
+            continue
+        dropped += tokens
+        goes_on = n + 1 < len(stretches) and stretches[n + 1][0] == part
+        if goes_on and n + 1 not in kept:
+            continue
+        lead = "" if not text or text.endswith("\n") else "\n"
+        texts[part] = text + lead + mark(dropped) + ("\n" if goes_on else "")
+        dropped = 0
+    return texts

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from foveate.proxy.pruning.outcome import Outcome
-from foveate.proxy.upstreams import Headers
-
+Headers = list[tuple[bytes, bytes]]  # names in lower case, in order, repeats allowed
 PREFIX = b"x-pruning"
 # RFC 9110 section 7.6.1: these speak of one connection only.
 HOP_BY_HOP = frozenset(
@@ -36,21 +34,9 @@ def without(headers: Headers, dropped: frozenset[bytes]) -> Headers:
     return [pair for pair in headers if pair[0].lower() not in dropped]
 
 
-def report(outcome: Outcome, waited: float) -> Headers:
-    """Return the response headers that tell what was done; the upstream took `waited` milliseconds to begin."""
-    stages = "".join([f"{stage};dur={ms:.1f}, " for stage, ms in outcome.milliseconds.items()])
-    rows = [
-        (b"x-pruning-result", outcome.result.encode()),
-        (b"x-pruning-policy", outcome.policy.encode()),
-        (b"x-pruning-id", outcome.id.encode()),
-        (b"server-timing", f"{stages}upstream;dur={waited:.1f}".encode()),
-    ]
-    if outcome.tokens_before is not None:
-        segments = f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled={outcome.recalled}"
-        rows += [
-            (b"x-pruning-tokens-before", b"%d" % outcome.tokens_before),
-            (b"x-pruning-tokens-after", b"%d" % (outcome.tokens_after or 0)),
-            (b"x-pruning-prefix", b"%d" % (outcome.tokens_prefix or 0)),
-            (b"x-pruning-segments", segments.encode()),
-        ]
-    return rows
+def value_of(headers: Headers, name: bytes) -> bytes:
+    """Return the value of the first header of that name, empty where there is none."""
+    for found, value in headers:
+        if found == name:
+            return value
+    return b""

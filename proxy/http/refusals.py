@@ -68,15 +68,15 @@ class TooLong:
     prompt: int | None
 
 
-def read(status: int, content: bytes) -> TooLong | None:
+def read_refusal(status: int, content: bytes) -> TooLong | None:
     """Return what an error answer says about the prompt's length, None where it is about something else."""
     if status not in STATUSES or len(content) > MAX_BYTES:
         return None
     text = content.decode("utf-8", "replace")
-    return TooLong(first(_WINDOW, text), first(_PROMPT, text)) if _TOO_LONG.search(text) else None
+    return TooLong(_first(_WINDOW, text), _first(_PROMPT, text)) if _TOO_LONG.search(text) else None
 
 
-def first(patterns: list[re.Pattern[str]], text: str) -> int | None:
+def _first(patterns: list[re.Pattern[str]], text: str) -> int | None:
     """Return the number that the first matching pattern finds."""
     for pattern in patterns:
         if match := pattern.search(text):

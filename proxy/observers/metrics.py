@@ -37,8 +37,8 @@ class Reading:
 
     gauges: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     counters: Mapping[str, tuple[str, float]] = field(default_factory=dict)
-    failures: Mapping[str, int] = field(default_factory=dict)  # of pruning, by stage
-    reloads: Mapping[str, int] = field(default_factory=dict)  # of the settings file, by result
+    # Counters with a label: what each is, the label's name, and the counts by its values.
+    labelled: Mapping[str, tuple[str, str, Mapping[str, int]]] = field(default_factory=dict)
 
 
 class Histogram:
@@ -136,9 +136,8 @@ class Metrics(Collector):
             yield GaugeMetricFamily(f"foveate_{name}", help_text, value=value)
         for name, (help_text, value) in self._reading.counters.items():
             yield CounterMetricFamily(f"foveate_{name}", help_text, value=value)
-        failures = "Requests forwarded unchanged because pruning failed."
-        yield labelled("pruning_failures", failures, "stage", self._reading.failures)
-        yield labelled("config_reloads", "Changes of the settings file.", "result", self._reading.reloads)
+        for name, (help_text, label, rows) in self._reading.labelled.items():
+            yield labelled(name, help_text, label, rows)
 
 
 def by_status(requests: Mapping[tuple[str, str, int], int]) -> Counter[tuple[str, str, str]]:

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from foveate.proxy.pruning.asked import Asked
 from foveate.proxy.pruning.outcome import Ledger, Outcome, verdicts
+from foveate.proxy.pruning.request import Request
 
 MAX_LEDGERS = 16 * 1024 * 1024  # bytes of packed ledgers: thousands of segments a request add up
 
@@ -21,13 +21,13 @@ class Kept(msgspec.Struct, frozen=True):
     serial: int  # grows with every change
     outcome: Outcome
     ledger: bytes = b""  # packed; empty where nothing was decided segment by segment
-    asked: Asked | None = None  # the request itself, where text is kept
+    request: Request | None = None  # itself, where text is kept
     texts: bytes = b""  # of its segments, as JSON
 
     @property
     def text_bytes(self) -> int:
         """What keeping the text takes."""
-        return len(self.asked.body) + len(self.texts) if self.asked else 0
+        return len(self.request.body) + len(self.texts) if self.request else 0
 
 
 class Recent:
@@ -38,7 +38,7 @@ class Recent:
         self.serial = 0
         self.text_bytes = self._ledger_bytes = 0
         self._outcomes: OrderedDict[str, Kept] = OrderedDict()
-        self._underway: dict[str, tuple[float, Asked]] = {}
+        self._underway: dict[str, tuple[float, Request]] = {}
         self.limit(max_outcomes, max_text_bytes)
 
     def __len__(self) -> int:
@@ -55,23 +55,23 @@ class Recent:
         self._max_text = max_text_bytes
         self._trim()
 
-    def begun(self, asked: Asked) -> None:
+    def begun(self, request: Request) -> None:
         """List a request until it has `ended`."""
-        self._underway[asked.id] = (time.time(), asked)
+        self._underway[request.id] = (time.time(), request)
 
-    def ended(self, asked: Asked) -> None:
+    def ended(self, request: Request) -> None:
         """List it no more."""
-        self._underway.pop(asked.id, None)
+        self._underway.pop(request.id, None)
 
-    def put(self, outcome: Outcome, ledger: Ledger | None = None, asked: Asked | None = None) -> None:
+    def put(self, outcome: Outcome, ledger: Ledger | None = None, request: Request | None = None) -> None:
         """Keep `outcome`, in place of an earlier state of the same request."""
         self._forget(outcome.id)
         self.serial += 1
         kept = Kept(self.serial, outcome, ledger.packed() if ledger else b"")
-        if asked is not None and self.keeps_text:
+        if request is not None and self.keeps_text:
             # Credentials are never kept: explaining the request again needs none.
-            own = structs.replace(asked, credentials=())
-            kept = structs.replace(kept, asked=own, texts=ledger.texts() if ledger else b"[]")
+            own = structs.replace(request, credentials=())
+            kept = structs.replace(kept, request=own, texts=ledger.texts() if ledger else b"[]")
         self._outcomes[outcome.id] = kept
         self.text_bytes += kept.text_bytes
         self._ledger_bytes += len(kept.ledger)
@@ -88,14 +88,14 @@ class Recent:
         if kept is None:
             return None
         rows = verdicts(kept.ledger) if kept.ledger else []
-        if kept.asked:
+        if kept.request:
             rows = [{**row, "text": text} for row, text in zip(rows, msgspec.json.decode(kept.texts), strict=True)]
         return {**kept.outcome.summary(), "verdicts": rows}
 
-    def asked(self, key: str) -> Asked | None:
+    def request(self, key: str) -> Request | None:
         """Return the request of that id, None where it or its text is not kept."""
         kept = self._outcomes.get(key)
-        return kept.asked if kept else None
+        return kept.request if kept else None
 
     def since(self, serial: int) -> list[Outcome]:
         """Return what came after `serial`, oldest first."""
@@ -109,8 +109,8 @@ class Recent:
     def running(self) -> list[dict[str, Any]]:
         """Return the requests under way: id, when they came, and at which stage they are."""
         return [
-            {"id": key, "started": round(at, 3), "stage": asked.trace.stage or "deciding"}
-            for key, (at, asked) in self._underway.items()
+            {"id": key, "started": round(at, 3), "stage": request.trace.stage or "deciding"}
+            for key, (at, request) in self._underway.items()
         ]
 
     def _trim(self) -> None:
@@ -120,11 +120,12 @@ class Recent:
             for key, kept in self._outcomes.items():
                 if self.text_bytes <= self._max_text:
                     break
-                if kept.asked:
+                if kept.request:
                     self.text_bytes -= kept.text_bytes
-                    self._outcomes[key] = structs.replace(kept, asked=None, texts=b"")
+                    self._outcomes[key] = structs.replace(kept, request=None, texts=b"")
 
     def _forget(self, key: str) -> None:
-        if kept := self._outcomes.pop(key, None):
+        kept = self._outcomes.pop(key, None)
+        if kept:
             self.text_bytes -= kept.text_bytes
             self._ledger_bytes -= len(kept.ledger)

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from fastapi import HTTPException, Request
 from starlette.responses import Response
 
-from foveate.proxy.config import schema as config
+from foveate.proxy.config.loading import is_loopback
+from foveate.proxy.config.schema import Settings
 
 COOKIE = "foveate_session"
 LIFETIME = 12 * 3600  # seconds that a login lasts
@@ -36,7 +37,7 @@ def local_or_guarded(request: Request) -> None:
 
 def token_of(request: Request) -> str:
     """Return the admin token, empty where none is set."""
-    settings: config.Settings = request.app.state.services.settings
+    settings: Settings = request.app.state.services.settings
     return settings.admin.token.get_secret_value()
 
 
@@ -48,9 +49,9 @@ def require_local(request: Request) -> None:
     """
     client = request.client.host if request.client else ""
     name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    if not config.is_loopback(client) or any(header in request.headers for header in FORWARDED):
+    if not is_loopback(client) or any(header in request.headers for header in FORWARDED):
         raise HTTPException(403, "pages under /-/ are for this machine alone; set admin.token to open them to others")
-    if not config.is_loopback(name):
+    if not is_loopback(name):
         raise HTTPException(403, f"Host {name[:100]!r} is not a loopback name; use 127.0.0.1 or set admin.token")
 
 

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from foveate.proxy.errors import RequestError
+from foveate.proxy.http.body import Body
 from foveate.proxy.pages import access
-from foveate.proxy.serving.relay import Body
 
 router = APIRouter(dependencies=[Depends(access.local_or_guarded)])
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -47,7 +47,7 @@ def static(name: Annotated[str, Path(pattern=r"^(vendor/)?[\w-]+(\.[\w-]+)+$")])
 
 
 @router.post("/login")
-async def log_in(request: Request) -> Response:
+async def logged_in(request: Request) -> Response:
     """Set the cookie for whoever knows the token."""
     token = access.token_of(request)
     try:
@@ -63,7 +63,7 @@ async def log_in(request: Request) -> Response:
 
 
 @router.post("/logout")
-def log_out() -> Response:
+def logged_out() -> Response:
     """Take the cookie back."""
     response = RedirectResponse("/-/", 303)
     access.log_out(response)

@@ -11,16 +11,16 @@ from foveate.proxy.upstreams import Upstream, UpstreamRequest
 PATIENCE = 3.0  # seconds that the upstream has to answer
 
 
-async def problems(parts: Services) -> list[str]:
+async def problems(services: Services) -> list[str]:
     """Return what stands in the way, nothing where all is well."""
-    found = parts.features.problems()
-    settings = parts.settings
+    found = services.parts.histories.problems()
+    settings = services.settings
     if settings.index.type == "chroma" and not settings.index.url:
         try:
             await asyncio.to_thread(check_writable, settings.data.expanduser() / "chroma")
         except ConfigError as error:
             found.append(str(error))
-    return found + await unreachable(parts.upstream)
+    return found + await unreachable(services.parts.upstream)
 
 
 async def unreachable(upstream: Upstream) -> list[str]:

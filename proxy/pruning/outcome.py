@@ -11,10 +11,10 @@ import numpy as np
 import orjson
 
 from foveate.policies.types import Budget, Fate, Selection, reason
-from foveate.proxy.http.usage import Usage
+from foveate.proxy.formats.usage import Usage
 from foveate.proxy.pruning.windows import Window
 
-Result = Literal["untouched", "cut", "sticky", "dry-run", "off", "failed"]
+Result = Literal["untouched", "cut", "sticky", "over", "dry-run", "off", "failed"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     window: Window | None = None
     budget: Budget | None = None
-    tokens_before: int | None = None  # of the whole prompt; None where it could not be counted
+    tokens_before: int | None = None  # of the whole prompt; None where it was not counted
     tokens_after: int | None = None
     tokens_prefix: int | None = None  # shared with the conversation's previous prompt; None where that is not known
     tokens_estimated: int = 0  # of what was sent, before calibration
@@ -90,7 +90,7 @@ class Ledger:
     """What became of each segment of a request, and where it stands there."""
 
     selection: Selection
-    places: Sequence[tuple[int, ...]]  # positions of each segment's messages
+    places: Sequence[tuple[int, ...]]  # positions of each segment's items
 
     def packed(self) -> bytes:
         """Return it without the text, as JSON by columns: a tenth of what a long history's objects take."""
@@ -106,6 +106,7 @@ class Ledger:
                 "tokens": [s.tokens for s in segments],
                 "fate": chosen.fates if chosen.state.dropped else None,  # all kept
                 "pin": [s.pin or None for s in segments],
+                "below": [i for i, s in enumerate(segments) if s.key in chosen.below],
                 "score": None if chosen.scores is None else np.round(chosen.scores, 4).tolist(),
                 "shares": {name: np.round(share, 4).tolist() for name, share in chosen.shares.items()},
             }
@@ -119,12 +120,13 @@ class Ledger:
 def verdicts(packed: bytes) -> list[dict[str, Any]]:
     """Return what a packed ledger says of each segment, oldest first."""
     columns = orjson.loads(packed)
-    cut, shares, size = columns.pop("cut"), columns.pop("shares"), len(columns["id"])
+    cut, shares, below = columns.pop("cut"), columns.pop("shares"), frozenset(columns.pop("below"))
+    size = len(columns["id"])
     columns["fate"] = columns["fate"] or ["kept"] * size
     columns["score"] = columns["score"] or [0.0] * size
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for i, row in enumerate(rows):
         fate: Fate = row["fate"]
-        row["reason"] = reason(fate, row["pin"] or "", cut)
+        row["reason"] = reason(fate, row["pin"] or "", cut, i in below)
         row["shares"] = {name: share[i] for name, share in shares.items()}
     return rows

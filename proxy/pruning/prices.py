@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from foveate.proxy.pruning.models import model_entries, model_names
 from foveate.proxy.pruning.outcome import Outcome
-from foveate.proxy.pruning.windows import model_entries, names
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def saved(outcome: Outcome) -> float | None:
     """
     before, after = outcome.tokens_before, outcome.tokens_forwarded
     table = price_table()
-    price = next((table[name] for name in names(outcome.model) if name in table), None)
+    price = next((table[name] for name in model_names(outcome.model) if name in table), None)
     if before is None or after is None or price is None:
         return None
     if outcome.result in ("dry-run", "untouched"):

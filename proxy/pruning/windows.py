@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import UpstreamError
+from foveate.proxy.pruning.models import model_names, model_table
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 _log = logging.getLogger("foveate.windows")
@@ -59,7 +58,8 @@ class Windows:
         """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream."""
         due = time.monotonic() - self._listed_at > self.FRESH
         underway = self._listing is not None and not self._listing.done()
-        if (due or underway) and not any(name in self._settings.models for name in names(model)):
+        named = any(name in self._settings.models for name in model_names(model))
+        if (due or underway) and not named:
             await self._list(headers, due and not underway, wait=tokens > self.SMALL)
         return self.known(model)
 
@@ -76,10 +76,12 @@ class Windows:
 
     def _found(self, model: str) -> Window:
         sources: list[tuple[Source, Mapping[str, int]]] = [
-            ("config", self._settings.models), ("upstream", self._listed), ("litellm", model_table())
-        ]  # fmt: skip
+            ("config", self._settings.models),
+            ("upstream", self._listed),
+            ("litellm", model_table()),
+        ]
         for source, table in sources:
-            for name in names(model):
+            for name in model_names(model):
                 if name in table:
                     return Window(table[name], source)
         if model not in self._warned and len(self._warned) < 1000:
@@ -160,34 +162,3 @@ def listed(content: bytes) -> dict[str, int]:
         if numbers:
             windows[name] = min(numbers)
     return windows
-
-
-def names(model: str) -> list[str]:
-    """Return the names that a model may be listed under: its own, without the provider, without the fine-tune."""
-    found = [model]
-    while "/" in found[-1]:
-        found.append(found[-1].split("/", 1)[1])
-    if found[-1].startswith("ft:"):
-        found.append(found[-1].split(":")[1])
-    return found
-
-
-@lru_cache(maxsize=1)
-def model_table() -> dict[str, int]:
-    """Return input tokens by model name."""
-    return {
-        name: int(entry.get("max_input_tokens") or entry["max_tokens"])
-        for name, entry in model_entries()
-        if isinstance(entry.get("max_input_tokens") or entry.get("max_tokens"), (int, float))
-    }
-
-
-def model_entries() -> Iterable[tuple[str, dict[str, Any]]]:
-    """Return name and entry of each model in the table of litellm's wheel; the package is not imported."""
-    spec = importlib.util.find_spec("litellm")
-    for place in (spec and spec.submodule_search_locations) or []:
-        path = Path(place) / "model_prices_and_context_window_backup.json"
-        if path.is_file():
-            models: dict[str, dict[str, Any]] = orjson.loads(path.read_bytes())
-            return models.items()
-    return ()

@@ -23,7 +23,8 @@ from typing import Any
 import orjson
 
 from foveate.proxy.errors import RequestError, UpstreamError
-from foveate.proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
+from foveate.proxy.http.headers import Headers
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 SERVED = "/v1/chat/completions"
 MODELS = "/v1/models"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from inspect import signature
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from foveate.proxy.vectors.histories import Histories
 
 from foveate.proxy import services
 from foveate.proxy.app import create_app, serving
@@ -18,9 +19,7 @@ from foveate.proxy.config import schema as config
 from foveate.proxy.services import Services
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import Embedder
-from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes import VectorIndex
-from foveate.proxy.worker import Worker
 from support.upstream import WAIT
 
 
@@ -78,9 +77,9 @@ def application(parts: Services) -> FastAPI:
 def assemble(settings: config.Settings, embedder: Embedder, index: VectorIndex) -> Services:
     """Return the services of `settings` with another embedder and index put in at their seams."""
     built = services.build(settings)
-    features = Histories(embedder, index, built.cache, Worker(), Bounds(settings.embedder.deadline))
-    parts = {name: getattr(built, name) for name in signature(services.assemble).parameters}
-    return services.assemble(**{**parts, "features": features})
+    bounds = Bounds(deadline=settings.embedder.deadline)
+    histories = Histories(embedder, index, built.parts.cache, built.parts.worker, bounds)
+    return services.assemble(settings, replace(built.parts, histories=histories))
 
 
 def settings_for(upstream_url: str, **given: Any) -> config.Settings:

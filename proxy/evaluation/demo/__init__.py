@@ -17,8 +17,8 @@ import uvicorn
 from rich.console import Console
 
 from foveate.proxy.app import create_app
-from foveate.proxy.config import schema as config
-from foveate.proxy.evaluation import table
+from foveate.proxy.config.loading import load_settings
+from foveate.proxy.evaluation.table import verdicts_table
 
 SHOWN = ("x-pruning-result", "x-pruning-policy", "x-pruning-tokens-before", "x-pruning-tokens-after",
          "x-pruning-segments", "x-pruning-id", "server-timing")  # fmt: skip
@@ -34,7 +34,7 @@ def run(budget: int, console: Console) -> None:
         )
         with urllib.request.urlopen(f"{address}/-/outcomes/{answer.headers['x-pruning-id']}") as found:
             outcome = json.load(found)
-    console.print(table.verdicts(outcome, messages, console.width))
+    console.print(verdicts_table(outcome, messages, console.width))
     for name in SHOWN:
         console.print(f"[dim]{name}:[/] {answer.headers.get(name, '')}", highlight=False)
     console.print(f"\n[bold]The upstream says:[/] {answer.parse().choices[0].message.content}", highlight=False)
@@ -44,7 +44,7 @@ def run(budget: int, console: Console) -> None:
 def serving(folder: Path) -> Iterator[str]:
     """Serve on a free loopback port with the echo upstream; yields the address."""
     here = {"host": "127.0.0.1", "port": 0}
-    settings = config.load(None, {"upstream": {"type": "echo"}, "data": str(folder), "server": here})
+    settings = load_settings(None, {"upstream": {"type": "echo"}, "data": str(folder), "server": here})
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="error", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

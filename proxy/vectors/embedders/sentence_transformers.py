@@ -52,14 +52,10 @@ class SentenceTransformers:
         self.symmetric = query_prefix == text_prefix
         self.name = name_of(model, text_prefix)
 
-    def check(self) -> None:
-        """Raise ConfigError where no model is named."""
-        if not self._place:
-            raise ConfigError("embedder.model is empty; name a model of sentence-transformers or its folder")
-
     def load(self) -> None:
         """Import sentence-transformers and read the model; ConfigError where either is not installed."""
-        self.check()
+        if not self._place:
+            raise ConfigError("embedder.model is empty; name a model of sentence-transformers or its folder")
         # Read when these packages are imported.
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

@@ -33,8 +33,8 @@ class Entry:
 class VectorIndex(Protocol):
     """Keeps entries by tenant and segment id. Blocking; called from one thread at a time.
 
-    A class is built with the keywords `collection`, `folder` and `url`, and without I/O. One that says `apart = True`
-    works in a process of its own. Any method may raise: what fails is done without.
+    A class is built with the keywords `collection`, `folder` and `url`, as far as it takes them, and without I/O. One
+    that says `apart = True` works in a process of its own. Any method may raise: what fails is done without.
     """
 
     def open(self) -> None:
@@ -59,15 +59,16 @@ class VectorIndex(Protocol):
         """Let go of files and connections."""
 
 
-def build_index(kind: str, collection: str, folder: Path, url: str = "", **options: Any) -> VectorIndex:
+def build_index(kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any]) -> VectorIndex:
     """Return the index that the setting index.type names, not opened; ConfigError where there is none.
 
     `collection` names the vectors of one embedder, `folder` is where files may go, `url` a server's address.
     """
     from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
 
+    given = {"collection": collection, "folder": folder, "url": url}
     found = import_class("index.type", INDEXES, kind)
-    make = constructor("index", found, collection=collection, folder=folder, url=url, **options)
+    make = constructor("index", found, given, options)
     if POSSIBLE and getattr(found, "apart", False):
         return Apart(make)
     made: VectorIndex = make()

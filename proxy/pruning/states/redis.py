@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 
-import redis.asyncio
-from redis.exceptions import RedisError
+from foveate.proxy.errors import ConfigError, StateStoreError
 
-from foveate.proxy.pruning.state_store import StateStore, StateStoreError
+try:
+    import redis.asyncio
+    from redis.exceptions import RedisError
+except ImportError:
+    raise ConfigError("state.type redis needs its client: pip install 'foveate[redis]'") from None
 
 BATCH = 256  # keys asked for at once, the longest prefixes first
 
 
-class RedisStateStore(StateStore):
-    """Values under `foveate:` keys that expire `ttl` seconds after their last use."""
+class RedisStates:
+    """Values under `foveate:` keys that expire `ttl_hours` after their last use."""
 
     remote = True
 
-    def __init__(self, url: str, ttl: float) -> None:
+    def __init__(self, url: str, ttl_hours: float) -> None:
         self._redis = redis.asyncio.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
-        self._ttl = max(1, int(ttl))
+        self._ttl = max(1, int(ttl_hours * 3600))
 
-    async def first(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
+    async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
         """Return the position and value of the first known key."""
+        names = map(hidden, keys)
+        start = 0
         try:
-            for start in range(0, len(keys), BATCH):
-                names = [name(key) for key in keys[start : start + BATCH]]
-                for offset, value in enumerate(await self._redis.mget(names)):
+            while batch := list(islice(names, BATCH)):
+                for offset, value in enumerate(await self._redis.mget(batch)):
                     if isinstance(value, bytes):
-                        await self._redis.expire(names[offset], self._ttl)
+                        await self._redis.expire(batch[offset], self._ttl)
                         return start + offset, value
+                start += len(batch)
         except (RedisError, OSError) as error:
             raise StateStoreError(str(error)) from None
         return None
@@ -38,7 +44,7 @@ class RedisStateStore(StateStore):
     async def put(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`."""
         try:
-            await self._redis.set(name(key), value, ex=self._ttl)
+            await self._redis.set(hidden(key), value, ex=self._ttl)
         except (RedisError, OSError) as error:
             raise StateStoreError(str(error)) from None
 
@@ -47,6 +53,6 @@ class RedisStateStore(StateStore):
         await self._redis.aclose()
 
 
-def name(key: str) -> str:
+def hidden(key: str) -> str:
     """Return what a key is called in Redis: a hash, so that nobody who reads there can guess who has sent what."""
     return f"foveate:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"

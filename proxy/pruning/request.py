@@ -1,15 +1,20 @@
-"""One request to decide on, and the decision."""
+"""One request to decide on, what is wanted of it, and the decision."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
+from foveate.policies.policy import Policy
+from foveate.proxy.formats import Format
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.pruning.outcome import Ledger, Outcome
 from foveate.proxy.trace import Trace
+
+Mode = Literal["on", "off", "dry-run"]
 
 
 def new_id() -> str:
@@ -17,9 +22,10 @@ def new_id() -> str:
     return f"prn-{random.getrandbits(64):016x}"
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True):
     """One request: its body, what its headers ask for, and whose it is."""
 
+    format: Format
     body: bytes
     overrides: Overrides
     tenant: str
@@ -27,6 +33,16 @@ class Asked(msgspec.Struct, frozen=True):
     rehearsal: bool = False  # for an explanation: decided whatever `mode` says, and neither remembered nor counted
     id: str = msgspec.field(default_factory=new_id)
     trace: Trace = msgspec.field(default_factory=Trace)
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is wanted of a request, once settings and headers are brought together."""
+
+    mode: Mode
+    policy: Policy
+    insisted: bool  # the caller names the policy: what another has decided does not hold
+    sticky: bool  # earlier decisions stand, and this one is remembered
+    ceiling: int | None = None  # tokens that the upstream has refused, where it has
 
 
 class Decision(msgspec.Struct, frozen=True):

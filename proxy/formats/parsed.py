@@ -1,0 +1,104 @@
+"""A request as the decision sees it, whatever API it came by: items, their blocks, and segments made of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from foveate.policies.types import Kind, Segment
+from foveate.proxy.formats.tokens import TokenCounter
+
+Address = tuple[int, int]  # which item of the request, and which block of that item
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """A request whose items are told apart but not read."""
+
+    body: bytes
+    items: list[bytes]  # messages or input items, each in the caller's own bytes
+    model: str
+    max_output: int | None  # tokens that the caller reserves for the answer
+    standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A stretch of a long block's text."""
+
+    part: int  # which of the block's texts it is cut from; 0 for a plain string
+    text: str
+    tokens: int
+    kind: Kind
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The smallest thing with an address: a message, an input item, or what of a message can go by itself."""
+
+    id: str  # hash of what it says: its wire content less cache marks
+    role: str  # user, assistant, tool, system or developer: a user's block opens a turn
+    text: str
+    kind: Kind
+    tokens: int
+    name: str = ""  # of the participant, where the wire gives one
+    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes
+    answers: str = ""  # id of the tool call that it answers
+    pin: str = ""  # why it may never go; empty where it may
+    pieces: tuple[Piece, ...] = ()  # empty where it is not split
+    beside: int = 0  # tokens that keeping one piece costs beside its text
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One message or input item of the wire, read once in its life."""
+
+    id: str  # hash of what it says
+    tokens: int
+    blocks: tuple[Block, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a segment's content stands in the request."""
+
+    addresses: tuple[Address, ...]
+    piece: int | None = None  # which piece of its only block; None for whole blocks
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """The positions of the items, ascending, each once."""
+        return tuple(dict.fromkeys([item for item, _ in self.addresses]))
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A parsed request: its segments, oldest first, and the way back to bytes."""
+
+    outline: Outline
+    items: list[Item]
+    links: list[str]  # a hash of each prefix of the items, shortest first
+    segments: tuple[Segment, ...]
+    places: tuple[Place, ...]  # one a segment
+    fixed_tokens: int  # what stands, and the answer's opening: there whatever is dropped
+    tokens: int  # of the whole prompt
+    counter: TokenCounter
+
+    @property
+    def query(self) -> str:
+        """The text of the latest user turn; of the last block where no user has spoken."""
+        blocks = [block for item in reversed(self.items) for block in reversed(item.blocks)]
+        spoken = (block.text for block in blocks if block.role == "user")
+        return next(spoken, blocks[0].text if blocks else "")
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """A request that is made of what is left of another."""
+
+    body: bytes
+    tokens: Sequence[int]  # one number a row of its layout
+
+
+def digest(parts: Sequence[bytes]) -> str:
+    """Return a hash of byte strings that tells apart where one ends and the next begins."""
+    made = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        made.update(len(part).to_bytes(8, "big"))
+        made.update(part)
+    return made.hexdigest()

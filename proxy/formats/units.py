@@ -1,0 +1,90 @@
+"""How blocks become segments: what lives and dies together, and what is split into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import is_
+
+import msgspec
+
+from foveate.policies.types import Key, Segment
+from foveate.proxy.formats.parsed import Address, Block, Item, Piece, Place, digest
+
+Unit = tuple[Address, ...]  # where the blocks of one unit stand, ascending
+WHOLE = -1  # the piece of a key that means all of it
+
+
+class Built(msgspec.Struct, frozen=True):
+    """The segments of a unit, and what they depend on."""
+
+    blocks: tuple[Block, ...]
+    unit: Unit
+    turn: int
+    split: bool
+    segments: tuple[Segment, ...]
+    places: tuple[Place, ...]
+
+    def holds(self, blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> bool:
+        """Say whether it is what these very blocks make there."""
+        there = self.unit == unit and self.turn == turn and self.split == split
+        return there and all(map(is_, self.blocks, blocks))
+
+
+def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
+    """Return the units of the items from `start` on: a tool call with its results, else a block by itself."""
+    units: list[list[Address]] = []
+    callers: dict[str, list[Address]] = {}
+    for i in range(start, len(items)):
+        for b, block in enumerate(items[i].blocks):
+            unit = callers.get(block.answers) if block.answers else None
+            if unit is not None:
+                unit.append((i, b))
+                continue
+            unit = [(i, b)]
+            units.append(unit)
+            if block.calls:
+                callers.update(dict.fromkeys(block.calls, unit))
+    return [tuple(unit) for unit in units]
+
+
+def build(blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> Built:
+    """Return the segments of a unit: one, or one a piece where its only block is `split`."""
+    first = blocks[0]
+    item, block = unit[0]
+    if split:
+        pieces = enumerate(first.pieces)
+        segments = tuple(_part(first, piece, turn, (item, block, n)) for n, piece in pieces)
+        places = tuple(Place(unit, n) for n in range(len(first.pieces)))
+    else:
+        segments = (_whole(blocks, turn, (item, block, WHOLE)),)
+        places = (Place(unit),)
+    return Built(blocks, unit, turn, split, segments, places)
+
+
+def _part(block: Block, piece: Piece, turn: int, key: Key) -> Segment:
+    return Segment(
+        id=digest([block.id.encode(), str(key[2]).encode()]),
+        role=block.role,
+        kind=piece.kind,
+        text=piece.text,
+        tokens=piece.tokens + block.beside,
+        turn=turn,
+        key=key,
+        name=block.name,
+    )
+
+
+def _whole(blocks: Sequence[Block], turn: int, key: Key) -> Segment:
+    first = blocks[0]
+    alone = len(blocks) == 1
+    return Segment(
+        id=first.id if alone else digest([block.id.encode() for block in blocks]),
+        role=first.role,
+        kind=first.kind,
+        text=first.text if alone else "\n".join([block.text for block in blocks]),
+        tokens=first.tokens if alone else sum([block.tokens for block in blocks]),
+        turn=turn,
+        key=key,
+        name=first.name,
+        pin=next((block.pin for block in blocks if block.pin), ""),
+    )

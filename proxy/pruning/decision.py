@@ -1,0 +1,74 @@
+"""What is told of a decision: an outcome, made of all that led to it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from foveate.policies.types import Selection
+from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.pruning.draft import Draft
+from foveate.proxy.pruning.limits import Limits
+from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
+from foveate.proxy.pruning.request import Decision, Request, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What is known of a request ahead of its decision."""
+
+    wanted: Wanted
+    parsed: Parsed
+    limits: Limits
+    earlier: Recollection | None  # None where nothing is known of the conversation, or nothing of it is to hold
+
+
+def decision_on(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Decision:
+    """Return what to forward and what to tell of it."""
+    dry = grounds.wanted.mode == "dry-run"
+    outcome = outcome_of(request, grounds, selection, draft)
+    ledger = Ledger(selection, [place.items for place in grounds.parsed.places])
+    return Decision(request.body if dry else draft.body, outcome, ledger)
+
+
+def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Outcome:
+    """Return all that is known of a request once it is decided."""
+    parsed, limits = grounds.parsed, grounds.limits
+    recalled = [parsed.segments[i].tokens for i in selection.recalled]
+    return Outcome(
+        id=request.id,
+        created=int(time.time()),
+        result=result_of(grounds, selection, draft),
+        policy=decider(grounds, selection),
+        model=parsed.outline.model,
+        window=limits.window,
+        budget=limits.budget,
+        tokens_before=limits.counted(parsed.tokens),
+        tokens_after=limits.counted(draft.tokens),
+        tokens_prefix=limits.counted(draft.shared) if grounds.earlier else None,
+        tokens_estimated=parsed.tokens if grounds.wanted.mode == "dry-run" else draft.tokens,
+        tokens_repeated=limits.counted(draft.repeated),
+        tokens_recalled=sum(recalled),
+        segments=len(parsed.segments),
+        kept=len(selection.kept),
+        recalled=len(recalled),
+        milliseconds=dict(request.trace.milliseconds),
+    )
+
+
+def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
+    """Return what was done, in a word."""
+    if grounds.wanted.mode == "dry-run":
+        return "dry-run"
+    if draft.tokens > grounds.limits.room.high + grounds.parsed.fixed_tokens:
+        return "over"
+    if not selection.state.dropped:
+        return "untouched"
+    return "cut" if selection.cut else "sticky"
+
+
+def decider(grounds: Grounds, selection: Selection) -> str:
+    """Return the name of the policy whose decision this is: that of an earlier cut where it still serves."""
+    standing = selection.state.dropped and not selection.cut and grounds.earlier
+    return (standing and grounds.earlier and grounds.earlier.policy) or grounds.wanted.policy.name

@@ -1,0 +1,65 @@
+"""The prompt that a selection makes, and how much of it the conversation's previous prompt had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from foveate.policies.types import PruneState, Selection
+from foveate.proxy.formats import Format
+from foveate.proxy.formats.layout import Row, layout
+from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.pruning.memory import Recollection
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A prompt to send, in tokens as we count."""
+
+    body: bytes
+    tokens: int
+    shared: int  # that it begins with as the conversation's previous prompt did
+    repeated: int  # of the whole history, that the conversation's previous request had
+
+
+def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollection | None) -> Draft:
+    """Return the prompt of what is left: the caller's own bytes where nothing is dropped."""
+    repeated = repeated_tokens(parsed, earlier)
+    if not selection.state.dropped and not (earlier and earlier.state.dropped):
+        return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
+    rows = layout(parsed, selection.kept, excerpts(parsed, selection.state))
+    prompt = wire.rebuild(parsed, rows)
+    shared = shared_tokens(parsed, rows, prompt.tokens, earlier)
+    body = prompt.body if selection.state.dropped else parsed.outline.body
+    return Draft(body, parsed.fixed_tokens + sum(prompt.tokens), shared, repeated)
+
+
+def excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:
+    """Return positions of the segments to quote, by the user's item that they are quoted at."""
+    if not state.quoted:
+        return {}
+    position = {s.key: i for i, s in enumerate(parsed.segments)}
+    return {turn: tuple(position[key] for key in keys if key in position) for turn, keys in state.recalled.items()}
+
+
+def repeated_tokens(parsed: Parsed, earlier: Recollection | None) -> int:
+    """Return the tokens of the whole history that the conversation's previous request had already."""
+    if earlier is None:
+        return 0
+    return parsed.fixed_tokens + sum([item.tokens for item in parsed.items[: earlier.items]])
+
+
+def shared_tokens(parsed: Parsed, rows: Sequence[Row], tokens: Sequence[int], earlier: Recollection | None) -> int:
+    """Return the tokens that this prompt and the conversation's previous one begin with."""
+    if earlier is None:
+        return 0
+    stood = [
+        i for i, s in enumerate(parsed.segments) if s.key[0] < earlier.items and s.key not in earlier.state.dropped
+    ]
+    before = layout(parsed, stood, excerpts(parsed, earlier.state))
+    shared = parsed.fixed_tokens
+    for new, old, size in zip(rows, before, tokens, strict=False):
+        if new != old:
+            break
+        shared += size
+    return shared
