@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from foveate.proxy.vectors.histories import Histories
 from msgspec import structs
 
 from foveate.policies.policy import Policy
@@ -26,6 +25,7 @@ from foveate.proxy.pruning.memory import Conversation, Memory, Recollection
 from foveate.proxy.pruning.models import model_table
 from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
+from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS, Worker
 
 _log = logging.getLogger("foveate.pruner")

@@ -45,7 +45,7 @@ def test_what_is_broken_is_done_without_counted_and_told_once(
     with caplog.at_level(logging.WARNING), serve_with(settings_for(upstream.url), embedder, index) as live:
         cut_by_words(live, upstream)
         cut_by_words(live, upstream)
-        assert live.services.features.failures[part] >= 1
+        assert live.services.parts.histories.failures[part] >= 1
     assert len([r for r in caplog.records if r.name == "foveate.vectors"]) == 1
 
 
@@ -55,7 +55,7 @@ def test_a_history_over_the_window_is_cut_though_the_index_folder_is_a_file(
     (tmp_path / "chroma").write_text("in the way")
     with caplog.at_level(logging.WARNING), chroma(upstream, tmp_path) as live:
         cut_by_words(live, upstream)
-        assert live.services.features.failures["index"] >= 1
+        assert live.services.parts.histories.failures["index"] >= 1
     assert len([r for r in caplog.records if r.name == "foveate.vectors"]) == 1
 
 
@@ -82,10 +82,10 @@ def chroma(upstream: Upstream, folder: Path) -> Live:
 def test_a_folder_that_goes_away_is_done_without(upstream: Upstream, tmp_path: Path) -> None:
     with chroma(upstream, tmp_path) as live:
         assert chat(live.url, CONTENT, budget="500", sticky="off", key=KEY).result == "cut"
-        until(lambda: live.services.features.unwritten == 0)
+        until(lambda: live.services.parts.histories.unwritten == 0)
         shutil.rmtree(tmp_path / "chroma")
         cut_by_words(live, upstream)
-        assert live.services.features.failures["index"] >= 1
+        assert live.services.parts.histories.failures["index"] >= 1
 
 
 @pytest.mark.parametrize("damage", ["no database at all", "zeroed", "cut off"])
@@ -106,4 +106,4 @@ def test_a_corrupted_database_is_done_without(upstream: Upstream, tmp_path: Path
         database.with_name(database.name + side).unlink(missing_ok=True)
     with chroma(upstream, tmp_path) as live:
         cut_by_words(live, upstream)
-        until(lambda: live.services.features.failures["index"])
+        until(lambda: live.services.parts.histories.failures["index"])

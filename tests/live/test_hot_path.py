@@ -95,7 +95,7 @@ def test_a_histories_first_cut_is_read_beside_the_event_loop(
     messages = [{"role": "assistant" if n % 2 else "user", "content": f"{n} " + "some words " * 200} for n in range(41)]
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
         chat(live.url, body(messages), budget="17500", key="sk-1")  # within it, and near enough to be embedded
-        until(lambda: live.services.features.queued == 0)
+        until(lambda: live.services.parts.histories.queued == 0)
         assert threads == []
         assert chat(live.url, body(messages), budget="9000", key="sk-1").result == "cut"
     assert len(threads) > 30

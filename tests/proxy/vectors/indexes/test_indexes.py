@@ -168,9 +168,9 @@ class Mine(InMemory):
 
 
 def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
-    assert isinstance(build_index("in_memory", "words", tmp_path), InMemory)
-    assert isinstance(build_index("chroma", "words", tmp_path), Apart)
-    made = build_index(f"{__name__}:Mine", "words", tmp_path, "http://x", metric="l2")
+    assert isinstance(build_index("in_memory", "words", tmp_path, "", {}), InMemory)
+    assert isinstance(build_index("chroma", "words", tmp_path, "", {}), Apart)
+    made = build_index(f"{__name__}:Mine", "words", tmp_path, "http://x", {"metric": "l2"})
     assert isinstance(made, Mine)
     assert made.given == ("words", tmp_path, "http://x", "l2")
 
@@ -185,12 +185,12 @@ def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
 )
 def test_an_index_that_is_not_there_is_named_with_the_choices(tmp_path: Path, kind: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        build_index(kind, "words", tmp_path)
+        build_index(kind, "words", tmp_path, "", {})
 
 
 def test_an_option_that_an_index_does_not_take_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"index: Chroma cannot be built .*'colour'"):
-        build_index("chroma", "words", tmp_path, colour="red")
+    with pytest.raises(ConfigError, match=r"index: .*Chroma.* cannot be built .*'colour'"):
+        build_index("chroma", "words", tmp_path, "", {"colour": "red"})
 
 
 @pytest.fixture
