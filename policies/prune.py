@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from foveate.policies.policy import Policy
+from foveate.policies.reasoning import lightened, thoughtless
 from foveate.policies.recall import EXCERPT_OVERHEAD
 from foveate.policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
 
@@ -20,7 +21,8 @@ SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segmen
 class Situation:
     """What is to be decided: a history, the turn that it is judged by, and what holds for it.
 
-    `budget` is what the prompt has for the history, and `state` what earlier requests of the conversation decided.
+    `budget` is what the prompt has for the history, `state` what earlier requests of the conversation decided, and
+    `before` what its previous prompt was made of: `state` itself, where that is to hold.
     """
 
     segments: Sequence[Segment]  # oldest first
@@ -28,37 +30,48 @@ class Situation:
     tokens: int  # of the whole history, less than its parts' together
     policy: Policy
     budget: Budget
-    state: PruneState
+    state: PruneState = PruneState()
+    before: PruneState = PruneState()
+    insists: bool = False  # the reasoning of an open tool loop has to stay
 
     def plan(self) -> Plan:
         """Return what has to be done."""
-        dropped, quoted = self.state.dropped, self.state.quoted
-        if self.tokens <= self.budget.high:
-            return "untouched"
-        prompt = sum([s.tokens for s in self.segments if s.key not in dropped])
-        if quoted:
-            prompt += sum([s.tokens for s in self.segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
-        if prompt > self.budget.high:
+        if self._prompt() > self.budget.high:
             return "cut"
+        if not self.state.dropped:
+            return "untouched"
         turn = latest_turn(self.segments)
         unjudged = turn >= 0 and turn not in self.state.recalled
-        return "recall" if dropped and unjudged and self.policy.recall.wanted(self.query) else "sticky"
+        return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
+
+    def _prompt(self) -> int:
+        """Return the tokens of the history as it stands."""
+        dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
+        size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
+        if quoted:
+            size += sum([s.tokens for s in self.segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
+        if bare:
+            size -= sum([s.thought for s in self.segments if s.key in bare])
+        return size
 
 
 def prune(situation: Situation, history: History | None = None) -> Selection:
     """Return a verdict for every segment; `history` is needed for the plans that are scored.
 
     Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
-    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
+    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled. Reasoning that a
+    change invalidates goes with it.
     """
     plan = situation.plan()
-    if plan == "untouched":
-        return Selection(situation.segments, PruneState(), False)
-    if plan == "sticky" or history is None:
-        return Selection(situation.segments, situation.state, False)
-    if plan == "cut":
-        return cut(history, situation.policy, situation.budget.low)
-    return recall(history, situation.policy, situation.budget.high, situation.state)
+    if history is None or plan not in SCORED:
+        selection = Selection(situation.segments, situation.state, False)
+    elif plan == "cut":
+        light = lightened(history.segments, situation.insists)
+        selection = cut(replace(history, segments=light), situation.policy, situation.budget.low)
+    else:
+        selection = recall(history, situation.policy, situation.budget.high, situation.state)
+    state = thoughtless(situation.segments, situation.before, selection.state, situation.insists)
+    return selection if state is selection.state else replace(selection, state=state)
 
 
 def cut(history: History, policy: Policy, low: int) -> Selection:
@@ -73,7 +86,8 @@ def cut(history: History, policy: Policy, low: int) -> Selection:
         dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
         recalled={latest_turn(history.segments): ()},
     )
-    return Selection(history.segments, state, True, scores, shares, frozenset(competing.segments[i].key for i in below))
+    gone = frozenset(competing.segments[i].key for i in below)
+    return Selection(history.segments, state, True, scores, shares, gone)
 
 
 def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:

@@ -39,6 +39,8 @@ class Segment:
     key: Key
     name: str = ""  # of the participant, where the message gives one
     pin: str = ""  # why it may never go; empty where it may
+    thought: int = 0  # tokens of its reasoning, which can go alone
+    bound: bool = False  # the provider has tied that reasoning to the very prompt that it was made under
 
 
 class Manner(IntFlag):
@@ -112,6 +114,8 @@ class PruneState:
     # Segments quoted ahead of a user turn's own words, by the position of that user's item. A turn that was judged is
     # listed even where it needed nothing, so that it is judged once.
     recalled: Mapping[int, tuple[Key, ...]] = field(default_factory=dict)
+
+    bare: frozenset[Key] = frozenset()  # segments whose reasoning was taken out
 
     @property
     def quoted(self) -> frozenset[Key]:

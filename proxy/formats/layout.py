@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from foveate.policies.types import Key
 from foveate.proxy.formats.parsed import Address, Parsed
 
 Left = tuple[tuple[int, frozenset[int] | None], ...]  # blocks that stay, each with its pieces; None for all of them
@@ -16,16 +17,23 @@ class Row(NamedTuple):
     item: int
     left: Left | None  # None for all of it
     excerpts: tuple[int, ...] = ()  # positions of segments
+    bare: bool = False  # its reasoning is taken out
 
 
-def layout(parsed: Parsed, kept: Collection[int], recalled: Mapping[int, Sequence[int]]) -> list[Row]:
+def layout(
+    parsed: Parsed, kept: Collection[int], recalled: Mapping[int, Sequence[int]], bare: Collection[Key] = ()
+) -> list[Row]:
     """Return the prompt's items, in order, for the segments at the positions `kept`.
 
-    `recalled` maps the position of a user's item to the segments that are quoted ahead of its words.
+    `recalled` maps the position of a user's item to the segments that are quoted ahead of its words; `bare` holds the
+    keys of segments whose reasoning is taken out.
     """
     stays: dict[Address, set[int] | None] = {}
+    thoughtless: set[int] = set()
     for position in kept:
         place = parsed.places[position]
+        if bare and parsed.segments[position].key in bare:
+            thoughtless.update(place.items)
         if place.piece is None:
             stays.update(dict.fromkeys(place.addresses))
         else:
@@ -37,7 +45,7 @@ def layout(parsed: Parsed, kept: Collection[int], recalled: Mapping[int, Sequenc
         left = [(b, _pieces(parsed, (i, b), stays[i, b])) for b in range(len(item.blocks)) if (i, b) in stays]
         if left:
             whole = len(left) == len(item.blocks) and all(pieces is None for _, pieces in left)
-            rows.append(Row(i, None if whole else tuple(left), tuple(recalled.get(i, ()))))
+            rows.append(Row(i, None if whole else tuple(left), tuple(recalled.get(i, ())), i in thoughtless))
     return rows
 
 

@@ -21,6 +21,8 @@ class Outline(msgspec.Struct, frozen=True):
     model: str
     max_output: int | None  # tokens that the caller reserves for the answer
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
+    stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
+    insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -46,6 +48,9 @@ class Block(msgspec.Struct, frozen=True):
     pin: str = ""  # why it may never go; empty where it may
     pieces: tuple[Piece, ...] = ()  # empty where it is not split
     beside: int = 0  # tokens that keeping one piece costs beside its text
+    thought: int = 0  # tokens of its reasoning, which can be taken out of it
+    bound: bool = False  # that reasoning is signed or encrypted: the provider ties it to the prompt it was made under
+    leads: bool = False  # it lives and dies with the block that follows, as a reasoning item does with what it led to
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -31,17 +31,21 @@ class Built(msgspec.Struct, frozen=True):
 
 
 def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
-    """Return the units of the items from `start` on: a tool call with its results, else a block by itself."""
+    """Return the units of the items from `start` on.
+
+    A tool call with its results; a block that leads with what it leads to; else a block by itself.
+    """
     units: list[list[Address]] = []
     callers: dict[str, list[Address]] = {}
+    leading: list[Address] | None = None
     for i in range(start, len(items)):
         for b, block in enumerate(items[i].blocks):
-            unit = callers.get(block.answers) if block.answers else None
-            if unit is not None:
-                unit.append((i, b))
-                continue
-            unit = [(i, b)]
-            units.append(unit)
+            unit = leading or (callers.get(block.answers) if block.answers else None)
+            if unit is None:
+                unit = []
+                units.append(unit)
+            unit.append((i, b))
+            leading = unit if block.leads else None
             if block.calls:
                 callers.update(dict.fromkeys(block.calls, unit))
     return [tuple(unit) for unit in units]
@@ -87,4 +91,6 @@ def _whole(blocks: Sequence[Block], turn: int, key: Key) -> Segment:
         key=key,
         name=first.name,
         pin=next((block.pin for block in blocks if block.pin), ""),
+        thought=sum([block.thought for block in blocks]),
+        bound=any(block.bound for block in blocks),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from foveate.policies.types import Selection
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.pruning.draft import Draft
+from foveate.proxy.pruning.draft import Draft, changes
 from foveate.proxy.pruning.limits import Limits
 from foveate.proxy.pruning.memory import Recollection
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
@@ -63,7 +63,7 @@ def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
         return "dry-run"
     if draft.tokens > grounds.limits.room.high + grounds.parsed.fixed_tokens:
         return "over"
-    if not selection.state.dropped:
+    if not changes(selection.state):
         return "untouched"
     return "cut" if selection.cut else "sticky"
 

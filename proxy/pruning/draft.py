@@ -25,13 +25,19 @@ class Draft(msgspec.Struct, frozen=True):
 def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollection | None) -> Draft:
     """Return the prompt of what is left: the caller's own bytes where nothing is dropped."""
     repeated = repeated_tokens(parsed, earlier)
-    if not selection.state.dropped and not (earlier and earlier.state.dropped):
+    changed = changes(selection.state)
+    if not changed and not (earlier and changes(earlier.state)):
         return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
-    rows = layout(parsed, selection.kept, excerpts(parsed, selection.state))
+    rows = layout(parsed, selection.kept, excerpts(parsed, selection.state), selection.state.bare)
     prompt = wire.rebuild(parsed, rows)
     shared = shared_tokens(parsed, rows, prompt.tokens, earlier)
-    body = prompt.body if selection.state.dropped else parsed.outline.body
+    body = prompt.body if changed else parsed.outline.body
     return Draft(body, parsed.fixed_tokens + sum(prompt.tokens), shared, repeated)
+
+
+def changes(state: PruneState) -> bool:
+    """Say whether a prompt differs from the request that it is made of."""
+    return bool(state.dropped or state.bare)
 
 
 def excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:
@@ -56,7 +62,7 @@ def shared_tokens(parsed: Parsed, rows: Sequence[Row], tokens: Sequence[int], ea
     stood = [
         i for i, s in enumerate(parsed.segments) if s.key[0] < earlier.items and s.key not in earlier.state.dropped
     ]
-    before = layout(parsed, stood, excerpts(parsed, earlier.state))
+    before = layout(parsed, stood, excerpts(parsed, earlier.state), earlier.state.bare)
     shared = parsed.fixed_tokens
     for new, old, size in zip(rows, before, tokens, strict=False):
         if new != old:

@@ -51,11 +51,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     dropped: tuple[Key, ...] = ()
     recalled: tuple[tuple[int, tuple[Key, ...]], ...] = ()
     ids: tuple[str, ...] = ()  # of its items, where the caller has named a session
+    bare: tuple[Key, ...] = ()
+    model: str = ""  # whose cache has that prompt
 
     @property
     def state(self) -> PruneState:
         """The decisions."""
-        return PruneState(frozenset(self.dropped), dict(self.recalled))
+        return PruneState(frozenset(self.dropped), dict(self.recalled), frozenset(self.bare))
 
 
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -69,6 +71,7 @@ class Recollection:
     items: int  # how many of the history's items the earlier request had
     state: PruneState
     policy: str = ""  # that has cut; empty where nothing is cut
+    model: str = ""  # whose cache has that prompt
     record: Record | None = field(default=None, compare=False)  # as it is stored; None where it was moved
 
 
@@ -101,7 +104,7 @@ class Memory:
         if conversation.session:
             return moved(record, conversation.ids())
         known = record.items == len(conversation.links) - position
-        return Recollection(record.items, record.state, record.policy, record) if known else None
+        return Recollection(record.items, record.state, record.policy, record.model, record) if known else None
 
     async def keep(self, conversation: Conversation, recalled: Recollection) -> None:
         """Store decisions as those of the whole history."""
@@ -158,6 +161,8 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
         dropped=tuple(sorted(recalled.state.dropped)),
         recalled=tuple(sorted(recalled.state.recalled.items())),
         ids=conversation.ids() if conversation.session else (),
+        bare=tuple(sorted(recalled.state.bare)),
+        model=recalled.model,
     )
 
 
@@ -168,14 +173,16 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
         places.setdefault(ids[position], []).append(position)
     now = {then: places[item].pop() for then, item in enumerate(record.ids) if places.get(item)}
     state = record.state
-    follow = {key: (now[key[0]], *key[1:]) for key in state.dropped | state.quoted if key[0] in now}
+    follow = {key: (now[key[0]], *key[1:]) for key in state.dropped | state.quoted | state.bare if key[0] in now}
     dropped = frozenset(follow[key] for key in state.dropped if key in follow)
+    bare = frozenset(follow[key] for key in state.bare if key in follow)
     recalled = {
         now[turn]: tuple(follow[key] for key in keys if key in follow)
         for turn, keys in state.recalled.items()
         if turn in now
     }
-    return Recollection(same_beginning(record.ids, ids), PruneState(dropped, recalled), record.policy)
+    moved_state = PruneState(dropped, recalled, bare)
+    return Recollection(same_beginning(record.ids, ids), moved_state, record.policy, record.model)
 
 
 def same_beginning(before: Sequence[str], after: Sequence[str]) -> int:

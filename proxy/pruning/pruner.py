@@ -144,7 +144,10 @@ class Pruner:
         parsed, room = grounds.parsed, grounds.limits.room
         state = standing(grounds)
         size = parsed.tokens - parsed.fixed_tokens
-        situation = Situation(parsed.segments, parsed.query, size, grounds.wanted.policy, room, state)
+        before = grounds.earlier.state if grounds.earlier else PruneState()
+        situation = Situation(
+            parsed.segments, parsed.query, size, grounds.wanted.policy, room, state, before, parsed.outline.insists
+        )
         if situation.plan() not in SCORED:
             return prune(situation)
         history = await self._histories.history(request.tenant, parsed.segments, parsed.query, request.trace)
@@ -175,19 +178,25 @@ def bare(request: Request, wanted: Wanted, result: Result) -> Outcome:
 
 
 def standing(grounds: Grounds) -> PruneState:
-    """Return the decisions that hold: none of another policy's where the caller insists on one."""
+    """Return the decisions that hold.
+
+    None where another model answers, whose cache is cold, and none of another policy's where the caller insists on one.
+    """
     earlier, wanted = grounds.earlier, grounds.wanted
-    if earlier is None or (wanted.insisted and earlier.policy not in ("", wanted.policy.name)):
+    if earlier is None or earlier.model != grounds.parsed.outline.model:
+        return PruneState()
+    if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
         return PruneState()
     return earlier.state
 
 
 def settled(grounds: Grounds, selection: Selection) -> Recollection:
     """Return what is to be remembered of a decision."""
-    earlier, items = grounds.earlier, len(grounds.parsed.items)
+    earlier, items, model = grounds.earlier, len(grounds.parsed.items), grounds.parsed.outline.model
     if earlier and selection.state is earlier.state:
         return replace(earlier, items=items)
-    return Recollection(items, selection.state, decider(grounds, selection) if selection.state.dropped else "")
+    policy = decider(grounds, selection) if selection.state.dropped else ""
+    return Recollection(items, selection.state, policy, model)
 
 
 def lasting(parsed: Parsed, seen: int) -> list[Segment]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from foveate.proxy.formats.chat.reasoning import is_thought, thinks, thought_tokens
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
 from foveate.proxy.formats.tools import tools_tokens
 
@@ -11,7 +12,6 @@ from foveate.proxy.formats.tools import tools_tokens
 PER_MESSAGE = 3
 PER_NAME = 1
 PRIMING = 3
-_SPOKEN = ("refusal", "reasoning_content", "reasoning")
 _CALLED = ("tool_calls", "function_call")
 
 
@@ -25,9 +25,9 @@ def message_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
             count += PER_NAME + counter.text(value)
         elif key in _CALLED and value:
             count += counter.json(value)
-        elif key in _SPOKEN and isinstance(value, str):
+        elif key == "refusal" and isinstance(value, str):
             count += counter.text(value)
-    return count
+    return count + thought_tokens(message, counter) if thinks(message) else count
 
 
 def content_tokens(content: Any, counter: TokenCounter) -> int:
@@ -37,7 +37,7 @@ def content_tokens(content: Any, counter: TokenCounter) -> int:
     if isinstance(content, str):
         return counter.text(content)
     if isinstance(content, list):
-        return sum(part_tokens(part, counter) for part in content)
+        return sum(part_tokens(part, counter) for part in content if not is_thought(part))
     return counter.json(content)
 
 

@@ -8,13 +8,17 @@ from typing import Any
 import orjson
 
 from foveate.proxy.errors import FormatError
+from foveate.proxy.formats import marks
 from foveate.proxy.formats.chat.counting import message_tokens
+from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.parsed import Block, Piece, digest
 from foveate.proxy.formats.text import kind_of, split
 from foveate.proxy.formats.tokens import TokenCounter
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-CONTENT_TYPES = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
+CONTENT_TYPES = frozenset(
+    {"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url", "thinking", "redacted_thinking"}
+)
 # The most that a message may hold beside its text and still be split: each part that stays brings it along.
 MOST_BESIDE = 30
 MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
@@ -31,6 +35,7 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
     splits = tokens > split_over and role in ("user", "assistant") and not calls
     pieces = _pieces(content, tokens, counter, split_over) if splits else ()
     name = wire.get("name")
+    thoughtful = thinks(wire)
     return Block(
         id=_identity(wire),
         role=role,
@@ -40,9 +45,11 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
         name=name if isinstance(name, str) and role != "function" else "",
         calls=calls,
         answers=_answers(wire),
-        pin="cache_control" if _has_cache_control(wire) else "",
+        pin=marks.found(wire),
         pieces=pieces,
         beside=_beside(tokens, pieces),
+        thought=thought_tokens(wire, counter) if thoughtful else 0,
+        bound=thoughtful and is_bound(wire),
     )
 
 
@@ -57,19 +64,17 @@ def _decoded(raw: bytes) -> dict[str, Any]:
 
 
 def _identity(wire: dict[str, Any]) -> str:
-    """Return a hash of what a message says: cache marks move from request to request, the message stays."""
-    plain = isinstance(wire.get("content"), str) and "cache_control" not in wire
-    said = wire if plain else _canonical(wire)
-    return digest([orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
+    """Return a hash of what a message says.
 
-
-def _canonical(wire: dict[str, Any]) -> dict[str, Any]:
-    content = wire.get("content")
+    Cache marks move from request to request and reasoning may be left out of later ones: the message stays.
+    """
+    said = {name: value for name, value in marks.without(wire).items() if value is not None and name not in FIELDS}
+    content = said.get("content")
     if isinstance(content, list):
-        content = [{key: value for key, value in part.items() if key != "cache_control"} for part in content]
-        if len(content) == 1 and content[0].keys() == {"type", "text"}:
-            content = content[0]["text"]
-    return {**{key: value for key, value in wire.items() if key != "cache_control"}, "content": content}
+        spoken = [part for part in content if not is_thought(part)]
+        alone = len(spoken) == 1 and spoken[0].keys() == {"type", "text"}
+        said["content"] = spoken[0]["text"] if alone else spoken
+    return digest([orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
 
 
 def _check_content(content: Any) -> None:
@@ -110,12 +115,6 @@ def _texts(content: Any) -> Iterable[str]:
         yield content
     elif isinstance(content, list):
         yield from (str(part["text"]) for part in content if "text" in part)
-
-
-def _has_cache_control(wire: dict[str, Any]) -> bool:
-    content = wire.get("content")
-    parts = content if isinstance(content, list) else []
-    return "cache_control" in wire or any("cache_control" in part for part in parts)
 
 
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:

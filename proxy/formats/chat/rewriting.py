@@ -10,6 +10,7 @@ import orjson
 
 from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
+from foveate.proxy.formats.chat.reasoning import without_thoughts
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
 from foveate.proxy.formats.text import left_out
@@ -27,7 +28,7 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     tokens: list[int] = []
     for row in rows:
         raw = parsed.outline.items[row.item]
-        if row.left is None and not row.excerpts:
+        if row.left is None and not row.excerpts and not row.bare:
             written.append(raw)
             tokens.append(parsed.items[row.item].tokens)
             continue
@@ -35,6 +36,8 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
         if row.left is not None:
             _, kept = row.left[0]
             wire = _shortened(wire, parsed.items[row.item].blocks[0].pieces, kept or ())
+        if row.bare:
+            wire = without_thoughts(wire)
         if row.excerpts:
             wire = _quoting(wire, [parsed.segments[i] for i in row.excerpts])
         written.append(orjson.dumps(wire))
