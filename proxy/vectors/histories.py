@@ -109,7 +109,7 @@ class Histories:
             if late:
                 self._queue.later(tenant, late)
                 self.deadlines_met += 1
-                trace.milliseconds["deadline"] = self._deadline * 1000
+                trace.late = len(late)
             vector = await asking if asking else vector_of(turn, known)
             return await self.worker.run(much, filled, bare, known, vector)
 
@@ -172,17 +172,9 @@ def vector_of(segment: Segment | None, known: Known) -> Vector | None:
 
 def without_vectors(segments: Sequence[Segment], features: Sequence[Features], query: str) -> History:
     """Return the history of segments of which no index knows anything."""
-    none = np.zeros(len(segments))
-    return History(
-        segments=segments,
-        features=features,
-        vectors=np.zeros((len(segments), 0), dtype=np.float32),
-        query_text=query,
-        query=extract(query),
-        query_vector=np.zeros(0, dtype=np.float32),
-        age_hours=none,
-        recalls=none,
-    )
+    nothing, none = np.zeros(0, dtype=np.float32), np.zeros(len(segments))
+    vectors = nothing.reshape(len(segments), 0)
+    return History(segments, features, vectors, query, extract(query), nothing, age_hours=none, recalls=none)
 
 
 def filled(bare: History, known: Known, query: Vector | None) -> History:

@@ -79,14 +79,19 @@ class EmbeddingQueue:
         with self._ahead():
             if not await in_time(self._loaded, end):
                 return None
-            embed = self._embedder.embed if self._embedder.symmetric else self._embedder.embed_queries
-            job = self._thread.submit(embed, [text])
-            rows = asyncio.wrap_future(job)
-            self._faults.watch("embedder", rows)
-            if await in_time(rows, end):
-                return np.asarray(rows.result()[0], dtype=np.float32)
+            job = self._thread.submit(self._asking, text)
+            vector = asyncio.wrap_future(job)
+            self._faults.watch("embedder", vector)
+            if await in_time(vector, end):
+                return vector.result()
             job.cancel()
             return None
+
+    def _asking(self, text: str) -> Vector:
+        embed = self._embedder.embed if self._embedder.symmetric else self._embedder.embed_queries
+        vector: Vector
+        (vector,) = np.asarray(embed([text]), dtype=np.float32)
+        return vector
 
     async def at_once(self, tenant: str, segments: Sequence[Segment], end: float) -> Made:
         """Return the entries of as many segments in that order as can be had by the time `end`."""
