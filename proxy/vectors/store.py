@@ -31,7 +31,8 @@ class VectorStore:
         ids = [s.id for s in segments]
         known: Known = dict(zip(ids, self._memory.get_all([(tenant, i) for i in ids]), strict=True))
         if self._index.unwritten:
-            known.update(self._index.waiting(tenant, [i for i, entry in known.items() if entry is None]))
+            unknown = [i for i, entry in known.items() if entry is None]
+            known.update(self._index.waiting(tenant, unknown))
         return known
 
     def at_hand(self, tenant: str, segments: Sequence[Segment]) -> dict[str, Entry]:
@@ -42,8 +43,10 @@ class VectorStore:
         """Say whether the index is known to hold nothing of a segment, by its id."""
         return self._index.lacks(tenant, segment)
 
-    async def fetch(self, tenant: str, segments: Sequence[Segment], end: float) -> Mapping[str, Entry] | None:
-        """Return what the index holds of those segments; None where it has not answered at the time `end`."""
+    async def fetch(
+        self, tenant: str, segments: Sequence[Segment], end: float
+    ) -> Mapping[str, Entry] | None:
+        """Return what the index holds of those segments; None where it has not answered by `end`."""
         if not segments:
             return {}
         reading = asyncio.ensure_future(self._index.get(tenant, [s.id for s in segments]))
