@@ -1,4 +1,4 @@
-"""What is late or broken is done without: futures are waited for in time, faults counted and told once."""
+"""What is late or broken is done without: futures waited for in time, faults counted and told once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def has_result(work: asyncio.Future[Any]) -> bool:
 
 
 async def in_time(work: asyncio.Future[Any], end: float) -> bool:
-    """Say whether a future has a result by `end` on the monotonic clock; it goes on where it has not."""
+    """Say whether a future has a result by `end` on the monotonic clock; if not, it goes on."""
     if not work.done():
         await asyncio.wait([work], timeout=max(0.0, end - time.monotonic()))
     return has_result(work)

@@ -93,7 +93,7 @@ class Histories:
     async def history(
         self, tenant: str, segments: Sequence[Segment], query: str, trace: Trace
     ) -> History:
-        """Return the history of those segments and the latest user turn; 0 where nothing is known of one.
+        """Return the history of those segments and the latest user turn; 0 where nothing is known.
 
         What has no vector yet is embedded until the deadline, which begins now: the latest turn first,
         then the likeliest by its words. The rest comes in the background.

@@ -153,7 +153,7 @@ class EmbeddingQueue:
         return min(len(segment.text), self._embedder.reads)
 
     def _first(self, segments: Sequence[Segment], seconds: float) -> list[Segment]:
-        """Return the first of the segments: what takes about so long, a batch of the model's at least."""
+        """Return the first of the segments: what takes about so long, a model's batch at least."""
         size = 0
         for count, segment in enumerate(segments):
             size += self._read(segment)
@@ -202,7 +202,7 @@ class EmbeddingQueue:
             self._turns.clear()
 
     async def _next(self) -> bool:
-        """Embed a batch of the conversation whose turn it is, then pause for others; say if it could."""
+        """Embed a batch of the conversation whose turn it is, then pause; say if it could."""
         if not self._turns:  # it is being closed
             return False
         before = time.thread_time()  # spent by the event loop
