@@ -17,9 +17,7 @@ from foveate.proxy.vectors.indexes import Entry, EntryKey, VectorIndex
 P = ParamSpec("P")
 T = TypeVar("T")
 WRITE_AFTER = 1.0  # seconds that the first entry waits for others to be written with it
-WRITTEN_AT_ONCE = (
-    40  # entries: a tenth of a second in embedded Chroma, for which a read may have to wait
-)
+WRITTEN_AT_ONCE = 40  # entries: a tenth of a second in embedded Chroma, that a read may have to wait
 TRIM_EVERY = 3600.0  # seconds, and after as many writes as TRIM_AFTER
 TRIM_AFTER = 2000
 DAY = 86400.0
@@ -52,9 +50,7 @@ class BufferedIndex:
         self._stored = None if known is None else {hash(key) for key in known}
 
     def _begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: function(*args, **kwargs)
-        )
+        return asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
 
     @property
     def unwritten(self) -> int:
@@ -76,9 +72,7 @@ class BufferedIndex:
         self._opened.result()
         waiting = self.waiting(tenant, ids)
         stored = self._stored
-        missing = [
-            i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)
-        ]
+        missing = [i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)]
         if not missing:
             return waiting
         return {**waiting, **await self._begin(self._index.get, tenant, missing)}
@@ -138,9 +132,7 @@ class BufferedIndex:
         if gone:
             self._index.delete(gone)
 
-    async def _attempted(
-        self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs
-    ) -> bool:
+    async def _attempted(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Say whether `function` could be called without a fault."""
         work = self._begin(function, *args, **kwargs)
         self._faults.watch("writing", work)

@@ -18,9 +18,7 @@ class FeatureStore:
     def features(self, segments: Sequence[Segment]) -> list[Features]:
         """Return the features of each segment."""
         found: list[Features | None] = self._memory.get_all([segment.id for segment in segments])
-        return [
-            known or self._extracted(segment) for known, segment in zip(found, segments, strict=True)
-        ]
+        return [known or self._extracted(segment) for known, segment in zip(found, segments, strict=True)]
 
     def unread(self, segments: Sequence[Segment]) -> int:
         """Return the characters of the segments whose features are not in memory."""

@@ -124,9 +124,7 @@ class EmbeddingQueue:
                 found.update(made.result())
         return found
 
-    def _start(
-        self, tenant: str, batch: Sequence[Segment]
-    ) -> tuple[Future[Made], asyncio.Future[Made]]:
+    def _start(self, tenant: str, batch: Sequence[Segment]) -> tuple[Future[Made], asyncio.Future[Made]]:
         keys = [(tenant, s.id) for s in batch]
         job = self._thread.submit(self._made, batch)
         made = asyncio.wrap_future(job)

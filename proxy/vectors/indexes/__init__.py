@@ -59,9 +59,7 @@ class VectorIndex(Protocol):
         """Let go of files and connections."""
 
 
-def build_index(
-    kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any]
-) -> VectorIndex:
+def build_index(kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any]) -> VectorIndex:
     """Return the index that the setting index.type names, not opened; ConfigError where there is none.
 
     `collection` names the vectors of one embedder, `folder` is where files may go, `url` a server's address.
