@@ -116,7 +116,7 @@ def test_a_prompt_that_is_refused_is_cut_deeper_and_sent_once_more(
         assert live.services.parts.windows.known("gpt-4o").tokens == WINDOW
 
 
-def test_unread_requests_refused_at_the_same_time_teach_no_wrong_counts(upstream: Upstream) -> None:
+def test_requests_refused_at_the_same_time_teach_no_wrong_counts(upstream: Upstream) -> None:
     refuse, arrived, both = narrow(), [], Gate()
 
     async def script(request: web.BaseRequest, content: bytes) -> web.StreamResponse:
@@ -131,7 +131,7 @@ def test_unread_requests_refused_at_the_same_time_teach_no_wrong_counts(upstream
     with serve_with(settings, WordEmbedder(), InMemory()) as live, ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda n: chat(live.url, body(long_chat(80 + n))), range(2)))
         assert [a.status for a in answers] == [200, 200]
-        assert live.services.pruner._calibration.ratio("gpt-4o") < 1.05
+        assert live.services.parts.calibration.ratio("gpt-4o") < 1.05
         assert min(int(a.header("x-pruning-tokens-after") or 0) for a in answers) > 0.5 * WINDOW
 
 
