@@ -55,6 +55,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         segments=len(parsed.segments),
         kept=len(selection.kept),
         recalled=len(recalled),
+        late=request.trace.late,
         milliseconds=dict(request.trace.milliseconds),
     )
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import structs
 
 from foveate.policies.types import Key, PruneState
+from foveate.proxy.errors import StateStoreError
 from foveate.proxy.formats.parsed import Item
 from foveate.proxy.pruning.states import StateStore
 
@@ -132,7 +133,7 @@ class Memory:
     async def _answer(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Return the store's answer, None where it fails or a remote one is late."""
         if not self._store.remote:
-            return await ask()
+            return await self._at_once(ask)
         if time.monotonic() < self._ask_again_at:
             return None
         task = asyncio.ensure_future(ask())
@@ -144,6 +145,14 @@ class Memory:
             self._failed("too slow")
             return None
         return None if task.exception() else task.result()
+
+    async def _at_once(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Return the answer of a store that has it at hand, None where it fails."""
+        try:
+            return await ask()
+        except StateStoreError as error:
+            self._failed(str(error))
+            return None
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._waiting.discard(task)
