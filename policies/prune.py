@@ -10,7 +10,7 @@ import numpy as np
 
 from foveate.policies.policy import Policy
 from foveate.policies.reasoning import lightened
-from foveate.policies.recall import EXCERPT_OVERHEAD
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
@@ -47,7 +47,9 @@ class Situation:
         dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
         size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
         if quoted:
-            size += sum([s.tokens for s in self.segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
+            frames = sum([bool(keys) for keys in self.state.recalled.values()])
+            size += sum([s.tokens for s in self.segments if s.key in quoted])
+            size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * frames
         if bare:
             size -= sum([s.thought for s in self.segments if s.key in bare])
         return size
