@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from foveate.policies.types import INSTRUCTIONS, MARKS, Segment
+from foveate.policies.types import INSTRUCTIONS, MARKED, Segment
 
 FIRST = 0.1  # of `share`, for the first user turn
 
@@ -37,7 +37,7 @@ class Pins:
             reasons.setdefault(latest - 1, "beside the latest user turn")
         room = budget - sum(segments[i].tokens for i in reasons)
 
-        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin in MARKS), default=-1)
+        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin in MARKED), default=-1)
         prefix = [i for i in range(marked) if i not in reasons]
         if (size := sum(segments[i].tokens for i in prefix)) <= room:
             reasons |= dict.fromkeys(prefix, f"ahead of {segments[marked].pin}" if prefix else "")

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from foveate.policies.registry import SELECTORS, SIGNALS
 from foveate.proxy import services
 from foveate.proxy.config import schema as config
-from foveate.proxy.http.usage import Usage
+from foveate.proxy.formats.usage import Usage
 from foveate.proxy.pages import routes
 from foveate.proxy.pruning.outcome import Outcome
 

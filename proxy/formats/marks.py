@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from foveate.policies.types import MARKS
+from foveate.policies.types import MARKED
+
+MARKS = MARKED  # Anthropic's, and OpenAI's from GPT-5.6 on
 
 
 def found(wire: dict[str, Any]) -> str:

@@ -39,6 +39,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     recalled: int = 0
     tokens_recalled: int = 0  # of the quoted segments
+    late: int = 0  # segments whose vectors could not be had in time
     failure: str = ""  # the stage that failed
     failure_reason: str = ""  # for the log and whoever asks for an explanation; it may quote the request
     resent: bool = False  # cut deeper after the upstream had refused the first prompt as too long

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from foveate.policies.fusion import ReciprocalRank, Weighted
 from foveate.policies.graph import Neighbours, PageRank
+from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
 from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.shape import shape_of
@@ -21,8 +22,8 @@ from foveate.policies.signals.recency import Recency
 from foveate.policies.signals.role import Role
 from foveate.policies.signals.semantic import Semantic
 from foveate.policies.topics import Topics
-from foveate.policies.types import History
-from support.conversations import history, segment
+from foveate.policies.types import Budget, History
+from support.conversations import history, pruned, segment
 
 
 def lasting(n: int, topic: int) -> np.ndarray:
@@ -161,6 +162,16 @@ def test_what_spreads_keeps_its_weight_against_what_does_not() -> None:
 
 def test_a_threshold_drops_what_is_irrelevant_though_there_is_room() -> None:
     seen, scores = talk(4), np.array([0.0, 0.0, 0.0, 4.0])
-    assert Policy("p", (), Greedy()).select(seen, scores, 1000) == {0, 1, 2, 3}
-    assert Policy("p", (), Greedy(), threshold=0.5).select(seen, scores, 1000) == {3}
-    assert Policy("p", (), Greedy(), threshold=-2).select(seen, scores, 1000) == {0, 1, 2, 3}
+    assert Policy("p", (), Greedy()).select(seen, scores, 1000) == ({0, 1, 2, 3}, frozenset())
+    assert Policy("p", (), Greedy(), threshold=0.5).select(seen, scores, 1000) == ({3}, {0, 1, 2})
+    assert Policy("p", (), Greedy(), threshold=-2).select(seen, scores, 1000) == ({0, 1, 2, 3}, frozenset())
+
+
+def test_what_the_threshold_drops_is_told_from_what_has_no_room() -> None:
+    said = [segment(f"about the roof {n}" if n % 2 else "nothing", turn=n + 1, id=str(n)) for n in range(12)]
+    seen = history([*said, segment("the roof?", turn=13, id="q")], "the roof?")
+    strict = Policy("p", (WeightedSignal("keyword", 1.0, Keyword()),), Greedy(), threshold=0.0, pins=Pins(False, 0))
+    verdicts = pruned(seen, strict, Budget(0, 125)).verdicts
+    told = {v.reason: {w.segment.text for w in verdicts if w.reason == v.reason} for v in verdicts}
+    assert told["below the threshold"] == told["no room"] == {"nothing"}
+    assert {v.reason for v in pruned(seen, strict, Budget(0, 40)).verdicts if v.fate == "dropped"} == {"no room"}

@@ -11,7 +11,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from foveate.proxy.vectors.histories import Histories
 
 from foveate.proxy import services
 from foveate.proxy.app import create_app, serving
@@ -19,6 +18,7 @@ from foveate.proxy.config import schema as config
 from foveate.proxy.services import Services
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes import VectorIndex
 from support.upstream import WAIT
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from foveate.policies.types import MARKS
-from foveate.proxy.errors import FormatError
+from foveate.policies.types import MARKED
 from foveate.proxy.formats.messages.reasoning import THOUGHTS
 
 Part = dict[str, Any]  # a content block, as the API calls it
@@ -21,13 +20,12 @@ COMPACTION = "compaction"
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 
 
-def parts_of(content: Any) -> list[Part]:
-    """Return a message's content as a list of blocks; FormatError where it is neither text nor such a list."""
+def parts_of(content: Any) -> list[Part] | None:
+    """Return a message's content as a list of blocks, None where it is neither text nor such a list."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
-        raise FormatError("a message's content is neither text nor a list of blocks")
-    return content
+    blocks = isinstance(content, list) and all(isinstance(part, dict) for part in content)
+    return content if blocks else None
 
 
 def sections(role: str, parts: Sequence[Part]) -> list[list[int]]:
@@ -77,7 +75,7 @@ def texts_of(content: Any) -> list[str]:
 
 def bare_of_marks(part: Part) -> Part:
     """Return a part less its cache marks, those inside it included, and less what is null."""
-    left = {name: value for name, value in part.items() if value is not None and name not in MARKS}
+    left = {name: value for name, value in part.items() if value is not None and name not in MARKED}
     inside = left.get("content")
     if isinstance(inside, list):
         left["content"] = [bare_of_marks(each) if isinstance(each, dict) else each for each in inside]

@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
-from foveate.proxy.cache import Cache
-from foveate.proxy.errors import FormatError
-from foveate.proxy.formats import chat
-from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.errors import FormatError, RequestError
 from support.conversations import body, call, problems, result
-from support.deciding import read, rebuild, rebuilt
+from support.deciding import CHAT, read, rebuild, rebuilt
 
 QUESTION = {"role": "user", "content": "And now?"}
 LONG = "\n\n".join(f"paragraph {n} " + "word " * 60 for n in range(40))
@@ -20,7 +17,7 @@ LONG = "\n\n".join(f"paragraph {n} " + "word " * 60 for n in range(40))
 
 def places(messages: list[Any], **more: Any) -> list[tuple[int, ...]]:
     """Which messages each segment holds."""
-    return [place.messages for place in read(body(messages), **more).places]
+    return [place.items for place in read(body(messages), **more).places]
 
 
 def test_every_plain_message_is_a_segment() -> None:
@@ -94,7 +91,7 @@ def test_a_long_message_is_split_and_marked_where_parts_are_dropped(as_list: boo
     parsed = read(body([{"role": "user", "content": content}, QUESTION]), split_over=300)
     parts = len(parsed.segments) - 1
     assert parts > 3
-    assert {s.parent for s in parsed.segments[:-1]} == {parsed.messages[0].id}
+    assert [s.key for s in parsed.segments] == [*((0, 0, n) for n in range(parts)), (1, 0, -1)]
     found = rebuilt(parsed, {1, parts})["messages"][0]["content"]
     text = found[0]["text"] if as_list else found
     assert text.count("tokens left out ...]") == 2
@@ -105,7 +102,7 @@ def test_a_long_message_is_split_and_marked_where_parts_are_dropped(as_list: boo
 
 def test_the_mark_tells_how_much_is_left_out() -> None:
     parsed = read(body([{"role": "user", "content": LONG}, QUESTION]), split_over=300)
-    dropped = sum(p.tokens for p in parsed.messages[0].pieces[1:])
+    dropped = sum(p.tokens for p in parsed.items[0].blocks[0].pieces[1:])
     text = rebuilt(parsed, {0, len(parsed.segments) - 1})["messages"][0]["content"]
     assert text.endswith(f"[... {dropped:,} tokens left out ...]")
     assert dropped > 1000
@@ -120,7 +117,7 @@ def test_a_message_with_all_its_parts_kept_is_the_callers_own() -> None:
     content = json.dumps(body([{"role": "user", "content": LONG}, QUESTION]), indent=3).encode()
     parsed = read(content, split_over=300)
     made, _ = rebuild(parsed, set(range(len(parsed.segments))))
-    assert bytes(parsed.request.messages[0]) in made
+    assert parsed.outline.items[0] in made
 
 
 def test_an_empty_text_part_beside_a_long_one_does_no_harm() -> None:
@@ -145,8 +142,7 @@ def test_what_must_stay_whole_is_never_split(message: dict[str, Any]) -> None:
     parsed = read(
         body([message, result("a"), QUESTION] if "tool_calls" in message else [message, QUESTION]), split_over=300
     )
-    assert parsed.segments[0].parent == ""
-    assert len(parsed.segments) == 2
+    assert [s.key[2] for s in parsed.segments] == [-1, -1]
 
 
 def test_the_latest_user_turn_is_never_split() -> None:
@@ -175,35 +171,6 @@ def test_cache_control_pins(where: str) -> None:
     part = {"type": "text", "text": "x", **(mark if where == "part" else {})}
     message = {"role": "user", "content": [part], **(mark if where == "message" else {})}
     assert read(body([message, QUESTION])).segments[0].pin == "cache_control"
-
-
-def test_a_history_that_has_grown_is_read_from_its_latest_turn_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[tuple[int, ...]] = []
-    linked: list[str] = []
-    build, link = chat.build, chat.linked
-    monkeypatch.setattr(chat, "build", lambda *given: (built.append(given[1]), build(*given))[1])
-    monkeypatch.setattr(chat, "linked", lambda before, ids: (linked.extend(ids), link(before, ids))[1])
-    reader = chat.Reader(TokenCounter("o200k_base"), Cache(1 << 20), 1500)
-    turns = [{"role": "assistant" if n % 2 else "user", "content": f"number {n}"} for n in range(40)]
-    history = [*turns, call("a"), result("a"), QUESTION]
-    for size in (39, 42, len(history)):
-        built.clear()
-        linked.clear()
-        reader.parse(chat.read(json.dumps(body(history[:size])).encode()))
-    assert built == [(42,)], "the call and its result were built before"
-    assert len(linked) == 5, "from the user turn on that was the latest before"
-
-
-def test_a_conversation_keeps_one_beginning_and_all_beginnings_count_as_memory() -> None:
-    cache = Cache(1 << 20)
-    reader = chat.Reader(TokenCounter("o200k_base"), cache, 1500)
-    turns = [{"role": "assistant" if n % 2 else "user", "content": f"number {n}"} for n in range(400)]
-    for size in range(1, 100, 2):
-        reader.parse(chat.read(json.dumps(body(turns[:size])).encode()))
-    assert len(reader._prefixes.young) == 1
-    for start in range(0, 300, 2):  # a caller who sends the latest hundred: nothing of the beginning stays
-        reader.parse(chat.read(json.dumps(body(turns[start : start + 101])).encode()))
-    assert len(reader._prefixes.young) + len(reader._prefixes.old) <= cache.max_bytes / (100 * chat.Prefix.SIZE)
 
 
 def test_the_query_is_the_latest_user_turn() -> None:
@@ -248,7 +215,7 @@ def test_no_messages_are_no_segments() -> None:
 def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
     parsed = read(b'{"messages": [], "model": "a", "messages": [{"role": "user", "content": "hi"}], "model": "b"}')
     assert [s.text for s in parsed.segments] == ["hi"]
-    assert parsed.request.model == "b"
+    assert parsed.outline.model == "b"
     assert rebuilt(parsed, {0}) == {"messages": [{"role": "user", "content": "hi"}], "model": "b"}
 
 
@@ -266,7 +233,7 @@ def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
     ],
 )
 def test_what_the_caller_reserves_for_the_answer(fields: dict[str, Any], reserved: int | None) -> None:
-    assert read(body([], **fields)).request.max_output == reserved
+    assert read(body([], **fields)).outline.max_output == reserved
 
 
 def test_tools_and_schemas_count_whatever_is_dropped() -> None:
@@ -279,6 +246,18 @@ def test_tools_and_schemas_count_whatever_is_dropped() -> None:
     assert read(body([QUESTION], tools=tools)).fixed_tokens > bare + 50
     assert read(body([QUESTION], functions=[tools[0]["function"]])).fixed_tokens > bare + 50
     assert read(body([QUESTION], response_format=schema)).fixed_tokens > bare + 50
+
+
+def test_items_are_the_messages_and_none_where_they_cannot_be_read() -> None:
+    assert CHAT.items(json.dumps(body([QUESTION, call("a")])).encode()) == [QUESTION, call("a")]
+    for content in (b"{}", b"nonsense", b'{"messages": [NaN]}'):
+        assert CHAT.items(content) == []
+
+
+def test_an_error_is_in_openais_shape() -> None:
+    assert json.loads(CHAT.error(RequestError(400, "no such thing", code="nothing"))) == {
+        "error": {"message": "no such thing", "type": "invalid_request_error", "param": None, "code": "nothing"}
+    }
 
 
 def test_the_validity_rules_of_these_tests_find_what_is_wrong() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.proxy.http.refusals import TooLong, read
+from foveate.proxy.http.refusals import TooLong, read_refusal
 
 OPENAI = "This model's maximum context length is 8192 tokens. However, "
 
@@ -152,7 +152,7 @@ def test_a_refusal_is_recognised_with_its_numbers(
     status: int, answer: Any, window: int | None, prompt: int | None
 ) -> None:
     for indent in (None, 2):
-        assert read(status, json.dumps(answer, indent=indent).encode()) == TooLong(window, prompt)
+        assert read_refusal(status, json.dumps(answer, indent=indent).encode()) == TooLong(window, prompt)
 
 
 UNRELATED = {
@@ -181,12 +181,12 @@ UNRELATED["tokens a minute"]["error"]["code"] = "rate_limit_exceeded"
 
 @pytest.mark.parametrize("answer", UNRELATED.values(), ids=UNRELATED)
 def test_other_errors_are_about_something_else(answer: Any) -> None:
-    assert read(400, json.dumps(answer).encode()) is None
+    assert read_refusal(400, json.dumps(answer).encode()) is None
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 429, 500, 503])
 def test_a_status_that_no_provider_uses_for_it_is_something_else(status: int) -> None:
-    assert read(status, json.dumps(REFUSALS["openai"][1]).encode()) is None
+    assert read_refusal(status, json.dumps(REFUSALS["openai"][1]).encode()) is None
 
 
 def test_a_long_answer_that_quotes_the_prompt_is_about_something_else() -> None:
@@ -194,10 +194,13 @@ def test_a_long_answer_that_quotes_the_prompt_is_about_something_else() -> None:
         {"role": "user", "content": f"What does this mean: {OPENAI}?"},
         {"role": "user", "content": "word " * 2000},
     ]
-    assert read(400, json.dumps({"detail": [{"type": "missing", "loc": ["body"], "input": quoted}]}).encode()) is None
+    assert (
+        read_refusal(400, json.dumps({"detail": [{"type": "missing", "loc": ["body"], "input": quoted}]}).encode())
+        is None
+    )
 
 
 @given(st.sampled_from([400, 413, 422]), st.binary(max_size=300))
 def test_any_answer_can_be_read(status: int, content: bytes) -> None:
-    found = read(status, content)
+    found = read_refusal(status, content)
     assert found is None or found.window is None or found.window >= 0

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from foveate.proxy import services
-from foveate.proxy.config import schema as config
-from foveate.proxy.http.usage import Usage
+from foveate.proxy.config.loading import wants_traces
+from foveate.proxy.config.schema import Index, Settings
+from foveate.proxy.formats.usage import Usage
 from foveate.proxy.pruning.outcome import Outcome
 from support.client import ask, chat
 from support.console import serve_pages
@@ -62,8 +63,8 @@ def test_the_standard_variables_ask_for_traces(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert config.wants_traces() is wanted
-    assert len(services.build(config.Settings(index=config.Index(type="in_memory"))).observers) == 2 + wanted
+    assert wants_traces() is wanted
+    assert len(services.build(Settings(index=Index(type="in_memory"))).parts.observers) == 2 + wanted
 
 
 def test_a_request_arrives_at_the_collector(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.proxy.config import loading
 from foveate.proxy.config import schema as config
+from foveate.proxy.config.policies import build_policies
 from foveate.proxy.errors import ConfigError
 
 
@@ -28,15 +29,13 @@ WRONG = [
     ("server:", ["server", "None"]),
     ("mode: sometimes", ["mode", "'sometimes'", "shadow"]),
     ("upstream: {url: api.openai.com}", ["upstream.url", "api.openai.com", "http"]),
-    ("upstream: {type: smoke}", ["upstream.type", "'smoke'", "echo"]),
     ("upstream: {read_timeout: -1}", ["upstream.read_timeout", "-1", "greater than 0"]),
     ("window: {models: {gpt-4o: lots}}", ["window.models.gpt-4o", "'lots'", "integer"]),
     ("window: {reserve_output: 1.0}", ["window.reserve_output", "1.0", "less than 1"]),
     ("budget: {high: 90}", ["budget.high", "90", "1"]),
     ("budget: {high: 0.5, low: 0.8}", ["budget", "0.8", "0.5"]),
     ("segments: {split_over: 3}", ["segments.split_over", "3", "100"]),
-    ("embedder: {type: milvus}", ["embedder.type", "'milvus'", "onnx"]),
-    ("index: {type: milvus}", ["index.type", "'milvus'", "chroma", "in_memory"]),
+    ("index: {options: red}", ["index.options", "'red'", "dictionary"]),
     ("policy: nope", ["policy", '"nope"', "balanced"]),
     ("policies: {mine: {preset: nope}}", ["policies.mine.preset", '"nope"', "balanced"]),
     ("policies: {mine: {}}", ["policies.mine.signals", "empty", "semantic"]),
@@ -74,7 +73,7 @@ def test_a_wrong_setting_is_refused_with_its_path_its_value_and_the_remedy(
 ) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
-        config.load(path)
+        loading.load_settings(path)
     for word in told:
         assert word in str(caught.value)
     if not any(told[0].startswith(p) for p in ("policies", "policy")):
@@ -83,46 +82,46 @@ def test_a_wrong_setting_is_refused_with_its_path_its_value_and_the_remedy(
 
 def test_two_mistakes_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(written(tmp_path, "colour: red\nserver: {port: x}"))
+        loading.load_settings(written(tmp_path, "colour: red\nserver: {port: x}"))
     assert "colour" in str(caught.value)
     assert "server.port" in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml"):
-        config.load(tmp_path / "none.yaml")
+        loading.load_settings(tmp_path / "none.yaml")
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"config\.yaml"):
-        config.load(path)
+        loading.load_settings(path)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "{}"])
 def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
-    assert config.load(written(tmp_path, text)) == config.load(None)
+    assert loading.load_settings(written(tmp_path, text)) == loading.load_settings(None)
 
 
 @pytest.mark.parametrize(
     ("text", "mode"), [("mode: on", "on"), ("mode: off", "off"), ("mode: 'on'", "on"), ("mode: shadow", "shadow")]
 )
 def test_on_and_off_mean_what_they_say_in_yaml(tmp_path: Path, text: str, mode: str) -> None:
-    assert config.load(written(tmp_path, text)).mode == mode
+    assert loading.load_settings(written(tmp_path, text)).mode == mode
 
 
 def test_the_file_in_the_repository_states_the_defaults() -> None:
-    path = Path(__file__).parent.parent.parent / "config.yaml"
-    stated, defaults = config.load(path), config.load(None)
+    path = Path(__file__).parents[3] / "config.yaml"
+    stated, defaults = loading.load_settings(path), loading.load_settings(None)
     assert stated.model_dump(exclude={"policies"}) == defaults.model_dump(exclude={"policies"})
-    assert stated.build_policies()[stated.policy] == defaults.build_policies()[defaults.policy]
+    assert build_policies(stated)[stated.policy] == build_policies(defaults)[defaults.policy]
 
 
 def test_the_file_in_the_repository_names_every_setting() -> None:
     import yaml
 
-    told = yaml.safe_load((Path(__file__).parent.parent.parent / "config.yaml").read_text())
+    told = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
     defaults = config.Settings().model_dump()
     assert told.keys() == defaults.keys()
     for name, block in defaults.items():
@@ -148,7 +147,7 @@ def test_the_environment_wins_over_the_file(
         tmp_path, "mode: 'on'\nserver: {port: 1111, host: 127.0.0.2}\nupstream: {url: 'http://file/v1', type: http}\n"
     )
     monkeypatch.setenv(variable, value)
-    settings: Any = config.load(file)
+    settings: Any = loading.load_settings(file)
     for name in path:
         settings = getattr(settings, name)
     assert settings == expected
@@ -158,7 +157,7 @@ def test_the_environment_changes_one_setting_of_a_block_and_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOVEATE_SERVER__PORT", "9999")
-    server = config.load(written(tmp_path, "server: {host: 127.0.0.2}")).server
+    server = loading.load_settings(written(tmp_path, "server: {host: 127.0.0.2}")).server
     assert (server.host, server.port) == ("127.0.0.2", 9999)
 
 
@@ -166,7 +165,7 @@ def test_the_command_line_wins_over_the_environment(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("FOVEATE_SERVER__PORT", "9999")
     monkeypatch.setenv("FOVEATE_UPSTREAM__URL", "http://environment/v1")
     file = written(tmp_path, "server: {port: 1111, host: 127.0.0.2}")
-    settings = config.load(file, {"server": {"port": 2222}, "upstream": {"url": "http://line/v1"}})
+    settings = loading.load_settings(file, {"server": {"port": 2222}, "upstream": {"url": "http://line/v1"}})
     assert settings.server.port == 2222
     assert settings.server.host == "127.0.0.2"
     assert settings.upstream.url == "http://line/v1"
@@ -184,47 +183,16 @@ def test_the_command_line_wins_over_the_environment(tmp_path: Path, monkeypatch:
 def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError):
-        config.load(None)
-
-
-def test_a_policy_starts_from_its_preset_and_changes_what_it_names(tmp_path: Path) -> None:
-    text = "policies: {mine: {preset: balanced, signals: {keyword: {weight: 3, k1: 2.0}}, pins: {last_turns: 4}}}"
-    built = config.load(written(tmp_path, text)).build_policies()
-    mine, balanced = built["mine"], built["balanced"]
-    weights = {s.name: s.weight for s in mine.signals}
-    assert weights == {**{s.name: s.weight for s in balanced.signals}, "keyword": 3}
-    keyword: Any = next(s.signal for s in mine.signals if s.name == "keyword")
-    preset: Any = next(s.signal for s in balanced.signals if s.name == "keyword")
-    assert keyword.k1 == 2.0 != preset.k1
-    assert keyword.b == preset.b
-    assert mine.pins.last_turns == 4
-    assert mine.pins.first_user == balanced.pins.first_user
-
-
-def test_a_policy_of_a_presets_name_takes_its_place(tmp_path: Path) -> None:
-    built = config.load(written(tmp_path, "policies: {balanced: {signals: {recency: {}}}}")).build_policies()
-    assert [s.name for s in built["balanced"].signals] == ["recency"]
-
-
-def test_every_preset_builds() -> None:
-    built = config.Settings().build_policies()
-    assert set(config.preset_names()) == set(built)
-    assert "balanced" in built
-
-
-@pytest.mark.parametrize("registry", [SIGNALS, SELECTORS])
-def test_every_registered_class_can_be_built_from_settings(registry: dict[str, str]) -> None:
-    for name in registry:
-        assert config.construct(name, config.named("x", registry, name), {}) is not None
+        loading.load_settings(None)
 
 
 def test_secrets_are_hidden_where_settings_are_printed() -> None:
     settings = config.Settings(upstream=config.Upstream(api_key="sk-hidden"))  # type: ignore[arg-type]
-    assert "sk-hidden" not in config.dump(settings)
+    assert "sk-hidden" not in loading.dump_settings(settings)
     assert "sk-hidden" not in repr(settings)
     assert settings.upstream.api_key.get_secret_value() == "sk-hidden"
 
 
 def test_a_secret_survives_the_command_lines_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEATE_UPSTREAM__API_KEY", "sk-hidden")
-    assert config.load(None, {"server": {"port": 1}}).upstream.api_key.get_secret_value() == "sk-hidden"
+    assert loading.load_settings(None, {"server": {"port": 1}}).upstream.api_key.get_secret_value() == "sk-hidden"

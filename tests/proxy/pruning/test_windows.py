@@ -17,6 +17,7 @@ from foveate.proxy.config import schema as config
 from foveate.proxy.errors import UpstreamError
 from foveate.proxy.pruning.windows import MAX_LIST, Window, Windows, listed
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
+from foveate.proxy.upstreams.echo import Echo
 
 LONG = 10_000  # tokens of a prompt for which the window matters
 LISTS: dict[str, tuple[dict[str, Any], int]] = {
@@ -186,3 +187,40 @@ def test_nonsense_is_not_learned() -> None:
     found = windows(Listing(b""))
     found.learn("m", 0)
     assert found.learned("m", None) is None
+
+
+def offline(**models: int) -> Windows:
+    """Return windows that no upstream has listed."""
+    return Windows(config.Window(models=models, default=5000), config.Budget(), Echo())
+
+
+@pytest.mark.parametrize(
+    ("model", "window"),
+    [
+        ("mine", Window(1234, "config")), ("openai/mine", Window(1234, "config")), ("a/b/mine", Window(1234, "config")),
+        ("ft:mine:org::1", Window(1234, "config")), ("gpt-4o", Window(128_000, "litellm")),
+        ("ft:gpt-4o-mini-2024-07-18:org::1", Window(128_000, "litellm")), ("nobody-knows", Window(5000, "default")),
+        ("", Window(5000, "default")),
+    ],
+)  # fmt: skip
+def test_a_window_comes_from_the_settings_then_the_table_then_the_default(model: str, window: Window) -> None:
+    assert offline(mine=1234).known(model) == window
+
+
+def test_an_unknown_window_is_warned_of_once_a_model(caplog: pytest.LogCaptureFixture) -> None:
+    found = offline()
+    with caplog.at_level(logging.WARNING):
+        for model in ("unheard-of", "unheard-of", "another"):
+            found.known(model)
+    assert [("unheard-of" in r.getMessage(), "window.models" in r.getMessage()) for r in caplog.records] == [
+        (True, True),
+        (False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reserved", "budget"),
+    [(None, Budget(810, 540)), (200, Budget(720, 480)), (5000, Budget(450, 300)), (500, Budget(450, 300))],
+)
+def test_the_budget_is_a_share_of_what_the_answer_leaves(reserved: int | None, budget: Budget) -> None:
+    assert offline().budget(Window(1000, "config"), reserved) == budget

@@ -23,7 +23,7 @@ def lines_of_a_request(
     """Return the answer to a request that is cut, and what the log says of it."""
     with serve_pages(settings_for(upstream.url, server=server)) as live:
         answer = chat(live.url, body(long_chat()), budget="1000/500", key="sk-hidden")
-        until(lambda: live.services.recent.get(str(answer.header("x-pruning-id"))))
+        until(lambda: live.services.parts.recent.get(str(answer.header("x-pruning-id"))))
     return answer, [line for line in capsys.readouterr().err.splitlines() if "foveate.request" in line]
 
 
