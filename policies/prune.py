@@ -31,10 +31,11 @@ class Situation:
     budget: Budget
     state: PruneState = PruneState()
     insists: bool = False  # the reasoning of an open tool loop has to stay
+    early: int | None = None  # tokens to cut to though the budget does not ask for it
 
     def plan(self) -> Plan:
         """Return what has to be done."""
-        if self._prompt() > self.budget.high:
+        if self.early is not None or self.prompt() > self.budget.high:
             return "cut"
         if not self.state.dropped:
             return "untouched"
@@ -42,7 +43,7 @@ class Situation:
         unjudged = turn >= 0 and turn not in self.state.recalled
         return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
 
-    def _prompt(self) -> int:
+    def prompt(self) -> int:
         """Return the tokens of the history as it stands."""
         dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
         size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
@@ -67,7 +68,8 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     if plan == "recall":
         return recall(history, situation.policy, situation.budget.high, situation.state)
     light = lightened(history.segments, situation.insists)
-    return cut(replace(history, segments=light), situation.policy, situation.budget.low)
+    low = situation.budget.low if situation.early is None else situation.early
+    return cut(replace(history, segments=light), situation.policy, low)
 
 
 def cut(history: History, policy: Policy, low: int) -> Selection:
