@@ -22,6 +22,7 @@ class Outline(msgspec.Struct, frozen=True):
     model: str
     max_output: int | None  # tokens that the caller reserves for the answer
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
+    ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
     stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
     insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
 

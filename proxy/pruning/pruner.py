@@ -139,6 +139,9 @@ class Pruner:
         trace = request.trace
         with trace.timed("parse"):
             outline = request.format.read(request.body)
+            if outline.stays:
+                told = structs.replace(bare(request, wanted, "untouched"), model=outline.model)
+                return Decision(request.body, told)
             parsed = await self._parser.parse(request.format, outline)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
