@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from foveate.policies.types import INSTRUCTIONS, Segment
+from foveate.policies.types import INSTRUCTIONS, MARKED, Segment
 
 FIRST = 0.1  # of `share`, for the first user turn
 
@@ -34,7 +34,7 @@ class Pins:
         reasons = {i: reason for i, s in enumerate(segments) if (reason := required(s, i, latest, end))}
         room = budget - sum(segments[i].tokens for i in reasons)
 
-        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin), default=-1)
+        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin in MARKED), default=-1)
         prefix = [i for i in range(marked) if i not in reasons]
         if (size := sum(segments[i].tokens for i in prefix)) <= room:
             reasons |= dict.fromkeys(prefix, f"ahead of {segments[marked].pin}" if prefix else "")

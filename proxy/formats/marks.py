@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-# Anthropic's, and OpenAI's from GPT-5.6 on.
-MARKS = ("cache_control", "prompt_cache_breakpoint")
+from foveate.policies.types import MARKED
+
+MARKS = MARKED  # Anthropic's, and OpenAI's from GPT-5.6 on
 
 
 def found(wire: dict[str, Any]) -> str:

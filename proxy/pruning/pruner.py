@@ -124,6 +124,10 @@ class Pruner:
         trace = request.trace
         with trace.timed("parse"):
             outline = request.format.read(request.body)
+            if outline.stays:
+                return Decision(request.body, bare(request, wanted, "untouched"))
+            if not outline.model and request.model:
+                outline = structs.replace(outline, model=request.model)
             parsed = await self._parser.parse(request.format, outline)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
@@ -145,9 +149,11 @@ class Pruner:
         state = standing(grounds)
         size = parsed.tokens - parsed.fixed_tokens
         before = grounds.earlier.state if grounds.earlier else PruneState()
+        outline = parsed.outline
         situation = Situation(
-            parsed.segments, parsed.query, size, grounds.wanted.policy, room, state, before, parsed.outline.insists
-        )
+            parsed.segments, parsed.query, size, grounds.wanted.policy, room, state, before,
+            insists=outline.insists, settled=outline.settled, summed_up=parsed.summed_up,
+        )  # fmt: skip
         if situation.plan() not in SCORED:
             return prune(situation)
         history = await self._histories.history(request.tenant, parsed.segments, parsed.query, request.trace)

@@ -30,6 +30,7 @@ class Request(msgspec.Struct, frozen=True):
     overrides: Overrides
     tenant: str
     credentials: Sequence[tuple[bytes, bytes]] = ()  # headers that let us ask the upstream for the caller
+    model: str = ""  # that the path names, as Azure's deployments do
     rehearsal: bool = False  # for an explanation: decided whatever `mode` says, and neither remembered nor counted
     id: str = msgspec.field(default_factory=new_id)
     trace: Trace = msgspec.field(default_factory=Trace)
