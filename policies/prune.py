@@ -9,10 +9,18 @@ from typing import Literal
 import numpy as np
 
 from foveate.policies.policy import Policy
-from foveate.policies.reasoning import lightened, thoughtless
+from foveate.policies.reasoning import lightened
 from foveate.policies.recall import EXCERPT_OVERHEAD
 from foveate.policies.types import (
-    INSTRUCTIONS, SUMMARY, Budget, History, Key, PruneState, Scores, Segment, Selection,
+    INSTRUCTIONS,
+    SUMMARY,
+    Budget,
+    History,
+    Key,
+    PruneState,
+    Scores,
+    Segment,
+    Selection,
 )  # fmt: skip
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
@@ -23,8 +31,7 @@ SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segmen
 class Situation:
     """What is to be decided: a history, the turn that it is judged by, and what holds for it.
 
-    `budget` is what the prompt has for the history, `state` what earlier requests of the conversation decided, and
-    `before` what its previous prompt was made of: `state` itself, where that is to hold.
+    `budget` is what the prompt has for the history, and `state` what earlier requests of the conversation decided.
     """
 
     segments: Sequence[Segment]  # oldest first
@@ -33,7 +40,6 @@ class Situation:
     policy: Policy
     budget: Budget
     state: PruneState = PruneState()
-    before: PruneState = PruneState()
     insists: bool = False  # the reasoning of an open tool loop has to stay
     settled: bool = False  # what was decided holds, and nothing new is decided
     summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
@@ -65,20 +71,16 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     """Return a verdict for every segment; `history` is needed for the plans that are scored.
 
     Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
-    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled. Reasoning that a
-    change invalidates goes with it.
+    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
     """
     plan = situation.plan()
     if history is None or plan not in SCORED:
-        selection = Selection(situation.segments, situation.state, False)
-    elif plan == "cut":
-        light = lightened(history.segments, situation.insists)
-        history = replace(history, segments=light)
-        selection = cut(history, situation.policy, situation.budget.low, situation.summed_up)
-    else:
-        selection = recall(history, situation.policy, situation.budget.high, situation.state)
-    state = thoughtless(situation.segments, situation.before, selection.state, situation.insists)
-    return selection if state is selection.state else replace(selection, state=state)
+        return Selection(situation.segments, situation.state, False)
+    if plan == "recall":
+        return recall(history, situation.policy, situation.budget.high, situation.state)
+    light = lightened(history.segments, situation.insists)
+    history = replace(history, segments=light)
+    return cut(history, situation.policy, situation.budget.low, situation.summed_up)
 
 
 def cut(history: History, policy: Policy, low: int, summed_up: int = 0) -> Selection:

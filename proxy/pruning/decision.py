@@ -12,6 +12,7 @@ from foveate.proxy.pruning.limits import Limits
 from foveate.proxy.pruning.memory import Recollection
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
 from foveate.proxy.pruning.request import Decision, Request, Wanted
+from foveate.proxy.pruning.thoughts import Origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Grounds:
     parsed: Parsed
     limits: Limits
     earlier: Recollection | None  # None where nothing is known of the conversation, or nothing of it is to hold
+    origins: Origins
 
 
 def decision_on(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Decision:

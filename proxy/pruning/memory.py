@@ -7,7 +7,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -53,6 +53,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     ids: tuple[str, ...] = ()  # of its items, where the caller has named a session
     bare: tuple[Key, ...] = ()
     model: str = ""  # whose cache has that prompt
+    origins: tuple[tuple[Key, bytes], ...] = ()  # of its bound reasoning
 
     @property
     def state(self) -> PruneState:
@@ -72,7 +73,11 @@ class Recollection:
     state: PruneState
     policy: str = ""  # that has cut; empty where nothing is cut
     model: str = ""  # whose cache has that prompt
+    origins: Mapping[Key, bytes] = field(default_factory=dict)  # of its bound reasoning: a hash of the prompt before it
     record: Record | None = field(default=None, compare=False)  # as it is stored; None where it was moved
+
+
+NOTHING_YET = Recollection(0, PruneState())
 
 
 class Memory:
@@ -104,7 +109,7 @@ class Memory:
         if conversation.session:
             return moved(record, conversation.ids())
         known = record.items == len(conversation.links) - position
-        return Recollection(record.items, record.state, record.policy, record.model, record) if known else None
+        return recollected(record) if known else None
 
     async def keep(self, conversation: Conversation, recalled: Recollection) -> None:
         """Store decisions as those of the whole history."""
@@ -163,7 +168,13 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
         ids=conversation.ids() if conversation.session else (),
         bare=tuple(sorted(recalled.state.bare)),
         model=recalled.model,
+        origins=tuple(sorted(recalled.origins.items())),
     )
+
+
+def recollected(record: Record) -> Recollection:
+    """Return decisions as they were stored."""
+    return Recollection(record.items, record.state, record.policy, record.model, dict(record.origins), record)
 
 
 def moved(record: Record, ids: Sequence[str]) -> Recollection:
@@ -182,7 +193,8 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
         if turn in now
     }
     moved_state = PruneState(dropped, recalled, bare)
-    return Recollection(same_beginning(record.ids, ids), moved_state, record.policy, record.model)
+    origins = {(now[key[0]], *key[1:]): origin for key, origin in record.origins if key[0] in now}
+    return Recollection(same_beginning(record.ids, ids), moved_state, record.policy, record.model, origins)
 
 
 def same_beginning(before: Sequence[str], after: Sequence[str]) -> int:

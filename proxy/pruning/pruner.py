@@ -25,6 +25,7 @@ from foveate.proxy.pruning.memory import Conversation, Memory, Recollection
 from foveate.proxy.pruning.models import model_table
 from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
+from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS, Worker
 
@@ -133,11 +134,13 @@ class Pruner:
             limits = await self._watermarks.of(request, wanted, parsed)
         conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
-        grounds = Grounds(wanted, parsed, limits, earlier)
+        many = len(parsed.items) > MANY_ITEMS
+        origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
+        grounds = Grounds(wanted, parsed, limits, earlier, origins)
         selection = await self._selection(request, grounds)
+        selection = await self._worker.run(many, without_strangers, parsed, selection, earlier, origins)
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
-            many = len(parsed.items) > MANY_ITEMS
             prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)
         decision = decision_on(request, grounds, selection, prompt)
         if wanted.sticky and not request.rehearsal:
@@ -148,10 +151,9 @@ class Pruner:
         parsed, room = grounds.parsed, grounds.limits.room
         state = standing(grounds)
         size = parsed.tokens - parsed.fixed_tokens
-        before = grounds.earlier.state if grounds.earlier else PruneState()
         outline = parsed.outline
         situation = Situation(
-            parsed.segments, parsed.query, size, grounds.wanted.policy, room, state, before,
+            parsed.segments, parsed.query, size, grounds.wanted.policy, room, state,
             insists=outline.insists, settled=outline.settled, summed_up=parsed.summed_up,
         )  # fmt: skip
         if situation.plan() not in SCORED:
@@ -199,10 +201,10 @@ def standing(grounds: Grounds) -> PruneState:
 def settled(grounds: Grounds, selection: Selection) -> Recollection:
     """Return what is to be remembered of a decision."""
     earlier, items, model = grounds.earlier, len(grounds.parsed.items), grounds.parsed.outline.model
-    if earlier and selection.state is earlier.state:
+    if earlier and selection.state is earlier.state and grounds.origins is earlier.origins:
         return replace(earlier, items=items)
     policy = decider(grounds, selection) if selection.state.dropped else ""
-    return Recollection(items, selection.state, policy, model)
+    return Recollection(items, selection.state, policy, model, grounds.origins)
 
 
 def lasting(parsed: Parsed, seen: int) -> list[Segment]:

@@ -168,7 +168,7 @@ def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -
 def _said(item: dict[str, Any]) -> Iterator[str]:
     """Yield the texts in an item's fields, down to any depth: names, arguments, queries, results."""
     for name, value in item.items():
-        if name not in UNSAID and name != "result" or name == "result" and item.get("type") == "program_output":
+        if (name not in UNSAID and name != "result") or (name == "result" and item.get("type") == "program_output"):
             yield from _strings(value)
 
 
@@ -182,5 +182,3 @@ def _strings(value: Any) -> Iterator[str]:
         for name, part in value.items():
             if name not in ("type", "image_url", "file_data", *marks.MARKS):
                 yield from _strings(part)
-
-
