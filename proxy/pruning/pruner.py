@@ -151,11 +151,18 @@ class Pruner:
         parsed, room = grounds.parsed, grounds.limits.room
         state = standing(grounds)
         size = parsed.tokens - parsed.fixed_tokens
-        outline = parsed.outline
         situation = Situation(
-            parsed.segments, parsed.query, size, grounds.wanted.policy, room, state,
-            insists=outline.insists, settled=outline.settled, summed_up=parsed.summed_up,
-        )  # fmt: skip
+            parsed.segments,
+            parsed.query,
+            size,
+            grounds.wanted.policy,
+            room,
+            state,
+            insists=parsed.outline.insists,
+            summed_up=parsed.summed_up,
+        )
+        if parsed.outline.settled and not (forced(request, grounds) and situation.plan() == "cut"):
+            situation = replace(situation, settled=True)
         if situation.plan() not in SCORED:
             return prune(situation)
         history = await self._histories.history(request.tenant, parsed.segments, parsed.query, request.trace)
@@ -196,6 +203,11 @@ def standing(grounds: Grounds) -> PruneState:
     if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
         return PruneState()
     return earlier.state
+
+
+def forced(request: Request, grounds: Grounds) -> bool:
+    """Say whether a prompt over the limit cannot go: the caller has set it, or the upstream has refused more."""
+    return request.overrides.budget is not None or grounds.wanted.ceiling is not None
 
 
 def settled(grounds: Grounds, selection: Selection) -> Recollection:
