@@ -33,12 +33,27 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
     parsed, limits, wanted = grounds.parsed, grounds.limits, grounds.wanted
     size = parsed.tokens - parsed.fixed_tokens
     situation = Situation(
-        parsed.segments, parsed.query, size, wanted.policy, limits.room, standing(grounds), parsed.outline.insists
+        parsed.segments,
+        parsed.query,
+        size,
+        wanted.policy,
+        limits.room,
+        standing(grounds),
+        insists=parsed.outline.insists,
+        summed_up=parsed.summed_up,
     )
-    if situation.plan() == "cut" or not wanted.sticky:
+    forced = situation.plan() == "cut"
+    if parsed.outline.settled and not (forced and insisted(grounds)):
+        return replace(situation, settled=True), 0.0
+    if forced or not wanted.sticky:
         return situation, 0.0
     timing = timing_of(situation, moment_of(grounds, economy), economy, wanted.thrifty)
     return replace(situation, early=timing.low), timing.rent
+
+
+def insisted(grounds: Grounds) -> bool:
+    """Say whether a prompt over the limit cannot go: the caller has set it, or the upstream has refused more."""
+    return grounds.wanted.budgeted or grounds.wanted.ceiling is not None
 
 
 def moment_of(grounds: Grounds, economy: Economy) -> Moment:

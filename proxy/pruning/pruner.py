@@ -113,8 +113,9 @@ class Pruner:
             mode = "off" if asked.mode == "off" else "on"
         sticky = rules.sticky and asked.sticky is not False and mode != "dry-run"
         policy = rules.policies[asked.policy or rules.policy]
-        thrifty = asked.thrifty or (rules.economy.enabled and asked.budget is None)
-        return Wanted(mode, policy, asked.policy is not None, sticky, thrifty=thrifty)
+        budgeted = asked.budget is not None
+        thrifty = asked.thrifty or (rules.economy.enabled and not budgeted)
+        return Wanted(mode, policy, asked.policy is not None, sticky, budgeted, thrifty=thrifty)
 
     async def _guarded(self, request: Request, wanted: Wanted) -> Decision:
         try:
@@ -142,6 +143,8 @@ class Pruner:
             if outline.stays:
                 told = structs.replace(bare(request, wanted, "untouched"), model=outline.model)
                 return Decision(request.body, told)
+            if not outline.model and request.model:
+                outline = structs.replace(outline, model=request.model)
             parsed = await self._parser.parse(request.format, outline)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
