@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from foveate.policies.policy import Policy
-from foveate.policies.reasoning import lightened, thoughtless
-from foveate.policies.recall import EXCERPT_OVERHEAD
+from foveate.policies.reasoning import lightened
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
@@ -21,8 +21,7 @@ SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segmen
 class Situation:
     """What is to be decided: a history, the turn that it is judged by, and what holds for it.
 
-    `budget` is what the prompt has for the history, `state` what earlier requests of the conversation decided, and
-    `before` what its previous prompt was made of: `state` itself, where that is to hold.
+    `budget` is what the prompt has for the history, and `state` what earlier requests of the conversation decided.
     """
 
     segments: Sequence[Segment]  # oldest first
@@ -31,12 +30,12 @@ class Situation:
     policy: Policy
     budget: Budget
     state: PruneState = PruneState()
-    before: PruneState = PruneState()
     insists: bool = False  # the reasoning of an open tool loop has to stay
+    early: int | None = None  # tokens to cut to though the budget does not ask for it
 
     def plan(self) -> Plan:
         """Return what has to be done."""
-        if self._prompt() > self.budget.high:
+        if self.early is not None or self.prompt() > self.budget.high:
             return "cut"
         if not self.state.dropped:
             return "untouched"
@@ -44,12 +43,14 @@ class Situation:
         unjudged = turn >= 0 and turn not in self.state.recalled
         return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
 
-    def _prompt(self) -> int:
+    def prompt(self) -> int:
         """Return the tokens of the history as it stands."""
         dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
         size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
         if quoted:
-            size += sum([s.tokens for s in self.segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
+            frames = sum([bool(keys) for keys in self.state.recalled.values()])
+            size += sum([s.tokens for s in self.segments if s.key in quoted])
+            size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * frames
         if bare:
             size -= sum([s.thought for s in self.segments if s.key in bare])
         return size
@@ -59,19 +60,16 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     """Return a verdict for every segment; `history` is needed for the plans that are scored.
 
     Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
-    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled. Reasoning that a
-    change invalidates goes with it.
+    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
     """
     plan = situation.plan()
     if history is None or plan not in SCORED:
-        selection = Selection(situation.segments, situation.state, False)
-    elif plan == "cut":
-        light = lightened(history.segments, situation.insists)
-        selection = cut(replace(history, segments=light), situation.policy, situation.budget.low)
-    else:
-        selection = recall(history, situation.policy, situation.budget.high, situation.state)
-    state = thoughtless(situation.segments, situation.before, selection.state, situation.insists)
-    return selection if state is selection.state else replace(selection, state=state)
+        return Selection(situation.segments, situation.state, False)
+    if plan == "recall":
+        return recall(history, situation.policy, situation.budget.high, situation.state)
+    light = lightened(history.segments, situation.insists)
+    low = situation.budget.low if situation.early is None else situation.early
+    return cut(replace(history, segments=light), situation.policy, low)
 
 
 def cut(history: History, policy: Policy, low: int) -> Selection:

@@ -11,6 +11,7 @@ from foveate.policies.types import Kind, Segment
 from foveate.proxy.formats.tokens import TokenCounter
 
 Address = tuple[int, int]  # which item of the request, and which block of that item
+BY_ORDER = "\0"  # in place of a tool call's id where there is none: the result is that of the call before it
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -43,8 +44,8 @@ class Block(msgspec.Struct, frozen=True):
     kind: Kind
     tokens: int
     name: str = ""  # of the participant, where the wire gives one
-    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes
-    answers: str = ""  # id of the tool call that it answers
+    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes, BY_ORDER for one without
+    answers: str = ""  # id of the tool call that it answers, BY_ORDER where it names none
     pin: str = ""  # why it may never go; empty where it may
     pieces: tuple[Piece, ...] = ()  # empty where it is not split
     beside: int = 0  # tokens that keeping one piece costs beside its text

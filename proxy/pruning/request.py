@@ -43,6 +43,8 @@ class Wanted(msgspec.Struct, frozen=True):
     insisted: bool  # the caller names the policy: what another has decided does not hold
     sticky: bool  # earlier decisions stand, and this one is remembered
     ceiling: int | None = None  # tokens that the upstream has refused, where it has
+    thrifty: bool = False  # cut where that pays, too
+    distrusted: bool = False  # the upstream has refused the bound reasoning: all of it goes
 
 
 class Decision(msgspec.Struct, frozen=True):
