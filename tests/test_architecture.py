@@ -53,7 +53,9 @@ CLIENTS = {
     "opentelemetry": "foveate.proxy.observers.tracing",
 }
 # Each wire is a family of its own, whose files know each other and what all wires share.
-WIRES = tuple(f"foveate.proxy.formats.{p.name}" for p in (ROOT / "proxy" / "formats").iterdir() if (p / "__init__.py").is_file())
+WIRES = tuple(
+    f"foveate.proxy.formats.{p.name}" for p in (ROOT / "proxy" / "formats").iterdir() if (p / "__init__.py").is_file()
+)
 FAMILIES = (
     "foveate.proxy.vectors.embedders",
     "foveate.proxy.vectors.indexes",
@@ -73,7 +75,12 @@ WIRE_KEYS = {
 }  # fmt: skip
 LOOKED_UP = {"messages", "input", "role", "content"}
 # Who reads wire JSON: the formats, the upstreams that answer themselves, and what measures or shows conversations.
-READERS = ("foveate.proxy.formats", "foveate.proxy.upstreams", "foveate.proxy.evaluation", "foveate.proxy.pages.explanation")
+READERS = (
+    "foveate.proxy.formats",
+    "foveate.proxy.upstreams",
+    "foveate.proxy.evaluation",
+    "foveate.proxy.pages.explanation",
+)
 PYDANTIC = "foveate.proxy.errors"  # reads pydantic's `input`
 
 
@@ -190,7 +197,12 @@ def wire_keys(tree: ast.AST) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Constant) and node.value in WIRE_KEYS:
             yield node.lineno, str(node.value)
         key = node.slice if isinstance(node, ast.Subscript) else None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "get"
+            and node.args
+        ):
             key = node.args[0]
         if isinstance(key, ast.Constant) and key.value in LOOKED_UP:
             yield node.lineno, str(key.value)
@@ -263,7 +275,7 @@ def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 @pytest.mark.parametrize("module", TREES)
 def test_no_function_takes_more_than_six_arguments(module: str) -> None:
     functions = [n for n in ast.walk(TREES[module]) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    commands = [f for f in functions if any("command" in ast.dump(d) for d in f.decorator_list)]  # options, not arguments
+    commands = [f for f in functions if any("command" in ast.dump(d) for d in f.decorator_list)]  # their options
     assert not [f.name for f in functions if f not in commands and arguments(f) > 6]
 
 

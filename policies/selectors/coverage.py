@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.policies.filling import fill
-from foveate.policies.fusion import best_first
-from foveate.policies.price import discount, talk_strength
-from foveate.policies.shape import Shape, shape_of
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.flow.shape import Shape, shape_of
+from foveate.policies.selectors.filling import fill
+from foveate.policies.selectors.price import discount, talk_strength
 from foveate.policies.types import History, Places, Scores, Segment
 
 
