@@ -1,0 +1,75 @@
+"""Which pieces of several results fill one room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from policies.results.choosing import MARK, order_of
+from policies.results.piece import Pieces
+from policies.results.render import gaps, opened, render
+from policies.results.scoring import Need, Offer, field_of
+from policies.results.settings import Results
+
+SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first
+Count = Callable[[str], int]
+
+
+def compete(offers: Sequence[Offer], need: Need, room: int, results: Results, count: Count) -> list[frozenset[int]]:
+    """Return the pieces of each result that stay: with their openings at most `room` tokens by `count`.
+
+    None of a result's means that its call goes too, unless its opening is 0.
+    """
+    if not offers:
+        return []
+    field = field_of(offers, need, results)
+    order = order_of(field, room * SPARE, results.price, np.array([o.opening for o in offers], dtype=float))
+    starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])])
+    taken = [(int(field.offer[i]), int(i - starts[field.offer[i]])) for i in order]
+    costs = _Costs(offers, count)
+    low, high = 0, len(taken)
+    while low < high:  # the longest part of the order that fits
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if costs.of(sets_of(taken[:middle], len(offers))) <= room else (low, middle - 1)
+    return [shown(o.pieces, s, o.ratio) for o, s in zip(offers, sets_of(taken[:low], len(offers)), strict=True)]
+
+
+def sets_of(taken: Collection[tuple[int, int]], n: int) -> list[frozenset[int]]:
+    """Return the pieces of each of `n` offers."""
+    sets: list[set[int]] = [set() for _ in range(n)]
+    for offer, piece in taken:
+        sets[offer].add(piece)
+    return [frozenset(s) for s in sets]
+
+
+def shown(pieces: Pieces, chosen: Collection[int], ratio: float) -> frozenset[int]:
+    """Return the chosen pieces, those that lead to them, and what is shorter than the mark in its stead."""
+    found = opened(pieces, chosen)
+    if not found or pieces.kind == "json":
+        return found
+    bits: list[int] = []
+    for first, last in gaps(len(pieces), found):
+        if (pieces.all[last].end - pieces.all[first].start) * ratio <= MARK:
+            bits += range(first, last + 1)
+    return opened(pieces, [*found, *bits])
+
+
+class _Costs:
+    """Counts what is shown; a result whose pieces are the same as before is not counted again."""
+
+    def __init__(self, offers: Sequence[Offer], count: Count) -> None:
+        self.offers = offers
+        self.count = count
+        self.known: dict[tuple[int, frozenset[int]], int] = {}
+
+    def of(self, sets: Sequence[frozenset[int]]) -> int:
+        """Return the tokens of all results with these pieces."""
+        return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if chosen)
+
+    def _one(self, i: int, chosen: frozenset[int]) -> int:
+        if (i, chosen) not in self.known:
+            offer = self.offers[i]
+            text = render(offer.pieces, shown(offer.pieces, chosen, offer.ratio))
+            self.known[i, chosen] = offer.opening + self.count(text)
+        return self.known[i, chosen]

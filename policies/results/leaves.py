@@ -1,0 +1,133 @@
+"""JSON as pieces: its values, and the objects and arrays that lead to them."""
+
+from __future__ import annotations
+
+import re
+
+from policies.results.piece import Piece, division, gathered
+
+DEEPEST = 64  # levels: what is nested deeper is read as text
+_BLANK = r"[ \t\n\r]*+"
+_NUMBER = r"-?(?:0|[1-9]\d*+)(?:\.\d++)?(?:[eE][+-]?\d++)?"
+_SCALAR = re.compile(rf"true|false|null|{_NUMBER}")
+_SHORT = rf'(?:true|false|null|{_NUMBER}|"[^"\\,\x00-\x1f]{{0,24}}+")'
+_STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
+_SKIP = re.compile(_BLANK)
+_ESCAPE = re.compile(r"\\.")
+# Up to eight short values of an array, with what parts them; a comma or the end must follow.
+_RUN = re.compile(rf"((?:{_SHORT}{_BLANK},{_BLANK}){{1,7}}{_SHORT})(?={_BLANK}[,\]])")
+_LINES = 3  # escaped line ends from which a string is read by lines
+
+
+class NotJson(ValueError):
+    """The text is something else, or nested too deep."""
+
+
+def leaves(text: str, grain: int) -> list[Piece]:
+    """Return the pieces of a JSON array or object; what is at most `grain` characters long stays whole.
+
+    Raises NotJson for any other text.
+    """
+    reader = _Reader(text, grain)
+    start = reader.skip(0)
+    if text[start : start + 1] not in ("{", "["):
+        raise NotJson
+    end = reader.value(0, start, start, -1, 1, 0)
+    if reader.skip(end) != len(text):
+        raise NotJson
+    return reader.pieces
+
+
+class _Reader:
+    """Descends into a text; each method takes the place where something begins and returns where it ends."""
+
+    def __init__(self, text: str, grain: int) -> None:
+        self.text = text
+        self.grain = grain
+        self.pieces: list[Piece] = []
+
+    def skip(self, at: int) -> int:
+        found = _SKIP.match(self.text, at)
+        return found.end() if found else at
+
+    def value(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:  # noqa: PLR0913
+        """Read the value at `at`, whose key begins at `start` and whose blanks at `lead`."""
+        opening = self.text[at : at + 1]
+        if depth > DEEPEST:
+            raise NotJson
+        if opening in ("{", "["):
+            return self._container(lead, start, at, parent, number, depth)
+        pattern = _STRING if opening == '"' else _SCALAR
+        found = pattern.match(self.text, at)
+        if not found:
+            raise NotJson
+        end = found.end()
+        if end - start > self.grain and opening == '"':
+            self._string(lead, start, at, end, parent, number)
+        else:
+            self.pieces.append(Piece("leaf", start, end, parent, number, 1, lead))
+        return end
+
+    def _container(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:  # noqa: PLR0913
+        mine = len(self.pieces)
+        form = self.text[at]
+        self.pieces.append(Piece("leaf", start, at, parent, number, 1, lead))
+        end = self._object(at, mine, depth) if form == "{" else self._array(at, mine, depth)
+        if end - start <= self.grain or len(self.pieces) == mine + 1:
+            del self.pieces[mine + 1 :]
+            self.pieces[mine] = Piece("leaf", start, end, parent, number, 1, lead)
+        else:
+            self.pieces[mine] = Piece("object" if form == "{" else "array", start, end, parent, number, 1, lead)
+        return end
+
+    def _object(self, at: int, mine: int, depth: int) -> int:
+        lead, number = at + 1, 1
+        at = self.skip(lead)
+        if self.text[at : at + 1] == "}":
+            return at + 1
+        while True:
+            key = _STRING.match(self.text, at)
+            colon = self.skip(key.end()) if key else len(self.text)
+            if self.text[colon : colon + 1] != ":":
+                raise NotJson
+            end = self.skip(self.value(lead, at, self.skip(colon + 1), mine, number, depth + 1))
+            if self.text[end : end + 1] == "}":
+                return end + 1
+            if self.text[end : end + 1] != ",":
+                raise NotJson
+            lead, number = end + 1, number + 1
+            at = self.skip(lead)
+
+    def _array(self, at: int, mine: int, depth: int) -> int:
+        lead, number = at + 1, 1
+        at = self.skip(lead)
+        if self.text[at : at + 1] == "]":
+            return at + 1
+        while True:
+            run = _RUN.match(self.text, at)
+            count = run[1].count(",") + 1 if run else 1
+            if run:
+                self.pieces.append(Piece("leaf", at, run.end(), mine, number, count, lead))
+                end = self.skip(run.end())
+            else:
+                end = self.skip(self.value(lead, at, at, mine, number, depth + 1))
+            if self.text[end : end + 1] == "]":
+                return end + 1
+            if self.text[end : end + 1] != ",":
+                raise NotJson
+            lead, number = end + 1, number + count
+            at = self.skip(lead)
+
+    def _string(self, lead: int, start: int, at: int, end: int, parent: int, number: int) -> None:  # noqa: PLR0913
+        """Divide a long string: at its line ends if it has some, and long lines into parts."""
+        mine = len(self.pieces)
+        self.pieces.append(Piece("string", start, end, parent, number, 1, lead))
+        breaks = [m.end() for m in _ESCAPE.finditer(self.text, at + 1, end - 1) if m[0] == "\\n"]
+        if len(breaks) < _LINES:
+            breaks = []
+        begin, line = at + 1, 1
+        for stop, lines in gathered([*breaks, end - 1], begin, len(self.text), self.grain):
+            count = lines if breaks else 0
+            for cut in division(self.text, begin, stop, self.grain):
+                self.pieces.append(Piece("chunk", begin, cut, mine, line, count, begin))
+                begin, line, count = cut, line + count, 0
