@@ -7,14 +7,14 @@ import numpy as np
 from policies.results.scoring import Field
 from policies.types import Places, Scores
 
-MARK = 8.0  # tokens of a mark
+MARK = 9.0  # tokens of a mark
 ROUND = 0.12  # of the room that is left: what one round may fill
 
 
 def order_of(field: Field, room: float, price: float, openings: Scores) -> list[int]:
     """Return pieces in the order in which they are taken until about `room` tokens are filled.
 
-    `openings` are the tokens that fall due with the first piece of each offer. Gains are monotone and submodular, for
+    `openings` are the tokens that fall due with the first piece of each unit. Gains are monotone and submodular, for
     which greedy on gain / cost is the standard answer (Lin and Bilmes 2010); it goes in rounds, so that a history of
     ten thousand pieces takes a few milliseconds.
     """
@@ -45,7 +45,7 @@ class _Filling:
 
     def spent(self) -> float:
         """Return the tokens of all that is shown, marks included."""
-        hidden = ~self.shown & self.opened[self.field.offer]
+        hidden = ~self.shown & self.opened[self.field.unit]
         begins = hidden.copy()
         begins[1:] &= ~(hidden[:-1] & self.same)
         tokens = float(self.field.tokens[self.shown].sum() + self.openings[self.opened].sum())
@@ -73,7 +73,7 @@ class _Filling:
         joined = np.zeros(self.shown.size)
         joined[1:] += self.shown[:-1] & self.same
         joined[:-1] += self.shown[1:] & self.same
-        opening = np.where(self.opened, 0.0, self.openings)[self.field.offer]
+        opening = np.where(self.opened, 0.0, self.openings)[self.field.unit]
         costs: Scores = np.maximum(own + MARK * (1.0 - joined) + opening, 1.0)
         return costs
 
@@ -83,7 +83,7 @@ class _Filling:
             while at >= 0 and not self.shown[at]:
                 self.shown[at] = True
                 at = int(self.field.parent[at])
-        self.opened[self.field.offer[taken]] = True
+        self.opened[self.field.unit[taken]] = True
         carried = self.shown[self.field.places]
         self.worth[self.field.values[carried]] = 0.0
 

@@ -11,6 +11,7 @@ from policies.results.piece import Pieces
 from policies.results.render import gaps, opened, render
 from policies.results.scoring import Need, Offer, field_of
 from policies.results.settings import Results
+from policies.types import Scores
 
 SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first
 Count = Callable[[str], int]
@@ -19,12 +20,12 @@ Count = Callable[[str], int]
 def compete(offers: Sequence[Offer], need: Need, room: int, results: Results, count: Count) -> list[frozenset[int]]:
     """Return the pieces of each result that stay: with their openings at most `room` tokens by `count`.
 
-    None of a result's means that its call goes too, unless its opening is 0.
+    A unit none of whose results has any goes as a whole; in one that stays a result without any is a mark alone.
     """
     if not offers:
         return []
     field = field_of(offers, need, results)
-    order = order_of(field, room * SPARE, results.price, np.array([o.opening for o in offers], dtype=float))
+    order = order_of(field, room * SPARE, results.price, openings_of(offers))
     starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])])
     taken = [(int(field.offer[i]), int(i - starts[field.offer[i]])) for i in order]
     costs = _Costs(offers, count)
@@ -33,6 +34,12 @@ def compete(offers: Sequence[Offer], need: Need, room: int, results: Results, co
         middle = (low + high + 1) // 2
         low, high = (middle, high) if costs.of(sets_of(taken[:middle], len(offers))) <= room else (low, middle - 1)
     return [shown(o.pieces, s, o.ratio) for o, s in zip(offers, sets_of(taken[:low], len(offers)), strict=True)]
+
+
+def openings_of(offers: Sequence[Offer]) -> Scores:
+    """Return the tokens that fall due with the first piece of each unit."""
+    units = np.array([o.unit for o in offers], dtype=np.intp)
+    return np.asarray(np.bincount(units, [o.opening for o in offers]), dtype=float)
 
 
 def sets_of(taken: Collection[tuple[int, int]], n: int) -> list[frozenset[int]]:
@@ -65,7 +72,8 @@ class _Costs:
 
     def of(self, sets: Sequence[frozenset[int]]) -> int:
         """Return the tokens of all results with these pieces."""
-        return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if chosen)
+        stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen}
+        return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if self.offers[i].unit in stay)
 
     def _one(self, i: int, chosen: frozenset[int]) -> int:
         if (i, chosen) not in self.known:

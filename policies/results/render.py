@@ -71,20 +71,20 @@ class _Marks:
         after = self.pieces.all[last + 1] if last + 1 < len(self.pieces) else None
         if begin.count and (after is None or after.count):
             return self._line(begin, end)
-        note = f" [... {end.end - begin.start:,} characters left out{self._invitation()} ...] "
+        note = f" [... {end.end - begin.start:,} characters{' left out' if self.first else ''}{self._invitation()} ...] "
         return note + ("\n" if self.pieces.text[end.end - 1 : end.end] == "\n" else "")
 
     def _line(self, begin: Piece, end: Piece) -> str:
         low, high = begin.number, end.number + max(0, end.count - 1)
-        total = f" of {self.total:,}"
+        total = f" of {self.total:,} left out" if self.first else ""
         if self.own:
             ours = number_of(self._text(begin)), number_of(self._text(end))
             if 0 < ours[0] <= ours[1]:
-                (low, high), total = ours, ""
+                (low, high), total = ours, " left out" if self.first else ""
         lines = f"line {low:,}" if low == high else f"lines {low:,}-{high:,}"
         like = self._alike(begin, end)
         close = "\n" if end.end < len(self.pieces.text) or self.pieces.text.endswith("\n") else ""
-        return f"[... {lines}{total} left out{like}{self._invitation()} ...]{close}"
+        return f"[... {lines}{total}{like}{self._invitation()} ...]{close}"
 
     def _alike(self, begin: Piece, end: Piece) -> str:
         """Return a remark where all that is left out repeats the line above but for its numbers."""
@@ -163,7 +163,7 @@ class _Document:
             low, high = self.pieces.all[inside[first]], self.pieces.all[inside[end]]
             count = high.number + high.count - 1
             items = f"item {count:,}" if low.number == count else f"items {low.number:,}-{count:,}"
-            out.append(self._blanks(inside[first]) + self._mark(f"{items} of {total:,}"))
+            out.append(self._blanks(inside[first]) + self._mark(items, f" of {total:,}"))
             at = end + 1
         out += [self._blanks(k) + self.value(k) for k in inside[at:]]
         return ",".join(out)
@@ -196,7 +196,8 @@ class _Document:
             out += [text[self.pieces.all[k].start : self.pieces.all[k].end] for k in inside[at:first]]
             low, high = self.pieces.all[inside[first]], self.pieces.all[inside[end]]
             if by_lines and low.count:
-                note = self._mark(f"lines {low.number:,}-{high.number + max(0, high.count - 1):,} of {total:,}")
+                lines = f"lines {low.number:,}-{high.number + max(0, high.count - 1):,}"
+                note = self._mark(lines, f" of {total:,}")
                 out.append(note[1:-1] + "\\n")
             else:
                 out.append(f" {self._mark(f'{high.end - low.start:,} characters')[1:-1]} ")
@@ -207,8 +208,8 @@ class _Document:
     def _places(self, inside: Sequence[int]) -> list[int]:
         return [place for place, k in enumerate(inside) if k in self.shown]
 
-    def _mark(self, what: str) -> str:
-        """Return a mark as a JSON string."""
-        invitation = INVITATION if self.first else ""
+    def _mark(self, what: str, total: str = "") -> str:
+        """Return a mark as a JSON string; the first one says more."""
+        more = f"{total} left out{INVITATION}" if self.first else ""
         self.first = False
-        return json.dumps(f"[... {what} left out{invitation} ...]", ensure_ascii=False)
+        return json.dumps(f"[... {what}{more} ...]", ensure_ascii=False)

@@ -33,7 +33,8 @@ class Offer:
     reading: Reading
     age: int = 0  # units of the conversation since
     call: str = ""  # name and arguments of the call that it answers
-    opening: int = 0  # tokens that fall due with its first piece: the call's own, where that goes with it
+    unit: int = 0  # results of one unit stay or go together, each with a mark at least
+    opening: int = 0  # tokens that fall due with the first piece of its unit: the call's own share, and its frame
     ratio: float = 0.25  # tokens a character
 
 
@@ -42,6 +43,7 @@ class Field:
     """The pieces of all offers laid end to end."""
 
     offer: Places  # which offer each piece is of, shape (n,)
+    unit: Places  # and which unit
     parent: Places  # -1 at the top
     leaf: NDArray[np.bool_]
     tokens: Scores  # an estimate
@@ -67,7 +69,8 @@ def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
     mean = float(total[leaf].mean()) if leaf.any() else 0.0
     typical = float(scale[offer][leaf].mean()) if leaf.any() else 1.0
     worth = worth * (results.weights.values * typical / max(mean, 1e-12))
-    return Field(offer, parent, leaf, tokens, base, values, places, worth)
+    unit = np.array([o.unit for o in offers], dtype=np.intp)[offer]
+    return Field(offer, unit, parent, leaf, tokens, base, values, places, worth)
 
 
 def _parents(offer: Offer, start: int) -> Places:
