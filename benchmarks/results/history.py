@@ -79,7 +79,8 @@ class History:
                     for value in tokens_of(said(messages[i]))[1]:
                         named[value] = max(named.get(value, 0.0), 2 ** (-age / NAMED_HALF_LIFE))
         steps = [i for i, m in enumerate(messages) if m["role"] == "assistant"][-LATEST:]
-        return Need(text_of(messages[latest]), "\n".join(said(messages[i]) for i in steps), named)
+        since = sum(u[0] > latest for u in units)
+        return Need(text_of(messages[latest]), since, "\n".join(said(messages[i]) for i in steps), named)
 
     def room(self, share: float) -> int:
         return int(share * self.history) + self.fixed - self.must_cost

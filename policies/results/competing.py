@@ -14,6 +14,7 @@ from policies.results.settings import Results
 from policies.types import Scores
 
 SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first
+NAME = 80  # characters of a row's first value that stands with any other of its row
 Count = Callable[[str], int]
 
 
@@ -53,13 +54,26 @@ def sets_of(taken: Collection[tuple[int, int]], n: int) -> list[frozenset[int]]:
 def shown(pieces: Pieces, chosen: Collection[int], ratio: float) -> frozenset[int]:
     """Return the chosen pieces, those that lead to them, and what is shorter than the mark in its stead."""
     found = opened(pieces, chosen)
-    if not found or pieces.kind == "json":
+    if pieces.kind == "json":
+        return found | _names(pieces, found)
+    if not found:
         return found
     bits: list[int] = []
     for first, last in gaps(len(pieces), found):
         if (pieces.all[last].end - pieces.all[first].start) * ratio <= MARK:
             bits += range(first, last + 1)
     return opened(pieces, [*found, *bits])
+
+
+def _names(pieces: Pieces, found: frozenset[int]) -> set[int]:
+    """Return the first value of each object of a list that is shown in part: what it is known by."""
+    names = set()
+    for i in found:
+        piece, inside = pieces.all[i], pieces.all[i + 1 : i + 2]
+        listed = piece.parent >= 0 and pieces.all[piece.parent].form == "array"
+        if piece.form == "object" and listed and inside[0].form == "leaf" and inside[0].end - inside[0].start <= NAME:
+            names.add(i + 1)
+    return names
 
 
 class _Costs:

@@ -12,9 +12,9 @@ WIDEST = 400  # characters of a line that are looked at
 HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+")
 DIFF_FILE = re.compile(r"diff --git |Index: |--- (?:a/|/dev/null)")
 DEFINITION = re.compile(
-    r"\s*+(?:\d++[:|\t]?\s*+)?(?:@\w|(?:(?:export|default|public|private|protected|internal|static|final|abstract|async"
-    r"|pub(?:\([a-z]++\))?|unsafe|inline|virtual|const)\s++)*+"
-    r"(?:def|class|function|func|fn|struct|enum|interface|trait|impl|module|namespace|type)\s++[\w(<])"
+    r"[ \t]*+(?:\d++[:|\t]?[ \t]*+)?(?:@\w|(?:(?:export|default|public|private|protected|internal|static|final|abstract|async"
+    r"|pub(?:\([a-z]++\))?|unsafe|inline|virtual|const)[ \t]++)*+"
+    r"(?:def|class|function|func|fn|struct|enum|interface|trait|impl|module|namespace|type)[ \t]++[\w(<])"
 )
 _TAG = re.compile(r"<(?:!doctype html|html|head|body|div|table|span|ul|p)\b", re.IGNORECASE)
 _MATCH = re.compile(r"(?:\./)?[\w./@+-]{1,200}:\d+[:-]|\d+[:-]\s*+\S|Line \d+:")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
-from policies.results.piece import Piece, division, gathered
+from policies.results.piece import MANY, Piece, division, gathered
 
 DEEPEST = 64  # levels: what is nested deeper is read as text
 _BLANK = r"[ \t\n\r]*+"
@@ -16,6 +17,7 @@ _SKIP = re.compile(_BLANK)
 _ESCAPE = re.compile(r"\\.")
 # Up to eight short values of an array, with what parts them; a comma or the end must follow.
 _RUN = re.compile(rf"((?:{_SHORT}{_BLANK},{_BLANK}){{1,7}}{_SHORT})(?={_BLANK}[,\]])")
+_SCAN = json.JSONDecoder().scan_once
 _LINES = 3  # escaped line ends from which a string is read by lines
 
 
@@ -69,16 +71,29 @@ class _Reader:
         return end
 
     def _container(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:  # noqa: PLR0913
+        short = self._short(at, start + self.grain)
+        if short:
+            self.pieces.append(Piece("leaf", start, short, parent, number, 1, lead))
+            return short
         mine = len(self.pieces)
         form = self.text[at]
         self.pieces.append(Piece("leaf", start, at, parent, number, 1, lead))
         end = self._object(at, mine, depth) if form == "{" else self._array(at, mine, depth)
-        if end - start <= self.grain or len(self.pieces) == mine + 1:
-            del self.pieces[mine + 1 :]
-            self.pieces[mine] = Piece("leaf", start, end, parent, number, 1, lead)
-        else:
+        if len(self.pieces) > mine + 1:
             self.pieces[mine] = Piece("object" if form == "{" else "array", start, end, parent, number, 1, lead)
+        else:
+            self.pieces[mine] = Piece("leaf", start, end, parent, number, 1, lead)
         return end
+
+    def _short(self, at: int, limit: int) -> int:
+        """Return where an object or array ends that is done before `limit`, 0 for a longer one."""
+        window = self.text[at:limit]
+        try:
+            _, length = _SCAN(window, 0)
+        except (StopIteration, ValueError, RecursionError):
+            return 0
+        strict = "NaN" not in window and "Infinity" not in window  # which Python reads and JSON has not
+        return at + int(length) if strict else 0
 
     def _object(self, at: int, mine: int, depth: int) -> int:
         lead, number = at + 1, 1
@@ -111,12 +126,22 @@ class _Reader:
                 end = self.skip(run.end())
             else:
                 end = self.skip(self.value(lead, at, at, mine, number, depth + 1))
+            if len(self.text) > MANY:
+                self._join(mine)
             if self.text[end : end + 1] == "]":
                 return end + 1
             if self.text[end : end + 1] != ",":
                 raise NotJson
             lead, number = end + 1, number + count
             at = self.skip(lead)
+
+    def _join(self, mine: int) -> None:
+        """Make one piece of the last two items of an array where both are short: a text this long has many."""
+        before, last = self.pieces[-2], self.pieces[-1]
+        leaves = before.form == last.form == "leaf" and before.parent == last.parent == mine
+        if leaves and last.end - before.start <= self.grain:
+            count = before.count + last.count
+            self.pieces[-2:] = [Piece("leaf", before.start, last.end, mine, before.number, count, before.lead)]
 
     def _string(self, lead: int, start: int, at: int, end: int, parent: int, number: int) -> None:  # noqa: PLR0913
         """Divide a long string: at its line ends if it has some, and long lines into parts."""
@@ -126,7 +151,7 @@ class _Reader:
         if len(breaks) < _LINES:
             breaks = []
         begin, line = at + 1, 1
-        for stop, lines in gathered([*breaks, end - 1], begin, len(self.text), self.grain):
+        for stop, lines in gathered([*breaks, end - 1], begin, self.grain):
             count = lines if breaks else 0
             for cut in division(self.text, begin, stop, self.grain):
                 self.pieces.append(Piece("chunk", begin, cut, mine, line, count, begin))

@@ -21,9 +21,10 @@ def lines(text: str, kind: ResultKind, grain: int) -> list[Piece]:
     ends = [m.end() for m in re.finditer("\n", text)]
     if not ends or ends[-1] < len(text):
         ends.append(len(text))
-    stops = gathered(ends, 0, len(text), grain)
+    stops = gathered(ends, 0, grain)
     if kind == "diff":
         stops = joined(text, stops)
+    stops = stops or [(0, 1)]
     starts = [0, *(stop for stop, _ in stops[:-1])]
     heads = nesting(text, kind)([text[a : min(b, a + 200)] for a, (b, _) in zip(starts, stops, strict=True)])
     pieces: list[Piece] = []

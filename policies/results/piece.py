@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 ResultKind = Literal["json", "diff", "html", "table", "grep", "listing", "code", "log", "text"]
 Form = Literal["lines", "part", "leaf", "object", "array", "string", "chunk"]
 GRAIN = 240  # characters: a value or row up to this length is one piece, a longer line several
+MANY = 1_000_000  # characters: in a longer text short items of an array are joined
 MOST = 20_000  # pieces: a longer text has coarser ones, so that memory stays bounded
 
 
@@ -35,6 +36,7 @@ class Pieces:
     text: str
     kind: ResultKind
     all: tuple[Piece, ...]
+    numbered: bool = False  # whether its lines begin with numbers of their own
 
     def __len__(self) -> int:
         return len(self.all)
@@ -52,13 +54,11 @@ def grain_of(text: str) -> int:
 def division(text: str, start: int, end: int, grain: int) -> list[int]:
     """Return where a long stretch is divided: ends of parts of `grain` characters at most where words allow it.
 
-    Never inside an escape of JSON, whose longest has six characters.
+    Never inside an escape of JSON: `start` is taken for the end of one.
     """
     ends = []
     while end - start > grain:
-        cut = _boundary(text, start + grain // 2, start + grain)
-        while cut < end and not _whole(text, cut):
-            cut += 1
+        cut = _after_escape(text, start, _boundary(text, start + grain // 2, start + grain))
         if cut >= end:
             break
         ends.append(cut)
@@ -75,17 +75,29 @@ def _boundary(text: str, low: int, high: int) -> int:
     return high
 
 
-def _whole(text: str, cut: int) -> bool:
-    """Return whether no escape may reach over a place; after a blank none can."""
-    return text[cut - 1] == " " or "\\" not in text[max(0, cut - 6) : cut]
+def _after_escape(text: str, start: int, cut: int) -> int:
+    """Return `cut`, or the end of the escape or surrogate pair of JSON that it would divide."""
+    last = text.rfind("\\", max(start, cut - 12), cut)
+    if last < 0:
+        return cut
+    run = last
+    while run > start and text[run - 1] == "\\":
+        run -= 1
+    if (last - run) % 2:  # the second of an escaped backslash
+        return cut
+    end = last + (6 if text[last + 1 : last + 2] == "u" else 2)
+    high = text[last + 1 : last + 4].lower() in ("ud8", "ud9", "uda", "udb")
+    if high and text[end : end + 2] == "\\u":
+        end += 6
+    return max(cut, end)
 
 
-def gathered(breaks: Sequence[int], begin: int, size: int, grain: int) -> list[tuple[int, int]]:
-    """Return where each piece of lines ends and how many it has: one, unless a text of `size` needs coarser ones.
+def gathered(breaks: Sequence[int], begin: int, grain: int) -> list[tuple[int, int]]:
+    """Return where each piece of lines ends and how many it has: one, unless there are too many lines for that.
 
     `breaks` are the ends of all lines of a stretch that begins at `begin`.
     """
-    if size <= GRAIN * MOST:
+    if len(breaks) <= MOST:
         return [(stop, 1) for stop in breaks if stop > begin]
     ends, lines = [], 0
     for place, stop in enumerate(breaks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.results.kinds import kind_of
+from policies.results.kinds import kind_of, numbered, sample
 from policies.results.leaves import NotJson, leaves
 from policies.results.lines import lines
 from policies.results.piece import Pieces, grain_of
@@ -15,4 +15,4 @@ def pieces_of(text: str) -> Pieces:
         return Pieces(text, "json", tuple(leaves(text, grain)))
     except NotJson:
         kind = kind_of(text)
-        return Pieces(text, kind, tuple(lines(text, kind, grain)))
+        return Pieces(text, kind, tuple(lines(text, kind, grain)), numbered(sample(text)))

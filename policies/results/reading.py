@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policies.features import WORD, stems
 from policies.results.kinds import DEFINITION
-from policies.results.piece import Pieces
-from policies.results.render import template_of
+from policies.results.piece import GRAIN, Pieces
 from policies.terms import term_id
 from policies.types import Places, Scores, Terms
 
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
 _TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
-# A line that begins as a report of a failure does, and one that only speaks of one.
+# A line that begins as a report of a failure does.
 _FAILURE = re.compile(
-    r"^[ \t>]{0,8}(?:(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|error(?:\[\w+\])?:|fatal:|panic:|Traceback )"
-    r"|[\w.]{0,80}(?:Error|Exception|Failure)\b(?=:|$))",
+    r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|error(?:\[\w+\])?:|fatal:|panic:|Traceback )"
+    r"|[\w.]{0,80}(?:Error|Exception|Failure)\b(?=:|\s*$))",
     re.MULTILINE,
 )
-_TROUBLE = re.compile(
-    r"\b(?:error|exception|traceback|fail(?:ed|ure|ures|s|ing)?|fatal|panic|denied|not found|undefined|cannot|unable"
-    r"|invalid|mismatch|conflict)s?\b|Error\b|Exception\b",
-    re.IGNORECASE,
+# Words of a line that speaks of trouble, and of one that sums up.
+_TROUBLE = frozenset(
+    "error errors exception exceptions traceback fail failed failure failures fails failing fatal panic denied missing "
+    "undefined cannot unable invalid mismatch conflict conflicts refused timeout".split()
 )
-_TOTAL = re.compile(
-    r"\b\d{1,9} (?:passed|failed|errors?|warnings?|skipped|matches|files? changed|results?|rows?|tests?)\b"
-    r"|\b(?:total|sum|summary|ran \d{1,9} tests?)\b",
-    re.IGNORECASE,
-)
+_TOTALS = frozenset("total totals sum summary passed failed skipped matches found changed rows results ran".split())
+_READ = 2_000_000  # characters of a result: of a longer one the beginning of each piece must do
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,6 @@ class Reading:
     trouble: Scores  # 1 where a word of trouble stands
     total: Scores  # 1 where something is summed up
     definition: Scores  # 1 where code defines a name
-    template: Terms  # what it repeats but for its numbers, shape (n,)
 
 
 def reading_of(pieces: Pieces) -> Reading:
@@ -60,35 +55,28 @@ def reading_of(pieces: Pieces) -> Reading:
     n = len(pieces)
     leaf = np.ones(n, dtype=bool)
     leaf[[p.parent for p in pieces.all if p.parent >= 0 and pieces.kind == "json"]] = False
-    terms: list[int] = []
-    values: list[int] = []
-    term_counts, value_counts = [], []
-    size = np.zeros(n)
-    template = np.zeros(n, dtype=np.uint32)
-    for i, text in enumerate(own_texts(pieces)):
-        said, carried = tokens_of(text)
-        terms += said
-        values += carried
-        term_counts.append(len(said))
-        value_counts.append(len(carried))
-        size[i] = len(text)
-        template[i] = term_id(template_of(text))
+    texts = own_texts(pieces)
+    size = np.array([len(text) for text in texts], dtype=float)
+    longest = max(GRAIN, _READ // max(1, n))
+    tokens = [_TOKEN.findall(text[:longest]) for text in texts]
+    known = [[_token(raw) for raw in found if len(raw) <= LONGEST] for found in tokens]
+    terms = [[i for token in found for i in token.terms] for found in known]
+    values = [list({i: None for token in found for i in token.values}) for found in known]
     return Reading(
-        np.array(terms, dtype=np.uint32),
-        np.repeat(np.arange(n), term_counts),
-        np.array(values, dtype=np.uint32),
-        np.repeat(np.arange(n), value_counts),
+        np.array([i for found in terms for i in found], dtype=np.uint32),
+        np.repeat(np.arange(n), [len(found) for found in terms]),
+        np.array([i for found in values for i in found], dtype=np.uint32),
+        np.repeat(np.arange(n), [len(found) for found in values]),
         size,
         leaf,
-        failure=found(pieces, _FAILURE) * leaf,
-        trouble=found(pieces, _TROUBLE) * leaf,
-        total=found(pieces, _TOTAL) * leaf,
+        failure=np.array([_FAILURE.match(text) is not None for text in texts], dtype=float) * leaf,
+        trouble=np.array([any(t.trouble for t in found) for found in known], dtype=float) * leaf,
+        total=np.array([any(t.total for t in found) for found in known], dtype=float) * leaf,
         definition=defined(pieces) * leaf,
-        template=template,
     )
 
 
-def own_texts(pieces: Pieces) -> Iterable[str]:
+def own_texts(pieces: Pieces) -> list[str]:
     """Return the text of each piece; of one that holds others what stands ahead of them."""
     text = pieces.text
     if pieces.kind != "json":
@@ -100,27 +88,32 @@ def own_texts(pieces: Pieces) -> Iterable[str]:
     ]
 
 
+class Token(NamedTuple):
+    """What one token of a text stands for."""
+
+    terms: tuple[int, ...]
+    values: tuple[int, ...]
+    trouble: bool
+    total: bool
+
+
 def tokens_of(text: str) -> tuple[list[int], list[int]]:
     """Return the ids of a text's terms, repeats included, and of its values, each once."""
-    terms: list[int] = []
-    values: dict[int, None] = {}
-    for raw in _TOKEN.findall(text):
-        if len(raw) <= LONGEST:
-            said, carried = _token(raw)
-            terms.extend(said)
-            for value in carried:
-                values[value] = None
-    return terms, list(values)
+    found = [_token(raw) for raw in _TOKEN.findall(text) if len(raw) <= LONGEST]
+    return [i for token in found for i in token.terms], list({i: None for token in found for i in token.values})
 
 
 @lru_cache(maxsize=65536)
-def _token(raw: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the ids of the terms and of the values that one token stands for."""
-    terms = tuple(term_id(stem) for word in WORD.findall(raw) for stem in stems(word))
-    names = {raw.lstrip("#").lower()} if is_value(raw) else set()
+def _token(raw: str) -> Token:
+    words = WORD.findall(raw)
+    lower = raw.lower()
+    terms = tuple(term_id(stem) for word in words for stem in stems(word))
+    names = {lower.lstrip("#")} if is_value(raw) else set()
     if "/" in raw:
-        names.add(raw.rsplit("/", 1)[-1].lower())
-    return terms, tuple(sorted(term_id(name) for name in names if len(name) > 1))
+        names.add(lower.rsplit("/", 1)[-1])
+    values = tuple(sorted(term_id(name) for name in names if len(name) > 1))
+    trouble = lower in _TROUBLE or raw.endswith(("Error", "Exception"))
+    return Token(terms, values, trouble, lower in _TOTALS)
 
 
 def is_value(raw: str) -> bool:
@@ -131,17 +124,8 @@ def is_value(raw: str) -> bool:
     return inner or any(c.isdigit() for c in raw) or bool(_CAMEL.search(raw)) or (raw.isupper() and len(raw) > 2)
 
 
-def found(pieces: Pieces, pattern: re.Pattern[str]) -> Scores:
-    """Return 1 for each piece in which a pattern begins, shape (n,)."""
-    marks = np.zeros(len(pieces))
-    starts = np.array([p.start for p in pieces.all])
-    places = np.array([m.start() for m in pattern.finditer(pieces.text)], dtype=np.intp)
-    marks[np.searchsorted(starts, places, side="right") - 1] = 1.0
-    return marks
-
-
 def defined(pieces: Pieces) -> Scores:
     """Return 1 for each line that defines a name, shape (n,)."""
     if pieces.kind == "json":
         return np.zeros(len(pieces))
-    return np.array([float(DEFINITION.match(pieces.text, p.start) is not None) for p in pieces.all])
+    return np.array([float(DEFINITION.match(pieces.text, p.start, p.end) is not None) for p in pieces.all])

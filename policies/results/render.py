@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from policies.results.kinds import number_of, numbered, sample
+from policies.results.kinds import number_of
 from policies.results.piece import Piece, Pieces
 
 INVITATION = "; ask for a narrower range to read them"
 _VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")
+LONGEST_REPEAT = 20_000  # characters that are compared with the line above them
 MOST_KEYS = 12  # that a mark names
 
 
@@ -62,7 +63,6 @@ class _Marks:
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
         self.total = lines_in(pieces.all)
-        self.own = numbered(sample(pieces.text))
         self.first = True
 
     def of(self, first: int, last: int) -> str:
@@ -77,7 +77,7 @@ class _Marks:
     def _line(self, begin: Piece, end: Piece) -> str:
         low, high = begin.number, end.number + max(0, end.count - 1)
         total = f" of {self.total:,} left out" if self.first else ""
-        if self.own:
+        if self.pieces.numbered:
             ours = number_of(self._text(begin)), number_of(self._text(end))
             if 0 < ours[0] <= ours[1]:
                 (low, high), total = ours, " left out" if self.first else ""
@@ -89,9 +89,11 @@ class _Marks:
     def _alike(self, begin: Piece, end: Piece) -> str:
         """Return a remark where all that is left out repeats the line above but for its numbers."""
         text = self.pieces.text
+        if end.end - begin.start > LONGEST_REPEAT:
+            return ""
         above = text.rfind("\n", 0, max(0, begin.start - 1)) + 1
         template = template_of(text[above : begin.start])
-        if begin.start == 0 or not template:
+        if begin.start == 0 or not template or self.pieces.kind not in ("log", "text") or self.pieces.numbered:
             return ""
         rest = text[begin.start : end.end].splitlines()
         return ", like the line above" if all(template_of(line) == template for line in rest) else ""

@@ -14,6 +14,7 @@ from policies.results.settings import Results
 from policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
+RECENT = 2.0  # units
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Need:
     """What the agent is doing: what a result is read for."""
 
     turn: str = ""  # the user's
+    since: int = 0  # units of the conversation since that turn: the more, the less it says what comes next
     step: str = ""  # the names and arguments of the latest calls, and the agent's words beside them
     named: Mapping[int, float] = field(default_factory=dict)  # ids of values said elsewhere: how lately, 0..1
 
@@ -61,16 +63,30 @@ def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
     parent = np.concatenate([_parents(o, int(s)) for o, s in zip(offers, starts, strict=False)])
     leaf = np.concatenate([o.reading.leaf for o in offers])
     tokens = np.concatenate([o.reading.size * o.ratio + 0.5 for o in offers])
-    recency = np.exp2(-np.array([o.age for o in offers], dtype=float) / results.half_life) ** results.weights.recency
-    scale = recency * (1.0 + results.weights.about * about(offers, need))
+    scale = standing(offers, need, results)
     base = _base(offers, starts, need, results) * scale[offer] * leaf
-    values, places, worth = _values(offers, starts, scale, recency, need, leaf)
+    values, places, worth = _values(offers, starts, scale, leaf)
     total = np.bincount(places, worth[values], offer.size)
     mean = float(total[leaf].mean()) if leaf.any() else 0.0
     typical = float(scale[offer][leaf].mean()) if leaf.any() else 1.0
     worth = worth * (results.weights.values * typical / max(mean, 1e-12))
     unit = np.array([o.unit for o in offers], dtype=np.intp)[offer]
     return Field(offer, unit, parent, leaf, tokens, base, values, places, worth)
+
+
+def standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
+    """Return how much the pieces of each result count: recent ones, and those that the turn or the step is about.
+
+    What has just come counts most, unless the user has just asked about something else.
+    """
+    w = results.weights
+    ages = np.array([o.age for o in offers], dtype=float)
+    fresh = float(np.exp2(-need.since / results.turn_half_life))
+    turn, step = about(offers, [need.turn, need.step])
+    elsewhere = fresh * float(turn.max())
+    recency = np.exp2(-ages / results.half_life) + w.recent * (1.0 - elsewhere) * np.exp2(-ages / RECENT)
+    counts: Scores = recency * (1.0 + w.same * step) + fresh * w.about * turn**2
+    return counts
 
 
 def _parents(offer: Offer, start: int) -> Places:
@@ -85,7 +101,8 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
     places = np.concatenate([o.reading.term_places + s for o, s in zip(offers, starts, strict=False)])
     n = int(starts[-1])
     idf = _Rarity(terms, places, n)
-    base = w.turn * idf.match(tokens_of(need.turn)[0]) + w.step * idf.match(tokens_of(need.step)[0])
+    turn = w.turn * float(np.exp2(-need.since / results.turn_half_life))
+    base = turn * idf.match(tokens_of(need.turn)[0]) + w.step * idf.match(tokens_of(need.step)[0])
     base += np.concatenate([_cues(o.reading, results) for o in offers])
     base += w.named * _named(offers, need)
     base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
@@ -132,31 +149,40 @@ class _Rarity:
 
     def match(self, wanted: Sequence[int]) -> Scores:
         """Return how well each piece matches the wanted terms, at most 1."""
+        place, term, counts, idf = self._hits(wanted)
+        part = idf[term] * counts * (K1 + 1) / (counts + self.norm[place])
+        scores = np.asarray(np.bincount(place, part, self.n), dtype=float)
+        return scores / max(float(scores.max(initial=0.0)), 1e-9)
+
+    def cover(self, wanted: Sequence[int]) -> Scores:
+        """Return the share of the wanted terms that each piece has, those that stand nowhere left out."""
+        place, term, _, idf = self._hits(wanted)
+        return np.bincount(place, idf[term], self.n) / max(float(idf[np.unique(term)].sum()), 1e-9)
+
+    def _hits(self, wanted: Sequence[int]) -> tuple[Places, Places, Places, Scores]:
+        """Return where wanted terms stand: pieces, terms, how often; and how rare each term is."""
         ids = np.unique(np.array(wanted, dtype=np.uint32))
-        scores = np.zeros(self.n)
         if not ids.size or not self.terms.size:
-            return scores
+            none = np.zeros(0, dtype=np.intp)
+            return none, none, none, np.zeros(ids.size)
         at = np.searchsorted(ids, self.terms)
         at[at == ids.size] = 0
         hits = np.flatnonzero(ids[at] == self.terms)
         pairs, counts = np.unique(self.places[hits] * ids.size + at[hits], return_counts=True)
         place, term = pairs // ids.size, pairs % ids.size
         df = np.bincount(term, minlength=ids.size)
-        idf = np.log1p((self.n - df + 0.5) / (df + 0.5))
-        part = idf[term] * counts * (K1 + 1) / (counts + self.norm[place])
-        scores += np.bincount(place, part, self.n)
-        return scores / max(float(scores.max()), 1e-9)
+        return place, term, counts, np.log1p((self.n - df + 0.5) / (df + 0.5))
 
 
-def about(offers: Sequence[Offer], need: Need) -> Scores:
-    """Return how well each result and its call match the turn and the step, at most 1."""
+def about(offers: Sequence[Offer], queries: Sequence[str]) -> list[Scores]:
+    """Return for each query the share of its words, rare ones counting more, that each result and its call have."""
     terms, places = [], []
     for i, offer in enumerate(offers):
         said = np.concatenate([np.array(tokens_of(offer.call)[0], dtype=np.uint32), np.unique(offer.reading.terms)])
         terms.append(said)
         places.append(np.full(said.size, i))
     found = _Rarity(np.concatenate(terms), np.concatenate(places), len(offers))
-    return found.match(tokens_of(need.turn)[0] + tokens_of(need.step)[0])
+    return [found.cover(tokens_of(query)[0]) for query in queries]
 
 
 def _named(offers: Sequence[Offer], need: Need) -> Scores:
@@ -177,7 +203,7 @@ def _named(offers: Sequence[Offer], need: Need) -> Scores:
 
 
 def _values(
-    offers: Sequence[Offer], starts: Places, scale: Scores, recency: Scores, need: Need, leaf: NDArray[np.bool_]
+    offers: Sequence[Offer], starts: Places, scale: Scores, leaf: NDArray[np.bool_]
 ) -> tuple[Places, Places, Scores]:
     """Return which value stands in which piece, and the worth of each: rare ones of recent results count most."""
     raw = np.concatenate([o.reading.values for o in offers])

@@ -17,17 +17,18 @@ class Weights:
 
     turn: float = 2.0  # words of the user's turn
     step: float = 2.0  # words of the agent's last step: its call, its arguments, what it said
-    named: float = 1.0  # values that the conversation named elsewhere, lately
-    failure: float = 3.0  # a line that reports a failure
+    named: float = 0.4  # values that the conversation named elsewhere, lately
+    failure: float = 6.0  # a line that reports a failure
     trouble: float = 1.0  # one that speaks of trouble
     total: float = 1.0  # one that sums up
-    definition: float = 0.5  # one that defines a name
+    definition: float = 0.2  # one that defines a name
     head: float = 1.0  # nearness to the first line
     tail: float = 1.0  # and to the last
     values: float = 1.0  # values that nothing shown carries yet, each once
-    floor: float = 0.3  # what any piece is worth
-    about: float = 2.0  # how much more pieces count of a result that the query is about
-    recency: float = 1.0  # exponent of how recent the result is
+    floor: float = 0.1  # what any piece is worth
+    same: float = 2.0  # how much more a result counts that has all words of the agent's last step
+    recent: float = 1.0  # how much more the newest results count: half of it is left two units on
+    about: float = 0.8  # a result with all words of the user's turn, where the latest one counts 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Results:
     kinds: Mapping[ResultKind, Switch] = field(default_factory=dict)
     weights: Weights = field(default_factory=Weights)
     price: float = 0.5  # exponent of a piece's tokens: gain / tokens^price decides
-    half_life: float = 10.0  # units of the conversation in which a result loses half its worth
+    half_life: float = 14.0  # units of the conversation in which a result loses half its worth
+    turn_half_life: float = 2.0  # units in which the user's turn loses half its say in what comes next
     near: float = 20.0  # pieces: how far head and tail reach
     smoothing: float = 0.5  # how much of a neighbour's worth a piece takes on
 
