@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from policies.results.choosing import MARK, order_of
+from policies.results.choosing import order_of
 from policies.results.piece import Pieces
 from policies.results.render import gaps, opened, render
 from policies.results.scoring import Need, Offer, field_of
 from policies.results.settings import Results
 from policies.types import Scores
 
+BRIDGE = 16.0  # tokens: a shorter gap is shown, since its mark would be as hard to read
 SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first
 NAME = 80  # characters of a row's first value that stands with any other of its row
 Count = Callable[[str], int]
@@ -60,7 +61,7 @@ def shown(pieces: Pieces, chosen: Collection[int], ratio: float) -> frozenset[in
         return found
     bits: list[int] = []
     for first, last in gaps(len(pieces), found):
-        if (pieces.all[last].end - pieces.all[first].start) * ratio <= MARK:
+        if (pieces.all[last].end - pieces.all[first].start) * ratio <= BRIDGE:
             bits += range(first, last + 1)
     return opened(pieces, [*found, *bits])
 

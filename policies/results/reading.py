@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from policies.features import WORD, stems
 from policies.results.kinds import DEFINITION
 from policies.results.piece import GRAIN, Pieces
+from policies.results.render import template_of
 from policies.terms import term_id
 from policies.types import Places, Scores, Terms
 
@@ -22,7 +25,7 @@ _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 # A line that begins as a report of a failure does.
 _FAILURE = re.compile(
     r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|error(?:\[\w+\])?:|fatal:|panic:|Traceback )"
-    r"|[\w.]{0,80}(?:Error|Exception|Failure)\b(?=:|\s*$))",
+    r"|[\w.]{0,80}(?:Error|Exception|Failure)\b(?=:|\s*$)|[\w./\\+-]{1,200}[:(]\d[\d:,)]{0,12}:? (?:fatal )?error\b)",
     re.MULTILINE,
 )
 # Words of a line that speaks of trouble, and of one that sums up.
@@ -47,6 +50,7 @@ class Reading:
     failure: Scores  # 1 where a line reports a failure, shape (n,)
     trouble: Scores  # 1 where a word of trouble stands
     total: Scores  # 1 where something is summed up
+    repeats: Scores  # how many pieces say the same but for their numbers, itself included
     definition: Scores  # 1 where code defines a name
 
 
@@ -72,6 +76,7 @@ def reading_of(pieces: Pieces) -> Reading:
         failure=np.array([_FAILURE.match(text) is not None for text in texts], dtype=float) * leaf,
         trouble=np.array([any(t.trouble for t in found) for found in known], dtype=float) * leaf,
         total=np.array([any(t.total for t in found) for found in known], dtype=float) * leaf,
+        repeats=repeats(texts),
         definition=defined(pieces) * leaf,
     )
 
@@ -86,6 +91,13 @@ def own_texts(pieces: Pieces) -> list[str]:
         text[p.start : p.end if p.form in ("leaf", "chunk") else max(p.start, after)]
         for p, after in zip(pieces.all, following, strict=True)
     ]
+
+
+def repeats(texts: Sequence[str]) -> Scores:
+    """Return how many of the texts are like each but for their numbers, shape (n,)."""
+    templates = [template_of(text) for text in texts]
+    counts = Counter(templates)
+    return np.array([counts[template] for template in templates], dtype=float)
 
 
 class Token(NamedTuple):
@@ -112,8 +124,9 @@ def _token(raw: str) -> Token:
     if "/" in raw:
         names.add(lower.rsplit("/", 1)[-1])
     values = tuple(sorted(term_id(name) for name in names if len(name) > 1))
+    terms += tuple(i for i in values if i not in terms)  # a name in full is rarer than its words
     trouble = lower in _TROUBLE or raw.endswith(("Error", "Exception"))
-    return Token(terms, values, trouble, lower in _TOTALS)
+    return Token(terms, values, trouble, raw in _TOTALS or raw in ("Total", "TOTAL", "Ran"))
 
 
 def is_value(raw: str) -> bool:

@@ -106,7 +106,14 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
     base += np.concatenate([_cues(o.reading, results) for o in offers])
     base += w.named * _named(offers, need)
     base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
-    return base + w.floor + np.concatenate([_ends(len(o.pieces), results) for o in offers])
+    return base + np.concatenate([(w.floor + _ends(len(o.pieces), results)) * novelty(o) for o in offers])
+
+
+def novelty(offer: Offer) -> Scores:
+    """Return how much of each piece's own worth is left where others of a log or a text say the same, at most 1."""
+    if offer.pieces.kind not in ("log", "text"):
+        return np.ones(len(offer.pieces))
+    return np.asarray(offer.reading.repeats**-0.5)
 
 
 def _cues(r: Reading, results: Results) -> Scores:
@@ -214,5 +221,6 @@ def _values(
     offer = np.repeat(np.arange(len(offers)), np.diff(starts))[places]
     df = np.bincount(values, minlength=ids.size).astype(float)
     latest = np.zeros(ids.size)
-    np.maximum.at(latest, values, scale[offer])
+    fresh = np.concatenate([novelty(o) for o in offers])
+    np.maximum.at(latest, values, scale[offer] * fresh[places])
     return values, places, latest / np.maximum(df, 1.0) ** 0.5
