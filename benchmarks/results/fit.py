@@ -21,7 +21,7 @@ from benchmarks.results.history import History
 from policies.results.settings import Results, Weights
 
 BUDGETS = (0.10, 0.25, 0.50)
-NUMBERS = ("price", "half_life", "turn_half_life", "near", "smoothing")
+NUMBERS = ("price", "half_life", "turn_half_life", "near", "kin", "smoothing")
 Table = Mapping[str, tuple[float, ...]]
 
 
@@ -72,6 +72,7 @@ def main() -> None:
     p.add_argument("--sources", nargs="+", required=True)
     p.add_argument("--plain", type=Path, help="what plain rules keep on the same data, as JSON rows")
     p.add_argument("--held", nargs="+", default=[])
+    p.add_argument("--names", nargs="+", help="only these numbers, in this order in the first round")
     p.add_argument("--rounds", type=int, default=2)
     p.add_argument("--limit", type=int, default=25, help="cases a source")
     p.add_argument("--whole", type=int, default=100)
@@ -90,10 +91,11 @@ def main() -> None:
     best, table = Results(), bench.table(Results())
     top = value(table, floors)
     print(f"start {top:.4f}", table, flush=True)
-    names = [*(f.name for f in fields(Weights)), *NUMBERS]
+    names = args.names or [*(f.name for f in fields(Weights)), *NUMBERS]
     rng = random.Random(7)
     for turn in range(args.rounds):
-        rng.shuffle(names)
+        if turn or not args.names:
+            rng.shuffle(names)
         for name in names:
             for factor in ((0.4, 2.2) if turn == 0 else (0.7, 1.4)):
                 if time.monotonic() - start > args.seconds:

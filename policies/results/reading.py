@@ -21,6 +21,7 @@ from policies.types import Places, Scores, Terms
 
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
 _TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
+_JOINT = re.compile(r"[-.:/\\@+]")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 # A line that begins as a report of a failure does.
 _FAILURE = re.compile(
@@ -123,6 +124,7 @@ def _token(raw: str) -> Token:
     names = {lower.lstrip("#")} if is_value(raw) else set()
     if "/" in raw:
         names.add(lower.rsplit("/", 1)[-1])
+    names |= {part.lower() for part in _JOINT.split(raw) if is_value(part)}
     values = tuple(sorted(term_id(name) for name in names if len(name) > 1))
     terms += tuple(i for i in values if i not in terms)  # a name in full is rarer than its words
     trouble = lower in _TROUBLE or raw.endswith(("Error", "Exception"))

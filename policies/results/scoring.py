@@ -103,6 +103,9 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
     idf = _Rarity(terms, places, n)
     turn = w.turn * float(np.exp2(-need.since / results.turn_half_life))
     base = turn * idf.match(tokens_of(need.turn)[0]) + w.step * idf.match(tokens_of(need.step)[0])
+    base += results.kin * np.concatenate(
+        [kin(o, base[a:b]) for o, a, b in zip(offers, starts[:-1], starts[1:], strict=True)]
+    )
     base += np.concatenate([_cues(o.reading, results) for o in offers])
     base += w.named * _named(offers, need)
     base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
@@ -125,6 +128,22 @@ def _cues(r: Reading, results: Results) -> Scores:
 def _rare(marks: Scores) -> Scores:
     """Return marks weakened where most pieces have them: a cue that is everywhere tells nothing."""
     return marks * (1.0 - marks.mean()) if marks.size else marks
+
+
+def kin(offer: Offer, scores: Scores) -> Scores:
+    """Return what each piece takes from those it belongs to: its heading, in JSON the best of its object."""
+    parents = np.array([p.parent for p in offer.pieces.all], dtype=np.intp)
+    inner = np.flatnonzero(parents >= 0)
+    out = np.zeros(scores.size)
+    if offer.pieces.kind != "json":
+        out[inner] = scores[parents[inner]]
+        return out
+    objects = np.array([p.form == "object" for p in offer.pieces.all], dtype=bool)
+    inner = inner[objects[parents[inner]]]
+    best = np.zeros(scores.size)
+    np.maximum.at(best, parents[inner], scores[inner])
+    out[inner] = best[parents[inner]]
+    return out
 
 
 def _ends(n: int, results: Results) -> Scores:
@@ -159,7 +178,8 @@ class _Rarity:
         place, term, counts, idf = self._hits(wanted)
         part = idf[term] * counts * (K1 + 1) / (counts + self.norm[place])
         scores = np.asarray(np.bincount(place, part, self.n), dtype=float)
-        return scores / max(float(scores.max(initial=0.0)), 1e-9)
+        rare = float(np.log1p(self.n))  # what one rare word gives: words that are everywhere must not pass for it
+        return scores / max(float(scores.max(initial=0.0)), rare)
 
     def cover(self, wanted: Sequence[int]) -> Scores:
         """Return the share of the wanted terms that each piece has, those that stand nowhere left out."""

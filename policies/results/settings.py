@@ -15,7 +15,7 @@ Switch = Literal["on", "off"]
 class Weights:
     """What each signal adds to the worth of a piece; fitted by benchmarks/results/fit.py."""
 
-    turn: float = 2.0  # words of the user's turn
+    turn: float = 4.0  # words of the user's turn
     step: float = 2.0  # words of the agent's last step: its call, its arguments, what it said
     named: float = 0.4  # values that the conversation named elsewhere, lately
     failure: float = 6.0  # a line that reports a failure
@@ -44,6 +44,7 @@ class Results:
     half_life: float = 14.0  # units of the conversation in which a result loses half its worth
     turn_half_life: float = 2.0  # units in which the user's turn loses half its say in what comes next
     near: float = 20.0  # pieces: how far head and tail reach
+    kin: float = 0.3  # how much of its heading's worth, and in JSON of the best of its object's
     smoothing: float = 0.5  # how much of a neighbour's worth a piece takes on
 
     def exempt(self, tool: str, kind: ResultKind) -> bool:
