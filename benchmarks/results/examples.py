@@ -23,6 +23,7 @@ from policies.results.shorten import shorten
 
 ROOT = Path(__file__).parents[2]
 CITIES = ("Bonn", "Lyon", "Turin", "Porto", "Ghent")
+GOODS = ("Kettle", "Lamp", "Keyboard")
 STATES = ("shipped", "delivered", "pending", "returned")
 
 
@@ -65,7 +66,7 @@ def build_log() -> str:
         if n == 640:
             lines += [
                 f"FAILED: CMakeFiles/engine.dir/{unit}.o",
-                f"{unit}:88:21: error: implicit declaration of function 'decode_frame' [-Wimplicit-function-declaration]",
+                f"{unit}:88:21: error: implicit declaration of 'decode_frame' [-Wimplicit-function-declaration]",
                 "   88 |     int status = decode_frame(&buffer, size);",
                 "      |                  ^~~~~~~~~~~~",
             ]
@@ -75,9 +76,11 @@ def build_log() -> str:
 def orders() -> str:
     rows = [
         {
-            "order_id": f"#W{7_000_000 + n * 37}", "customer": f"customer_{n % 90}", "status": STATES[n % 4],
-            "items": [{"sku": f"SKU-{n * 3 + k}", "name": ("Kettle", "Lamp", "Keyboard")[k], "price": 19.5 + k} for k in range(n % 3 + 1)],
-            "address": {"street": f"{n % 120} Mill Road", "city": CITIES[n % 5], "zip": f"{53_000 + n}"}, "total": 20 + n,
+            "order_id": f"#W{7_000_000 + n * 37}",
+            "customer": f"customer_{n % 90}", "status": STATES[n % 4],
+            "items": [{"sku": f"SKU-{n * 3 + k}", "name": GOODS[k], "price": 19.5 + k} for k in range(n % 3 + 1)],
+            "address": {"street": f"{n % 120} Mill Road", "city": CITIES[n % 5], "zip": f"{53_000 + n}"},
+            "total": 20 + n,
         }
         for n in range(500)
     ]  # fmt: skip
@@ -99,7 +102,8 @@ def page() -> str:
 
 def trace() -> str:
     code = (
-        "import json\ndef down(n):\n    if n == 0:\n        return json.loads('{\"price\": 12,}')\n    return down(n - 1)\n"
+        "import json\ndef down(n):\n    if n == 0:\n"
+        "        return json.loads('{\"price\": 12,}')\n    return down(n - 1)\n"
         "def top():\n    try:\n        down(40)\n    except ValueError as error:\n"
         "        raise RuntimeError('could not read the price list') from error\ntop()\n"
     )
@@ -144,8 +148,8 @@ def main() -> None:
         short = shorten(text, need, args.room, Results(), ruler.text)
         lines = len(text.splitlines())
         parts.append(
-            f"## {example.name}\n\n> {example.turn}\n\n`{example.step}`: {lines:,} lines, {short.before:,} tokens; read as "
-            f"{short.kind}; {short.tokens:,} tokens are shown.\n\n````\n{short.text}\n````\n"
+            f"## {example.name}\n\n> {example.turn}\n\n`{example.step}`: {lines:,} lines, {short.before:,} tokens; "
+            f"read as {short.kind}; {short.tokens:,} tokens are shown.\n\n````\n{short.text}\n````\n"
         )
     args.out.write_text("\n".join(parts))
 

@@ -46,7 +46,9 @@ class Bench:
 
 def value(table: Table, floors: Table) -> float:
     """The mean over sources and budgets; what is below the best plain rule there counts double."""
-    cells = [x - max(0.0, floor - x) for s, row in table.items() for x, floor in zip(row, floors.get(s, row), strict=True)]
+    cells = [
+        x - max(0.0, floor - x) for s, row in table.items() for x, floor in zip(row, floors.get(s, row), strict=True)
+    ]
     return sum(cells) / max(1, len(cells))
 
 
@@ -97,7 +99,7 @@ def main() -> None:
         if turn or not args.names:
             rng.shuffle(names)
         for name in names:
-            for factor in ((0.4, 2.2) if turn == 0 else (0.7, 1.4)):
+            for factor in (0.4, 2.2) if turn == 0 else (0.7, 1.4):
                 if time.monotonic() - start > args.seconds:
                     break
                 tried = changed(best, name, factor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from policies.results.piece import ResultKind
 
@@ -24,7 +25,10 @@ _EVENT = re.compile(
     r"\[?\d{4}-\d\d-\d\d|\[?\d\d:\d\d:\d\d|\[?(?:INFO|DEBUG|WARN|WARNING|ERROR|TRACE)\b"
     r"|.*\.\.\. ?(?:ok|ERROR|FAIL|skipped)|.* (?:PASSED|FAILED)\b|[\w/.-]+\.py[: ][ .sFxXE]*\[? *\d*%?\]?$"
 )
-_CODE = re.compile(r"(?:\s*+\d++[:|\t])?(?:\s+\S|\s*+[})\]]|.*[{};:,(]\s*+$|\s*+(?:#|//|/\*|import |from |return ))")
+_CODE = re.compile(
+    r"(?:\s*+\d++[:|\t])?"
+    r"(?:\s+\S|\s*+[})\]]|.*[{};:,(]\s*+$|\s*+(?:#|//|/\*|import |from |return ))"
+)
 _NUMBERED = re.compile(r"(?:Line )?\s*+(\d++)[:|\t\u2192]")
 _DELIMITERS = (",", "\t", ";", "|")
 
@@ -71,8 +75,9 @@ def delimiter_of(lines: Sequence[str]) -> str:
 
 def numbered(lines: Sequence[str]) -> bool:
     """Return whether most lines begin with their own number, as `cat -n` and editors show a file."""
-    found = [int(m[1][:9]) for line in lines if (m := _NUMBERED.match(line))]
-    steps = sum(after - before == 1 for before, after in zip(found, found[1:], strict=False))
+    matches = [_NUMBERED.match(line) for line in lines]
+    found = [int(m[1][:9]) for m in matches if m]
+    steps = sum(after - before == 1 for before, after in pairwise(found))
     return len(found) >= 3 and steps >= 0.8 * (len(found) - 1) and 2 * len(found) > len(lines)
 
 

@@ -17,7 +17,7 @@ _SKIP = re.compile(_BLANK)
 _ESCAPE = re.compile(r"\\.")
 # Up to eight short values of an array, with what parts them; a comma or the end must follow.
 _RUN = re.compile(rf"((?:{_SHORT}{_BLANK},{_BLANK}){{1,7}}{_SHORT})(?={_BLANK}[,\]])")
-_SCAN = json.JSONDecoder().scan_once
+_DECODER = json.JSONDecoder()
 _LINES = 3  # escaped line ends from which a string is read by lines
 
 
@@ -52,7 +52,7 @@ class _Reader:
         found = _SKIP.match(self.text, at)
         return found.end() if found else at
 
-    def value(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:  # noqa: PLR0913
+    def value(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:
         """Read the value at `at`, whose key begins at `start` and whose blanks at `lead`."""
         opening = self.text[at : at + 1]
         if depth > DEEPEST:
@@ -70,7 +70,7 @@ class _Reader:
             self.pieces.append(Piece("leaf", start, end, parent, number, 1, lead))
         return end
 
-    def _container(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:  # noqa: PLR0913
+    def _container(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:
         short = self._short(at, start + self.grain)
         if short:
             self.pieces.append(Piece("leaf", start, short, parent, number, 1, lead))
@@ -89,8 +89,8 @@ class _Reader:
         """Return where an object or array ends that is done before `limit`, 0 for a longer one."""
         window = self.text[at:limit]
         try:
-            _, length = _SCAN(window, 0)
-        except (StopIteration, ValueError, RecursionError):
+            _, length = _DECODER.raw_decode(window)
+        except (ValueError, RecursionError):
             return 0
         strict = "NaN" not in window and "Infinity" not in window  # which Python reads and JSON has not
         return at + int(length) if strict else 0
@@ -140,10 +140,10 @@ class _Reader:
         before, last = self.pieces[-2], self.pieces[-1]
         leaves = before.form == last.form == "leaf" and before.parent == last.parent == mine
         if leaves and last.end - before.start <= self.grain:
-            count = before.count + last.count
+            count = before.extent + last.extent
             self.pieces[-2:] = [Piece("leaf", before.start, last.end, mine, before.number, count, before.lead)]
 
-    def _string(self, lead: int, start: int, at: int, end: int, parent: int, number: int) -> None:  # noqa: PLR0913
+    def _string(self, lead: int, start: int, at: int, end: int, parent: int, number: int) -> None:
         """Divide a long string: at its line ends if it has some, and long lines into parts."""
         mine = len(self.pieces)
         self.pieces.append(Piece("string", start, end, parent, number, 1, lead))

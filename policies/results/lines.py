@@ -40,7 +40,7 @@ def lines(text: str, kind: ResultKind, grain: int) -> list[Piece]:
 
 def _divide(pieces: list[Piece], line: Piece, text: str, grain: int) -> None:
     """Append a line, in parts if it is long; several lines stay together."""
-    if line.count > 1 or line.end - line.start <= grain:
+    if line.extent > 1 or line.end - line.start <= grain:
         pieces.append(line)
         return
     start, count = line.start, 1

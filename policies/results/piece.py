@@ -25,7 +25,7 @@ class Piece(NamedTuple):
     end: int
     parent: int  # position of the piece that leads to it, -1 at the top
     number: int  # of its first line in the result, or its first item in the array; from 1
-    count: int  # lines or items in it; 0 for a part of a line that another part begins
+    extent: int  # lines or items in it; 0 for a part of a line that another part begins
     lead: int = 0  # in JSON where the blanks before it begin
 
 

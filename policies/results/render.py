@@ -69,13 +69,14 @@ class _Marks:
         """Return the mark for a run of pieces; a line of its own where whole lines are out."""
         begin, end = self.pieces.all[first], self.pieces.all[last]
         after = self.pieces.all[last + 1] if last + 1 < len(self.pieces) else None
-        if begin.count and (after is None or after.count):
+        if begin.extent and (after is None or after.extent):
             return self._line(begin, end)
-        note = f" [... {end.end - begin.start:,} characters{' left out' if self.first else ''}{self._invitation()} ...] "
+        out = " left out" if self.first else ""
+        note = f" [... {end.end - begin.start:,} characters{out}{self._invitation()} ...] "
         return note + ("\n" if self.pieces.text[end.end - 1 : end.end] == "\n" else "")
 
     def _line(self, begin: Piece, end: Piece) -> str:
-        low, high = begin.number, end.number + max(0, end.count - 1)
+        low, high = begin.number, end.number + max(0, end.extent - 1)
         total = f" of {self.total:,} left out" if self.first else ""
         if self.pieces.numbered:
             ours = number_of(self._text(begin)), number_of(self._text(end))
@@ -114,7 +115,7 @@ def template_of(line: str) -> str:
 
 def lines_in(pieces: Sequence[Piece]) -> int:
     """Return how many lines the pieces of a text have."""
-    return sum(p.count for p in pieces)
+    return sum(p.extent for p in pieces)
 
 
 # ---- JSON
@@ -157,13 +158,13 @@ class _Document:
 
     def _array(self, i: int, inside: Sequence[int]) -> str:
         last = self.pieces.all[inside[-1]]
-        total = last.number + last.count - 1
+        total = last.number + last.extent - 1
         out: list[str] = []
         at = 0
         for first, end in gaps(len(inside), self._places(inside)):
             out += [self._blanks(k) + self.value(k) for k in inside[at:first]]
             low, high = self.pieces.all[inside[first]], self.pieces.all[inside[end]]
-            count = high.number + high.count - 1
+            count = high.number + high.extent - 1
             items = f"item {count:,}" if low.number == count else f"items {low.number:,}-{count:,}"
             out.append(self._blanks(inside[first]) + self._mark(items, f" of {total:,}"))
             at = end + 1
@@ -190,15 +191,15 @@ class _Document:
 
     def _string(self, i: int, inside: Sequence[int]) -> str:
         text = self.pieces.text
-        by_lines = any(self.pieces.all[k].count for k in inside)
-        total = sum(self.pieces.all[k].count for k in inside)
+        by_lines = any(self.pieces.all[k].extent for k in inside)
+        total = sum(self.pieces.all[k].extent for k in inside)
         out: list[str] = []
         at = 0
         for first, end in gaps(len(inside), self._places(inside)):
             out += [text[self.pieces.all[k].start : self.pieces.all[k].end] for k in inside[at:first]]
             low, high = self.pieces.all[inside[first]], self.pieces.all[inside[end]]
-            if by_lines and low.count:
-                lines = f"lines {low.number:,}-{high.number + max(0, high.count - 1):,}"
+            if by_lines and low.extent:
+                lines = f"lines {low.number:,}-{high.number + max(0, high.extent - 1):,}"
                 note = self._mark(lines, f" of {total:,}")
                 out.append(note[1:-1] + "\\n")
             else:

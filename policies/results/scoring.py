@@ -116,7 +116,8 @@ def novelty(offer: Offer) -> Scores:
     """Return how much of each piece's own worth is left where others of a log or a text say the same, at most 1."""
     if offer.pieces.kind not in ("log", "text"):
         return np.ones(len(offer.pieces))
-    return np.asarray(offer.reading.repeats**-0.5)
+    left: Scores = offer.reading.repeats**-0.5
+    return left
 
 
 def _cues(r: Reading, results: Results) -> Scores:
@@ -127,7 +128,7 @@ def _cues(r: Reading, results: Results) -> Scores:
 
 def _rare(marks: Scores) -> Scores:
     """Return marks weakened where most pieces have them: a cue that is everywhere tells nothing."""
-    return marks * (1.0 - marks.mean()) if marks.size else marks
+    return np.asarray(marks * (1.0 - marks.mean())) if marks.size else marks
 
 
 def kin(offer: Offer, scores: Scores) -> Scores:
@@ -179,7 +180,7 @@ class _Rarity:
         part = idf[term] * counts * (K1 + 1) / (counts + self.norm[place])
         scores = np.asarray(np.bincount(place, part, self.n), dtype=float)
         rare = float(np.log1p(self.n))  # what one rare word gives: words that are everywhere must not pass for it
-        return scores / max(float(scores.max(initial=0.0)), rare)
+        return np.asarray(scores / max(float(scores.max(initial=0.0)), rare))
 
     def cover(self, wanted: Sequence[int]) -> Scores:
         """Return the share of the wanted terms that each piece has, those that stand nowhere left out."""

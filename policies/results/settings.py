@@ -44,7 +44,7 @@ class Results:
     half_life: float = 14.0  # units of the conversation in which a result loses half its worth
     turn_half_life: float = 2.0  # units in which the user's turn loses half its say in what comes next
     near: float = 20.0  # pieces: how far head and tail reach
-    kin: float = 0.3  # how much of its heading's worth, and in JSON of the best of its object's
+    kin: float = 0.66  # how much of its heading's worth, and in JSON of the best of its object's
     smoothing: float = 0.5  # how much of a neighbour's worth a piece takes on
 
     def exempt(self, tool: str, kind: ResultKind) -> bool:
