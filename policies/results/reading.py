@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from policies.features import WORD, stems
 from policies.results.kinds import DEFINITION
-from policies.results.piece import GRAIN, Pieces
+from policies.results.piece import Pieces
 from policies.results.render import template_of
 from policies.terms import term_id
 from policies.types import Places, Scores, Terms
 
+SHORTEST = 60  # characters of a piece that are read in any case
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
 _TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
 _JOINT = re.compile(r"[-.:/\\@+]")
@@ -35,7 +36,7 @@ _TROUBLE = frozenset(
     "undefined cannot unable invalid mismatch conflict conflicts refused timeout".split()
 )
 _TOTALS = frozenset("total totals sum summary passed failed skipped matches found changed rows results ran".split())
-_READ = 2_000_000  # characters of a result: of a longer one the beginning of each piece must do
+_READ = 1_000_000  # characters of a result: of a longer one the beginning of each piece must do
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def reading_of(pieces: Pieces) -> Reading:
     leaf[[p.parent for p in pieces.all if p.parent >= 0 and pieces.kind == "json"]] = False
     texts = own_texts(pieces)
     size = np.array([len(text) for text in texts], dtype=float)
-    longest = max(GRAIN, _READ // max(1, n))
+    longest = max(SHORTEST, _READ // max(1, n))
     tokens = [_TOKEN.findall(text[:longest]) for text in texts]
     known = [[_token(raw) for raw in found if len(raw) <= LONGEST] for found in tokens]
     terms = [[i for token in found for i in token.terms] for found in known]
@@ -118,6 +119,9 @@ def tokens_of(text: str) -> tuple[list[int], list[int]]:
 
 @lru_cache(maxsize=65536)
 def _token(raw: str) -> Token:
+    if raw.replace(".", "", 1).isdecimal():
+        number = (term_id(raw),)
+        return Token(number, number if len(raw) > 1 else (), False, False)
     words = WORD.findall(raw)
     lower = raw.lower()
     terms = tuple(term_id(stem) for word in words for stem in stems(word))

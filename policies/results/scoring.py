@@ -109,7 +109,8 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
     base += np.concatenate([_cues(o.reading, results) for o in offers])
     base += w.named * _named(offers, need)
     base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
-    return base + np.concatenate([(w.floor + _ends(len(o.pieces), results)) * novelty(o) for o in offers])
+    own = [(w.floor + _ends(len(o.pieces), results)) * novelty(o) for o in offers]
+    return np.asarray(base + np.concatenate(own), dtype=float)
 
 
 def novelty(offer: Offer) -> Scores:

@@ -16,7 +16,7 @@ class Weights:
     """What each signal adds to the worth of a piece; fitted by benchmarks/results/fit.py."""
 
     turn: float = 4.0  # words of the user's turn
-    step: float = 2.0  # words of the agent's last step: its call, its arguments, what it said
+    step: float = 0.8  # words of the agent's last step: its call, its arguments, what it said
     named: float = 0.4  # values that the conversation named elsewhere, lately
     failure: float = 6.0  # a line that reports a failure
     trouble: float = 1.0  # one that speaks of trouble
@@ -26,7 +26,7 @@ class Weights:
     tail: float = 1.0  # and to the last
     values: float = 1.0  # values that nothing shown carries yet, each once
     floor: float = 0.1  # what any piece is worth
-    same: float = 2.0  # how much more a result counts that has all words of the agent's last step
+    same: float = 4.4  # how much more a result counts that has all words of the agent's last step
     recent: float = 1.0  # how much more the newest results count: half of it is left two units on
     about: float = 0.8  # a result with all words of the user's turn, where the latest one counts 1
 
