@@ -13,7 +13,8 @@ WIDEST = 400  # characters of a line that are looked at
 HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+")
 DIFF_FILE = re.compile(r"diff --git |Index: |--- (?:a/|/dev/null)")
 DEFINITION = re.compile(
-    r"[ \t]*+(?:\d++[:|\t]?[ \t]*+)?(?:@\w|(?:(?:export|default|public|private|protected|internal|static|final|abstract|async"
+    r"[ \t]*+(?:\d++[:|\t]?[ \t]*+)?(?:@\w|(?:(?:export|default|public|private|protected|internal|static|final"
+    r"|abstract|async"
     r"|pub(?:\([a-z]++\))?|unsafe|inline|virtual|const)[ \t]++)*+"
     r"(?:def|class|function|func|fn|struct|enum|interface|trait|impl|module|namespace|type)[ \t]++[\w(<])"
 )
