@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.results.cases import Ruler, load, said, stands_in
 from benchmarks.results.history import History
-from policies.results.settings import Results
+from foveate.policies.results.settings import Results
 
 BUDGETS = (0.10, 0.25, 0.50)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from proxy.tokens import FALLBACK, TokenCounter
+from foveate.proxy.formats.tokens import FALLBACK, TokenCounter
 
 Message = dict[str, Any]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.results.cases import Case, Ruler, load, said, stands_in
 from benchmarks.results.history import History
-from policies.results.settings import Results, Weights
+from foveate.policies.results.settings import Results, Weights
 
 BUDGETS = (0.10, 0.25, 0.50)
 NUMBERS = ("price", "half_life", "turn_half_life", "near", "kin", "smoothing")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from benchmarks.results.cases import Case, Message, Ruler, said, text_of, units_of
-from policies.results.competing import compete
-from policies.results.piece import Piece, Pieces
-from policies.results.pieces import pieces_of
-from policies.results.reading import Reading, reading_of, tokens_of
-from policies.results.render import render
-from policies.results.scoring import Need, Offer
-from policies.results.settings import Results
+from foveate.policies.results.competing import compete
+from foveate.policies.results.piece import Piece, Pieces
+from foveate.policies.results.pieces import pieces_of
+from foveate.policies.results.reading import Reading, reading_of, tokens_of
+from foveate.policies.results.render import render
+from foveate.policies.results.scoring import Need, Offer
+from foveate.policies.results.settings import Results
 
 LATEST = 3  # calls that say what the agent is doing
 NAMED_HALF_LIFE = 8.0  # units since a value was named

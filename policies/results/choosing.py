@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.results.scoring import Field
-from policies.types import Places, Scores
+from foveate.policies.results.scoring import Field
+from foveate.policies.types import Places, Scores
 
 MARK = 9.0  # tokens of a mark
 ROUND = 0.12  # of the room that is left: what one round may fill

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from policies.results.choosing import order_of
-from policies.results.piece import Pieces
-from policies.results.render import gaps, opened, render
-from policies.results.scoring import Need, Offer, field_of
-from policies.results.settings import Results
-from policies.types import Scores
+from foveate.policies.results.choosing import order_of
+from foveate.policies.results.piece import Pieces
+from foveate.policies.results.render import gaps, opened, render
+from foveate.policies.results.scoring import Need, Offer, field_of
+from foveate.policies.results.settings import Results
+from foveate.policies.types import Scores
 
 BRIDGE = 16.0  # tokens: a shorter gap is shown, since its mark would be as hard to read
 SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first

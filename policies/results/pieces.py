@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from policies.results.kinds import kind_of, numbered, sample
-from policies.results.leaves import NotJson, leaves
-from policies.results.lines import lines
-from policies.results.piece import Pieces, grain_of
+from foveate.policies.results.kinds import kind_of, numbered, sample
+from foveate.policies.results.leaves import NotJson, leaves
+from foveate.policies.results.lines import lines
+from foveate.policies.results.piece import Pieces, grain_of
 
 
 def pieces_of(text: str) -> Pieces:

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.features import WORD, stems
-from policies.results.kinds import DEFINITION
-from policies.results.piece import Pieces
-from policies.results.render import template_of
-from policies.terms import term_id
-from policies.types import Places, Scores, Terms
+from foveate.policies.features import WORD, stems
+from foveate.policies.results.kinds import DEFINITION
+from foveate.policies.results.piece import Pieces
+from foveate.policies.results.render import template_of
+from foveate.policies.terms import term_id
+from foveate.policies.types import Places, Scores, Terms
 
 SHORTEST = 60  # characters of a piece that are read in any case
 LONGEST = 120  # characters of a token: a longer one is data that nobody names

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.results.piece import Pieces
-from policies.results.reading import Reading, tokens_of
-from policies.results.settings import Results
-from policies.types import Places, Scores, Terms
+from foveate.policies.results.piece import Pieces
+from foveate.policies.results.reading import Reading, tokens_of
+from foveate.policies.results.settings import Results
+from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
 RECENT = 2.0  # units

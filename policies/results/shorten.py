@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.results.competing import Count, compete
-from policies.results.pieces import pieces_of
-from policies.results.reading import reading_of
-from policies.results.render import render
-from policies.results.scoring import Need, Offer
-from policies.results.settings import Results
+from foveate.policies.results.competing import Count, compete
+from foveate.policies.results.pieces import pieces_of
+from foveate.policies.results.reading import reading_of
+from foveate.policies.results.render import render
+from foveate.policies.results.scoring import Need, Offer
+from foveate.policies.results.settings import Results
 
 
 @dataclass(frozen=True, slots=True)

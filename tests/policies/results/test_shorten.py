@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.results.competing import compete
-from policies.results.pieces import pieces_of
-from policies.results.reading import reading_of
-from policies.results.render import render
-from policies.results.scoring import Need, Offer
-from policies.results.settings import Results, Weights
-from policies.results.shorten import shorten
+from foveate.policies.results.competing import compete
+from foveate.policies.results.pieces import pieces_of
+from foveate.policies.results.reading import reading_of
+from foveate.policies.results.render import render
+from foveate.policies.results.scoring import Need, Offer
+from foveate.policies.results.settings import Results, Weights
+from foveate.policies.results.shorten import shorten
 
 LOG = "".join(f"job {n} of queue {n % 7} finished in {n % 13} ms\n" for n in range(900))
 
