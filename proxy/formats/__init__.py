@@ -45,6 +45,7 @@ class Format(Protocol):
 FORMATS = {
     "/v1/chat/completions": "foveate.proxy.formats.chat:Chat",
     "/v1/messages": "foveate.proxy.formats.messages:Messages",
+    "/v1/responses": "foveate.proxy.formats.responses:Responses",
 }
 
 

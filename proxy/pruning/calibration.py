@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 MODELS = 1000
 LOWEST, HIGHEST = 0.5, 4.0
+SHORT = 1000  # tokens: of a shorter prompt what tools and frames take says more than the text, which is what grows
 DECAY = 0.05  # how far each lower observation pulls an estimate down: too low is what overflows a window
 
 
@@ -25,7 +26,7 @@ class Calibration:
 
     def observe(self, model: str, estimated: int, counted: int, exact: bool) -> None:
         """Take in that the upstream counted `counted` tokens where we `estimated`."""
-        if estimated < 200 or counted <= 0:  # of a short prompt the overheads say more than the text
+        if estimated < SHORT or counted <= 0:
             return
         seen = min(HIGHEST, max(1.0 if exact else LOWEST, counted / estimated))
         known = self._ratios.pop(model, seen)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foveate.policies.features import extract, stem
-from foveate.policies.fusion import standardise
+from foveate.policies.flow.fusion import standardise
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
 from foveate.policies.registry import load

@@ -22,7 +22,14 @@ COMMAND = [sys.executable, "-c", "from foveate.proxy.cli import main; main()"]
 
 
 def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT / ".package"), "HOME": str(home), "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / ".package"),
+        "HOME": str(home),
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "COLUMNS": "200",
+    }
 
 
 def run(folder: Path, *given: str) -> subprocess.CompletedProcess[str]:

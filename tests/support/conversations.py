@@ -54,7 +54,7 @@ def situation(segments: Sequence[Segment], query: str, policy: Policy, budget: B
 
     The conversation's previous prompt was made of `state`.
     """
-    return Situation(segments, query, sum(s.tokens for s in segments), policy, budget, state, before=state)
+    return Situation(segments, query, sum(s.tokens for s in segments), policy, budget, state)
 
 
 def pruned(history: History, policy: Policy, budget: Budget, state: PruneState | None = None) -> Selection:

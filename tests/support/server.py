@@ -90,5 +90,6 @@ def settings_for(upstream_url: str, **given: Any) -> config.Settings:
     """
     given.setdefault("window", {"models": {"gpt-4o": 128_000, "": 128_000}})
     given.setdefault("embedder", {"deadline": 60})
+    given.setdefault("state", {"type": "in_memory"})
     upstream = {"url": f"{upstream_url}/v1", "connect_timeout": 5, "read_timeout": 20, **given.pop("upstream", {})}
     return config.Settings(**{"index": {"type": "in_memory"}, "upstream": upstream, **given})

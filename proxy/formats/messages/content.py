@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from foveate.policies.types import MARKED
+from foveate.policies.types import MARKS
 from foveate.proxy.formats.messages.reasoning import THOUGHTS
 
 Part = dict[str, Any]  # a content block, as the API calls it
@@ -75,7 +75,7 @@ def texts_of(content: Any) -> list[str]:
 
 def bare_of_marks(part: Part) -> Part:
     """Return a part less its cache marks, those inside it included, and less what is null."""
-    left = {name: value for name, value in part.items() if value is not None and name not in MARKED}
+    left = {name: value for name, value in part.items() if value is not None and name not in MARKS}
     inside = left.get("content")
     if isinstance(inside, list):
         left["content"] = [bare_of_marks(each) if isinstance(each, dict) else each for each in inside]

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from foveate.policies.types import MARKED
+from foveate.policies.types import MARKS
 from foveate.proxy.formats.messages.content import (
     KNOWN,
     REFERENCE,
@@ -146,7 +146,7 @@ def _pin(role: str, parts: Sequence[Part]) -> str:
             return kind[:40]
         if _refers(part):
             return REFERENCE
-    marked = [mark for mark in MARKED for part in parts if part.get(mark)] if role == "user" else []
+    marked = [mark for mark in MARKS for part in parts if part.get(mark)] if role == "user" else []
     return marked[0] if marked else ""
 
 

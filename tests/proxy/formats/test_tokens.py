@@ -11,6 +11,7 @@ import pytest
 
 from foveate.proxy.formats.tokens import TokenCounter, encoding_name
 
+
 @pytest.mark.parametrize(
     ("model", "encoding"),
     [

@@ -265,7 +265,9 @@ def test_an_index_ends_with_the_process_that_uses_it(tmp_path: Path) -> None:
         "a = Apart(partial(Chroma, 'words', Path(sys.argv[1]))); a.open();"
         "print(a._process.pid, flush=True); os._exit(9)"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT / ".package", capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT / ".package", capture_output=True, check=False
+    )
     pid = int(done.stdout)
     until(lambda: not alive(pid))
 

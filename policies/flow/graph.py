@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from foveate.policies.shape import shape_of
+from foveate.policies.flow.shape import shape_of
 from foveate.policies.types import History, Scores
 
 RARE = 5  # segments: an identifier that more of them name ties nothing together

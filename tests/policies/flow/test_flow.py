@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.policies.fusion import ReciprocalRank, Weighted
-from foveate.policies.graph import Neighbours, PageRank
+from foveate.policies.flow.fusion import ReciprocalRank, Weighted
+from foveate.policies.flow.graph import Neighbours, PageRank
+from foveate.policies.flow.shape import shape_of
+from foveate.policies.flow.topics import Topics
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
 from foveate.policies.selectors.greedy import Greedy
-from foveate.policies.shape import shape_of
 from foveate.policies.signals.keyword import Keyword
 from foveate.policies.signals.recency import Recency
 from foveate.policies.signals.role import Role
 from foveate.policies.signals.semantic import Semantic
-from foveate.policies.topics import Topics
 from foveate.policies.types import Budget, History
 from support.conversations import history, pruned, segment
 

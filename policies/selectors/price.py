@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from foveate.policies.shape import Shape
+from foveate.policies.flow.shape import Shape
 from foveate.policies.types import Scores, Segment
 
 
