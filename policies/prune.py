@@ -10,7 +10,7 @@ import numpy as np
 
 from foveate.policies.policy import Policy
 from foveate.policies.reasoning import lightened
-from foveate.policies.recall import EXCERPT_OVERHEAD
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.types import (
     INSTRUCTIONS,
     SUMMARY,
@@ -21,7 +21,7 @@ from foveate.policies.types import (
     Scores,
     Segment,
     Selection,
-)  # fmt: skip
+)
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
 SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segments are worth
@@ -41,6 +41,7 @@ class Situation:
     budget: Budget
     state: PruneState = PruneState()
     insists: bool = False  # the reasoning of an open tool loop has to stay
+    early: int | None = None  # tokens to cut to though the budget does not ask for it
     settled: bool = False  # what was decided holds, and nothing new is decided
     summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
 
@@ -48,7 +49,7 @@ class Situation:
         """Return what has to be done."""
         if self.settled:
             return "sticky" if self.state.dropped else "untouched"
-        if self._prompt() > self.budget.high:
+        if self.early is not None or self.prompt() > self.budget.high:
             return "cut"
         if not self.state.dropped:
             return "untouched"
@@ -56,12 +57,14 @@ class Situation:
         unjudged = turn >= 0 and turn not in self.state.recalled
         return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
 
-    def _prompt(self) -> int:
+    def prompt(self) -> int:
         """Return the tokens of the history as it stands."""
         dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
         size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
         if quoted:
-            size += sum([s.tokens for s in self.segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
+            frames = sum([bool(keys) for keys in self.state.recalled.values()])
+            size += sum([s.tokens for s in self.segments if s.key in quoted])
+            size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * frames
         if bare:
             size -= sum([s.thought for s in self.segments if s.key in bare])
         return size
@@ -79,8 +82,8 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     if plan == "recall":
         return recall(history, situation.policy, situation.budget.high, situation.state)
     light = lightened(history.segments, situation.insists)
-    history = replace(history, segments=light)
-    return cut(history, situation.policy, situation.budget.low, situation.summed_up)
+    low = situation.budget.low if situation.early is None else situation.early
+    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up)
 
 
 def cut(history: History, policy: Policy, low: int, summed_up: int = 0) -> Selection:

@@ -26,5 +26,6 @@ def loose(segments: Sequence[Segment], insists: bool) -> list[Segment]:
     thinking = [s for s in segments if s.thought]
     if not thinking:
         return []
-    opened = max((s.key[0] for s in segments if s.role == "user"), default=-1)
+    # Words beside results, in a block behind theirs, do not close the loop that the results belong to.
+    opened = max((s.key[0] for s in segments if s.role == "user" and s.key[1] == 0), default=-1)
     return [s for s in thinking if (s.bound and not insists) or s.key[0] < opened]

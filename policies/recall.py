@@ -11,7 +11,8 @@ import numpy as np
 from foveate.policies.terms import occurrences
 from foveate.policies.types import History, Scores
 
-EXCERPT_OVERHEAD = 12  # tokens that quoting takes beside the segment's own, the frame's share included
+EXCERPT_OVERHEAD = 4  # tokens that quoting one takes beside the segment's own
+FRAME_OVERHEAD = 26  # tokens of the frame that a turn's excerpts stand in
 SHARE = 0.1  # of the high watermark, which the allowance never exceeds
 _SENTENCE = re.compile(r"[^.!?？؟。\n]+[.!?？؟。\n]*")
 _QUESTION_MARK = re.compile(r"[?？؟]\W*$")
@@ -49,7 +50,7 @@ class Recall:
         """Return positions of the dropped segments to quote, oldest first, within the allowance."""
         if not dropped or resemblance(history, dropped) < self.resemblance:
             return ()
-        room = min(self.tokens, SHARE * high) * need(history.query_text)
+        room = min(self.tokens, SHARE * high) * need(history.query_text) - FRAME_OVERHEAD
         chosen = []
         for i in sorted(dropped, key=lambda i: (-scores[i], -i)):
             cost = history.segments[i].tokens + EXCERPT_OVERHEAD

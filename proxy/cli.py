@@ -92,7 +92,10 @@ def explain(
     """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
     from foveate.proxy.evaluation import once
 
-    settings = load_settings(find(config_file), {"index": {"type": "in_memory"}, "embedder": {"deadline": 3600}})
+    settings = load_settings(
+        find(config_file),
+        {"index": {"type": "in_memory"}, "state": {"type": "in_memory"}, "embedder": {"deadline": 3600}},
+    )
     content = once.read_request(request)
     if path not in FORMATS:
         raise ConfigError(f"--path {path!r} is not one of {', '.join(FORMATS)}")

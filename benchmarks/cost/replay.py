@@ -14,7 +14,7 @@ from foveate.proxy.formats.tokens import TokenCounter
 
 RATES = (0.1, 0.25, 0.5, 1.0)  # what a cached token costs
 SMALLEST, STEP = 1024, 128  # tokens: what providers cache
-EXCERPTS = ("[Excerpts from earlier in this conversation]", "[End of excerpts]")
+EXCERPTS = ("[Excerpts ", "[End of excerpts ")
 
 
 class Capture:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from foveate.policies.types import MARKED
-
-MARKS = MARKED  # Anthropic's, and OpenAI's from GPT-5.6 on
+from foveate.policies.types import MARKS
 
 
 def found(wire: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from foveate.proxy.cache import Cache
 from foveate.proxy.formats import Format
 from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.units import Built, Unit, build, group
+from foveate.proxy.formats.units import Built, Unit, build, group, looks_back
 
 
 class Known:
@@ -87,9 +87,9 @@ class Memo:
         items = [each.item for each in known]
         latest = latest_turn(items)
         prefix = self._longest_prefix(items, latest)
+        if prefix.items and looks_back(items, len(prefix.items)):
+            prefix = NOTHING
         units = group(items, len(prefix.items))
-        if prefix.items and any(answering(items, unit) for unit in units):  # a call that stands in the prefix
-            prefix, units = NOTHING, group(items)
         earlier = [unit for unit in units if unit[0][0] < latest]
         if earlier:
             prefix = prefix.extended(known, earlier, latest, split=True)
@@ -132,12 +132,6 @@ def latest_turn(items: Sequence[Item]) -> int:
         if any(block.role == "user" for block in items[i].blocks):
             return i
     return len(items)
-
-
-def answering(items: Sequence[Item], unit: Unit) -> bool:
-    """Say whether a unit begins with the result of a call."""
-    item, block = unit[0]
-    return bool(items[item].blocks[block].answers)
 
 
 def linked(before: list[str], items: Iterable[Item]) -> list[str]:

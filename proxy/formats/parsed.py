@@ -11,6 +11,7 @@ from foveate.policies.types import Kind, Segment
 from foveate.proxy.formats.tokens import TokenCounter
 
 Address = tuple[int, int]  # which item of the request, and which block of that item
+BY_ORDER = "\0"  # in place of a tool call's id where there is none: the result is that of the call before it
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -21,6 +22,7 @@ class Outline(msgspec.Struct, frozen=True):
     model: str
     max_output: int | None  # tokens that the caller reserves for the answer
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
+    ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
     stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
     insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
     settled: bool = False  # earlier decisions hold and none is made, as where the history is to be summed up
@@ -44,8 +46,8 @@ class Block(msgspec.Struct, frozen=True):
     kind: Kind
     tokens: int
     name: str = ""  # of the participant, where the wire gives one
-    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes
-    answers: str = ""  # id of the tool call that it answers
+    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes, BY_ORDER for one without
+    answers: str = ""  # id of the tool call that it answers, BY_ORDER where it names none
     pin: str = ""  # why it may never go; empty where it may
     pieces: tuple[Piece, ...] = ()  # empty where it is not split
     beside: int = 0  # tokens that keeping one piece costs beside its text

@@ -8,7 +8,7 @@ from operator import is_
 import msgspec
 
 from foveate.policies.types import Key, Segment
-from foveate.proxy.formats.parsed import Address, Block, Item, Piece, Place, digest
+from foveate.proxy.formats.parsed import BY_ORDER, Address, Block, Item, Piece, Place, digest
 
 Unit = tuple[Address, ...]  # where the blocks of one unit stand, ascending
 WHOLE = -1  # the piece of a key that means all of it
@@ -34,16 +34,22 @@ def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
     """Return the units of the items from `start` on.
 
     A tool call with its results; a block that leads with all that the model says next, up to whatever answers it or
-    to the next block that leads; else a block by itself.
+    to the next block that leads; else a block by itself. A result belongs to the latest call of its id. One that names
+    no call, or right behind a call one that is not known, belongs to the latest calls: so providers pair them.
     """
     units: list[list[Address]] = []
     callers: dict[str, list[Address]] = {}
+    calling: list[Address] | None = None  # the latest unit with calls
+    before: list[Address] | None = None
     answer: list[Address] | None = None  # that the model's next words belong to
     led = False  # it has more than what leads
     for i in range(start, len(items)):
         for b, block in enumerate(items[i].blocks):
-            unit = callers.get(block.answers) if block.answers else None
-            if unit is None and answer is not None and block.role == "assistant" and not (block.leads and led):
+            unit = None
+            if block.answers:
+                near = block.answers == BY_ORDER or before is calling
+                unit = callers.get(block.answers) or (calling if near else None)
+            elif answer is not None and block.role == "assistant" and not (block.leads and led):
                 unit = answer
             if unit is None:
                 unit = []
@@ -57,7 +63,20 @@ def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
                 answer = None
             if block.calls:
                 callers.update(dict.fromkeys(block.calls, unit))
+                calling = unit
+            before = unit
     return [tuple(unit) for unit in units]
+
+
+def looks_back(items: Sequence[Item], start: int) -> bool:
+    """Say whether a result from `start` on may answer a call ahead of there."""
+    called: set[str] = set()
+    for item in items[start:]:
+        for block in item.blocks:
+            if block.answers and block.answers not in called:
+                return True
+            called |= block.calls
+    return False
 
 
 def build(blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> Built:

@@ -43,7 +43,9 @@ class Wanted(msgspec.Struct, frozen=True):
     policy: Policy
     insisted: bool  # the caller names the policy: what another has decided does not hold
     sticky: bool  # earlier decisions stand, and this one is remembered
+    budgeted: bool = False  # the caller sets the budget
     ceiling: int | None = None  # tokens that the upstream has refused, where it has
+    thrifty: bool = False  # cut where that pays, too
     distrusted: bool = False  # the upstream has refused the bound reasoning: all of it goes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from foveate.proxy.formats import marks
+from foveate.policies.types import MARKS
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
 from foveate.proxy.formats.tools import tools_tokens
@@ -15,9 +15,7 @@ PRIMING = 3
 # Encrypted reasoning: base64 of a fixed part and of the text, about four bytes a token, as Codex CLI estimates it.
 SEAL, BYTES_PER_TOKEN = 650, 4
 # Fields that the model is not shown, or that are counted by themselves.
-UNSAID = frozenset(
-    {"id", "type", "status", "call_id", "encrypted_content", "fingerprint", "role", "caller", *marks.MARKS}
-)
+UNSAID = frozenset({"id", "type", "status", "call_id", "encrypted_content", "fingerprint", "role", "caller", *MARKS})
 
 
 def item_tokens(item: dict[str, Any], counter: TokenCounter) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from foveate.policies.types import MARKS
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats import marks
 from foveate.proxy.formats.parsed import Block, Piece, digest
@@ -180,5 +181,5 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(part)
     elif isinstance(value, dict):
         for name, part in value.items():
-            if name not in ("type", "image_url", "file_data", *marks.MARKS):
+            if name not in ("type", "image_url", "file_data", *MARKS):
                 yield from _strings(part)
