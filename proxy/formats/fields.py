@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import orjson
+
+from foveate.proxy.formats.reading import decoded
 
 
 def value(raw: msgspec.Raw) -> Any:
     """Return what a field says, None where there is none."""
     content = bytes(raw)
-    return orjson.loads(content) if content else None
+    return decoded(content) if content else None
 
 
 def is_count(limit: Any) -> bool:
