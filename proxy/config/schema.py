@@ -82,7 +82,7 @@ class Economy(Section):
 
     enabled: bool = False
     keep: Share = 0.4
-    floor: int = Field(default=8000, ge=0)
+    floor: int = Field(default=16_000, ge=0)
     least: int = Field(default=2000, ge=1)
     lifetime: float = Field(default=300, gt=0)
     prices: dict[str, Rate] = {}
