@@ -24,13 +24,10 @@ from foveate.proxy.formats.messages.content import (
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
 from foveate.proxy.formats.parsed import Block, Item, Piece, digest
-from foveate.proxy.formats.text import kind_of, split
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
 
 ROLES = frozenset({"user", "assistant", "system"})
-# The most that a text may hold beside its pieces and still be split: each piece that stays brings it along.
-MOST_BESIDE = 30
-MARK_TOKENS = 14  # of the mark that stands where pieces were dropped, its line breaks included
 
 
 def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
@@ -74,7 +71,7 @@ def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int)
         answers=_continues(parts),
         pin=pin,
         pieces=pieces,
-        beside=_beside(tokens, pieces),
+        beside=beside_of(tokens, pieces),
         thought=sum([thought_tokens(part, counter) for part in thoughts]),
         bound=any(is_bound(part) for part in thoughts),
     )
@@ -156,18 +153,4 @@ def _refers(part: Part) -> bool:
 def _pieces(parts: Sequence[Part], tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
     if not all(part.get("type") == "text" and isinstance(part.get("text"), str) for part in parts):
         return ()
-    pieces = tuple(
-        Piece(n, stretch, counter.text(stretch), kind_of(stretch))
-        for n, part in enumerate(parts)
-        for stretch in split(part["text"], size=4 * (split_over // 4))
-    )
-    beside = tokens - sum([piece.tokens for piece in pieces])
-    return pieces if len(pieces) > 1 and beside <= MOST_BESIDE else ()
-
-
-def _beside(tokens: int, pieces: Sequence[Piece]) -> int:
-    """Return the most that keeping one piece costs beside its text: the frame, and marks around it and elsewhere."""
-    if not pieces:
-        return 0
-    texts = len({piece.part for piece in pieces})
-    return tokens - sum([piece.tokens for piece in pieces]) + MARK_TOKENS * (1 + texts)
+    return pieces_of([part["text"] for part in parts], tokens, counter, split_over)
