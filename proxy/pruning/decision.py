@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from operator import attrgetter
 
 from foveate.policies.types import Selection
 from foveate.proxy.formats.parsed import Parsed
@@ -12,6 +13,8 @@ from foveate.proxy.pruning.limits import Limits
 from foveate.proxy.pruning.memory import Recollection
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
 from foveate.proxy.pruning.request import Decision, Request, Wanted
+
+_guessed = attrgetter("guessed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         tokens_after=limits.counted(draft.tokens),
         tokens_prefix=limits.counted(draft.shared) if grounds.earlier else None,
         tokens_estimated=parsed.tokens if grounds.wanted.mode == "dry-run" else draft.tokens,
+        guessed=any(map(_guessed, parsed.items)),
+        narrowed=limits.narrowed,
         tokens_repeated=limits.counted(draft.repeated),
         tokens_recalled=sum(recalled),
         segments=len(parsed.segments),

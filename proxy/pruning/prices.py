@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from foveate.proxy.pruning.models import model_entries, model_names
+from foveate.proxy.pruning.models import look_up, model_entries
 from foveate.proxy.pruning.outcome import Outcome
 
 
@@ -31,7 +31,7 @@ def price_table() -> Mapping[str, Price]:
         fresh = entry.get("input_cost_per_token")
         if isinstance(fresh, (int, float)) and fresh > 0:
             cached = entry.get("cache_read_input_token_cost")
-            table[name] = Price(fresh, cached if isinstance(cached, (int, float)) else fresh)
+            table[name.lower()] = Price(fresh, cached if isinstance(cached, (int, float)) else fresh)
     return table
 
 
@@ -44,7 +44,7 @@ def saved(outcome: Outcome) -> float | None:
     """
     before, after = outcome.tokens_before, outcome.tokens_forwarded
     table = price_table()
-    price = next((table[name] for name in model_names(outcome.model) if name in table), None)
+    price = look_up(outcome.model, table)
     if before is None or after is None or price is None:
         return None
     if outcome.result in ("dry-run", "untouched"):

@@ -96,8 +96,10 @@ class Histories:
         asking = None if turn else asyncio.ensure_future(self._query(tenant, query, end))
         with trace.timed("features"):
             self._begin(tenant, turn, fresh)
-            much = len(fresh) > 1 or len(segments) > FEW_SEGMENTS or self._features.unread(segments) > LITTLE_NEW
-            bare, fresh = await self.worker.run(much, self._read, segments, query, turn, fresh)
+            much = (
+                len(fresh) > 1 or len(segments) > FEW_SEGMENTS or self._features.unread(tenant, segments) > LITTLE_NEW
+            )
+            bare, fresh = await self.worker.run(much, self._read, tenant, segments, query, turn, fresh)
         with trace.timed("index"):
             stored = await self._store.fetch(tenant, fresh, end)
             known.update(stored or {})
@@ -130,10 +132,10 @@ class Histories:
             self._queue.later(tenant, [s for s in reversed(fresh) if turn is None or s.id != turn.id])
 
     def _read(
-        self, segments: Sequence[Segment], query: str, turn: Segment | None, fresh: list[Segment]
+        self, tenant: str, segments: Sequence[Segment], query: str, turn: Segment | None, fresh: list[Segment]
     ) -> tuple[History, list[Segment]]:
         """Return the history without vectors, and what has none yet: the latest turn first, then the likeliest."""
-        bare = without_vectors(segments, self._features.features(segments), query)
+        bare = without_vectors(segments, self._features.features(tenant, segments), query)
         if len(fresh) < 2:
             return bare, fresh
         scores = Keyword().score(bare)
