@@ -91,7 +91,10 @@ def explain(
     """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
     from foveate.proxy.evaluation import once
 
-    settings = load_settings(find(config_file), {"index": {"type": "in_memory"}, "embedder": {"deadline": 3600}})
+    settings = load_settings(
+        find(config_file),
+        {"index": {"type": "in_memory"}, "state": {"type": "in_memory"}, "embedder": {"deadline": 3600}},
+    )
     content = once.read_request(request)
     wire = load()[next(iter(FORMATS))]
     found = asyncio.run(once.explain_once(settings, wire, content, policy, budget))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foveate.policies.features import WORD
-from foveate.policies.shape import shape_of, speakers_of
+from foveate.policies.flow.shape import shape_of, speakers_of
 from foveate.policies.types import History, Scores
 
 # A past tense after "you" asks for what the assistant said; any first person asks for what the user said.

@@ -44,6 +44,8 @@ class Format(Protocol):
 # The paths whose requests are pruned, and what reads them.
 FORMATS = {
     "/v1/chat/completions": "foveate.proxy.formats.chat:Chat",
+    "/v1/messages": "foveate.proxy.formats.messages:Messages",
+    "/v1/responses": "foveate.proxy.formats.responses:Responses",
 }
 
 

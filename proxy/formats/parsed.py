@@ -22,8 +22,10 @@ class Outline(msgspec.Struct, frozen=True):
     model: str
     max_output: int | None  # tokens that the caller reserves for the answer
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
+    ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
     stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
     insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
+    settled: bool = False  # earlier decisions hold and none is made, as where the history is to be summed up
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -51,7 +53,9 @@ class Block(msgspec.Struct, frozen=True):
     beside: int = 0  # tokens that keeping one piece costs beside its text
     thought: int = 0  # tokens of its reasoning, which can be taken out of it
     bound: bool = False  # that reasoning is signed or encrypted: the provider ties it to the prompt it was made under
-    leads: bool = False  # it lives and dies with the block that follows, as a reasoning item does with what it led to
+    leads: bool = False  # it lives and dies with what the model says next, as a reasoning item does with its answer
+    clings: bool = False  # it is refused without the reasoning that led to it, which then has to stay
+    sums_up: bool = False  # it stands for all before it
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -86,6 +90,14 @@ class Parsed(msgspec.Struct, frozen=True):
     fixed_tokens: int  # what stands, and the answer's opening: there whatever is dropped
     tokens: int  # of the whole prompt
     counter: TokenCounter
+
+    @property
+    def summed_up(self) -> int:
+        """How many items, from the first on, a later one stands for."""
+        for i in range(len(self.items) - 1, -1, -1):
+            if any(block.sums_up for block in self.items[i].blocks):
+                return i
+        return 0
 
     @property
     def query(self) -> str:

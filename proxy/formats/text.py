@@ -17,6 +17,10 @@ _CODE_LINE = re.compile(
     r"|^\s*[\w.]+\(.*\)$"
 )
 DOCUMENT_CHARACTERS = 1500
+# What stands where nothing else is left, and a place must not be empty.
+BEGINNING_LEFT_OUT = "[... the beginning was left out ...]"
+ANSWER_LEFT_OUT = "[... the answer was left out ...]"
+THOUGHT_LEFT_OUT = "[... reasoning left out ...]"
 
 
 def kind_of(text: str) -> Kind:

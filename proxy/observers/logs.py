@@ -123,7 +123,7 @@ def fields(outcome: Outcome) -> dict[str, Any]:
         "dropped": outcome.dropped,
         "recalled": outcome.recalled,
         "failure": outcome.failure or None,
-        "resent": outcome.resent,
+        "resent": outcome.resent or None,
         "milliseconds": {stage: round(ms, 1) for stage, ms in outcome.milliseconds.items()},
         "first_byte_ms": outcome.first_byte and round(outcome.first_byte, 1),
         "took_ms": round(outcome.took, 1),

@@ -68,7 +68,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, str, int]] = Counter()  # by result, policy and status
         self._tokens: dict[str, Counter[str]] = {name: Counter() for name in TOKENS}
-        self._resent: Counter[str] = Counter()
+        self._resent: Counter[tuple[str, str]] = Counter()  # by policy and what was refused
         self._stages: dict[str, Histogram] = {}
         self._first_byte = Histogram()
         self._took = Histogram()
@@ -101,7 +101,7 @@ class Metrics(Collector):
             tokens["tokens_prompt"][policy] += outcome.usage.prompt_tokens
             tokens["tokens_cached"][policy] += outcome.usage.cached_tokens or 0
         if outcome.resent:
-            self._resent[policy] += 1
+            self._resent[policy, outcome.resent] += 1
 
     def close(self) -> None:
         """Do nothing: numbers are read, never sent."""
@@ -125,7 +125,12 @@ class Metrics(Collector):
         yield requests
         for name, help_text in TOKENS.items():
             yield labelled(name, help_text, "policy", self._tokens[name])
-        yield labelled("requests_resent", "Requests cut deeper after a refusal as too long.", "policy", self._resent)
+        resent = CounterMetricFamily(
+            "foveate_requests_resent", "Requests sent once more after a refusal.", labels=["policy", "refused"]
+        )
+        for (policy, refused), count in list(self._resent.items()):
+            resent.add_metric([policy, refused], count)
+        yield resent
         stages = HistogramMetricFamily("foveate_stage_seconds", "Time a stage of deciding took.", labels=["stage"])
         for stage, spent in list(self._stages.items()):
             stages.add_metric([stage], *spent.read())

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from operator import attrgetter
 
 from foveate.policies.types import Selection
-from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.draft import Draft, changes
-from foveate.proxy.pruning.limits import Limits
-from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.grounds import Grounds, decider
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
-from foveate.proxy.pruning.request import Decision, Request, Wanted
+from foveate.proxy.pruning.request import Decision, Request
 
 _guessed = attrgetter("guessed")
-
-
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """What is known of a request ahead of its decision."""
-
-    wanted: Wanted
-    parsed: Parsed
-    limits: Limits
-    earlier: Recollection | None  # None where nothing is known of the conversation, or nothing of it is to hold
 
 
 def decision_on(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Decision:
@@ -58,6 +45,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         segments=len(parsed.segments),
         kept=len(selection.kept),
         recalled=len(recalled),
+        late=request.trace.late,
         milliseconds=dict(request.trace.milliseconds),
     )
 
@@ -71,9 +59,3 @@ def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
     if not changes(selection.state):
         return "untouched"
     return "cut" if selection.cut else "sticky"
-
-
-def decider(grounds: Grounds, selection: Selection) -> str:
-    """Return the name of the policy whose decision this is: that of an earlier cut where it still serves."""
-    standing = selection.state.dropped and not selection.cut and grounds.earlier
-    return (standing and grounds.earlier and grounds.earlier.policy) or grounds.wanted.policy.name

@@ -17,6 +17,9 @@ from foveate.proxy.pruning.windows import Window
 Result = Literal["untouched", "cut", "sticky", "over", "dry-run", "off", "failed"]
 
 
+Resent = Literal["", "length", "reasoning"]
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided about a request, and how it ended.
 
@@ -41,9 +44,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     recalled: int = 0
     tokens_recalled: int = 0  # of the quoted segments
+    late: int = 0  # segments whose vectors could not be had in time
     failure: str = ""  # the stage that failed
     failure_reason: str = ""  # for the log and whoever asks for an explanation; it may quote the request
-    resent: bool = False  # cut deeper after the upstream had refused the first prompt as too long
+    resent: Resent = ""  # sent once more, since the upstream had refused the first prompt for its length or reasoning
     usage: Usage | None = None  # as the upstream counts
     status: int = 0  # of the answer; 499 where the caller hung up, 0 while it is under way
     milliseconds: Mapping[str, float] = msgspec.field(default_factory=dict)
@@ -79,7 +83,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             "usage": self.usage and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},
             "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": self.recalled},
             "failure": self.failure or None,
-            "resent": self.resent,
+            "resent": self.resent or None,
             "status": self.status,
             "milliseconds": {stage: round(ms, 3) for stage, ms in self.milliseconds.items()},
             "first_byte": self.first_byte and round(self.first_byte, 3),

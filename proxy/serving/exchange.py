@@ -12,6 +12,7 @@ from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body
 from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.http.strangers import refuses_reasoning
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.observers.report import report
 from foveate.proxy.pruning.outcome import Ledger, Outcome
@@ -72,8 +73,13 @@ class Exchange:
 
         async def retry(status: int, answer: bytes) -> UpstreamRequest | None:
             refusal = refusals.read_refusal(status, answer, request.body)
-            again = refusal and await self._pruner.decide_again(request, decision.outcome, refusal)
-            if not again:
+            if refusal:
+                again = await self._pruner.decide_again(request, decision.outcome, refusal)
+            elif refuses_reasoning(status, answer):
+                again = await self._pruner.decide_without_reasoning(request, decision.outcome)
+            else:
+                again = None
+            if again is None:
                 return None
             self._told(again)
             return upstream_request(self._scope, again.body)

@@ -60,7 +60,8 @@ def complete(body: dict[str, Any], messages: list[dict[str, Any]], roles: Counte
     usage = {"prompt_tokens": prompt, "completion_tokens": length, "total_tokens": prompt + length}
     head = {"id": "chatcmpl-echo", "created": int(time.time()), "model": model}
     if body.get("stream"):
-        wanted = isinstance(options := body.get("stream_options"), dict) and options.get("include_usage")
+        options = body.get("stream_options")
+        wanted = isinstance(options, dict) and options.get("include_usage")
         return UpstreamResponse(200, EVENTS, events(head, report, usage if wanted else None))
     choice = {"index": 0, "message": {"role": "assistant", "content": report}, "finish_reason": "stop"}
     return answer(200, {**head, "object": "chat.completion", "choices": [choice], "usage": usage})

@@ -13,8 +13,10 @@ from typing import Any
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.schema import Settings
+from foveate.proxy.formats.memo import linked
+from foveate.proxy.formats.parsed import Item
 from foveate.proxy.http.overrides import Overrides
-from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.memory import Conversation, Memory
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
 from foveate.proxy.pruning.windows import Windows
@@ -69,6 +71,12 @@ class Deciding:
 def caller() -> str:
     """Return the name of a caller of whom nothing is known."""
     return secrets.token_hex(8)
+
+
+def conversation(tenant: str, ids: Sequence[str], session: str = "") -> Conversation:
+    """Return a history of items of which nothing but their hashes is known."""
+    items = [Item(each, 1, ()) for each in ids]
+    return Conversation(tenant, linked([], items), items, session)
 
 
 def pieces(content: bytes) -> list[bytes]:

@@ -9,7 +9,7 @@ import orjson
 from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
-from foveate.proxy.formats.excerpts import excerpts
+from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
 from foveate.proxy.formats.reading import decoded, elements_of, fields_of
@@ -55,7 +55,7 @@ def _object(fields: Fields) -> bytes:
 
 
 def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
-    frame = excerpts([(said_by(segment), segment.text) for segment in segments])
+    frame = quoted(segments)
     content = message.get("content", b"null").strip()
     if content.startswith(b"["):
         part = orjson.dumps({"type": "text", "text": frame})
@@ -64,12 +64,6 @@ def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
         return {**message, "content": orjson.dumps(frame)[:-1] + content[1:]}
     said = "" if content == b"null" else content.decode("utf-8", "replace")
     return {**message, "content": orjson.dumps(frame + said)}
-
-
-def said_by(segment: Segment) -> str:
-    """Return who is quoted."""
-    role = "tool" if segment.kind == "tool" else segment.role
-    return f"{role} {segment.name}" if segment.name else role
 
 
 def _thoughtless(message: Fields) -> Fields:

@@ -25,7 +25,7 @@ export async function detail(id, place, about) {
           whatIf(found, about, show),
           table(found.verdicts),
         ]
-      : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : found.result === "untouched" ? "Its size alone says that it is within the budget: it was sent on unread." : "Nothing was decided about this request.")]),
+      : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : "Nothing was decided about this request.")]),
   );
   title.focus();
 }

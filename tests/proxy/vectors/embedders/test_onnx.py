@@ -71,7 +71,7 @@ def test_a_text_is_read_up_to_the_models_length(embedder: Onnx) -> None:
 
 def test_a_model_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.onnx"):
-        Onnx(str(tmp_path / "none.onnx")).check()
+        Onnx(str(tmp_path / "none.onnx")).load()
 
 
 def test_a_model_file_with_another_hash_is_refused(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_model_file_with_another_hash_is_refused(tmp_path: Path) -> None:
     changed = tmp_path / "model.onnx"
     changed.write_bytes(content)
     with pytest.raises(ConfigError, match="sha256"):
-        Onnx(str(changed)).check()
+        Onnx(str(changed)).load()
 
 
 def test_a_query_is_embedded_as_any_text(embedder: Onnx) -> None:
