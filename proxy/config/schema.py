@@ -36,6 +36,13 @@ class Admin(Section):
     token: SecretStr = SecretStr("")
 
 
+class Callers(Section):
+    """Who is whose: callers share nothing."""
+
+    header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
+    origins: tuple[str, ...] = ()
+
+
 class Upstream(Section):
     """Where requests go."""
 
@@ -167,6 +174,7 @@ class Settings(BaseSettings):
     data: Path = DEFAULT_DATA
     server: Server = Server()
     admin: Admin = Admin()
+    callers: Callers = Callers()
     upstream: Upstream = Upstream()
     window: Window = Window()
     budget: Budget = Budget()
