@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from foveate.proxy.errors import FormatError
-from foveate.proxy.formats.fields import is_count, value
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.reading import check_items, named, own, read_object
+from foveate.proxy.formats.reading import check_items, is_count, named, own, read_object, value
 
 STANDING = ("tools", "functions", "response_format")  # `functions` is the older name of `tools`
 

@@ -24,8 +24,7 @@ from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
 from foveate.proxy.formats.parsed import Block, Item, Piece, digest
 from foveate.proxy.formats.reading import decoded
-from foveate.proxy.formats.splitting import beside_of, pieces_of
-from foveate.proxy.formats.text import kind_of
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
 
 

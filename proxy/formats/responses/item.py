@@ -13,8 +13,7 @@ from foveate.proxy.formats.parsed import Block, Piece, digest
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_tokens
-from foveate.proxy.formats.splitting import beside_of, pieces_of
-from foveate.proxy.formats.text import kind_of
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})

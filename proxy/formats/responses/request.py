@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from foveate.proxy.errors import FormatError
-from foveate.proxy.formats.fields import is_count, value
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.reading import check_items, decoded, elements_of, named, own, read_object
+from foveate.proxy.formats.reading import check_items, decoded, elements_of, is_count, named, own, read_object, value
 from foveate.proxy.formats.responses import kinds
 
 STANDING = ("instructions", "tools", "text")
