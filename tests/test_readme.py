@@ -46,7 +46,7 @@ def metric_names() -> set[str]:
         "tokens_after": 1,
         "tokens_prefix": 1,
         "usage": Usage(1, 1),
-        "resent": True,
+        "resent": "length",
     }
     for result in ("cut", "dry-run"):
         outcome: Any = {"id": "1", "created": 0, "result": result, "policy": "p", **told}

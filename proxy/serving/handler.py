@@ -37,6 +37,7 @@ class Routes:
     formats: Mapping[str, Format]
     policies: frozenset[str]
     max_body: int  # bytes
+    caller: bytes = b""  # name of the header that tells callers apart beside their keys; empty for none
 
 
 class Handler:
@@ -79,7 +80,7 @@ class Handler:
         try:
             body = Body(scope["headers"], receive, self._routes.max_body)
             asked = overrides.read_overrides(scope["headers"], self._routes.policies)
-            status = await exchange.run(body, asked, self._recent)
+            status = await exchange.run(body, asked, self._recent, self._routes.caller)
         except RequestError as error:
             status = await refuse(send, error, route.format.error(error), exchange.report())
         except HungUp:
@@ -120,8 +121,8 @@ class Handler:
         # What failed may quote the request: it is told to whoever asks for an explanation, and never kept.
         told = {"status": status, "took": took, "first_byte": first_byte, "usage": usage, "failure_reason": ""}
         outcome = structs.replace(exchange.outcome, **told)
-        if usage is not None:
-            self._pruner.learn(outcome, usage)
+        if usage is not None and exchange.request is not None:
+            self._pruner.learn(exchange.request, outcome, usage)
         self._recent.put(outcome, exchange.ledger, exchange.request)
         for observer in self._observers:
             observer.observe(outcome)

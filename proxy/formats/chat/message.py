@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from foveate.proxy.formats import marks
-from foveate.proxy.formats.chat.counting import PER_MESSAGE, message_tokens
+from foveate.proxy.formats.chat.counting import PER_MESSAGE, is_guessed, message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.parsed import BY_ORDER, Block, Piece, digest
 from foveate.proxy.formats.reading import decoded
@@ -19,18 +19,18 @@ SPLIT_ROLES = ("user", "assistant")
 RESULT_ROLES = ("tool", "function")
 
 
-def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
-    """Return a message as it is understood; FormatError where it is no JSON.
+def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Block, bool]:
+    """Return a message as it is understood, and whether its tokens are a guess; FormatError where it is no JSON.
 
     What OpenAI does not list, a role, a part of content or a call, counts as its JSON, and its message is never split.
     """
     wire = decoded(raw)
     if not isinstance(wire, dict):
-        return _opaque(raw, "", counter)
+        return _opaque(raw, "", counter), True
     try:
-        return _understood(wire, counter, split_over)
+        return _understood(wire, counter, split_over), is_guessed(wire)
     except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
-        return _opaque(raw, _role(wire), counter)
+        return _opaque(raw, _role(wire), counter), True
 
 
 def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Block:
