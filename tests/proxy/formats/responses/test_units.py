@@ -115,7 +115,12 @@ def test_encrypted_reasoning_is_bound_and_plain_text_is_not() -> None:
 
 
 def test_what_needs_its_reasoning_keeps_it() -> None:
-    search = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}}
+    search = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "search", "query": "q"},
+    }
     nameless = {name: value for name, value in search.items() if name != "id"}
     named, free = (
         read(response([thought("1"), item, said("a"), QUESTION]), wire=WIRE).segments[0] for item in (search, nameless)
