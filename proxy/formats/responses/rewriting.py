@@ -9,9 +9,9 @@ import msgspec
 import orjson
 
 from foveate.policies.types import Segment
+from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
-from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import item_tokens
 from foveate.proxy.formats.responses.item import decoded
