@@ -36,6 +36,13 @@ class Admin(Section):
     token: SecretStr = SecretStr("")
 
 
+class Callers(Section):
+    """Who is whose: callers share nothing."""
+
+    header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
+    origins: tuple[str, ...] = ()
+
+
 class Upstream(Section):
     """Where requests go."""
 
@@ -82,7 +89,7 @@ class Economy(Section):
 
     enabled: bool = False
     keep: Share = 0.4
-    floor: int = Field(default=8000, ge=0)
+    floor: int = Field(default=16_000, ge=0)
     least: int = Field(default=2000, ge=1)
     lifetime: float = Field(default=300, gt=0)
     prices: dict[str, Rate] = {}
@@ -167,6 +174,7 @@ class Settings(BaseSettings):
     data: Path = DEFAULT_DATA
     server: Server = Server()
     admin: Admin = Admin()
+    callers: Callers = Callers()
     upstream: Upstream = Upstream()
     window: Window = Window()
     budget: Budget = Budget()

@@ -64,6 +64,7 @@ class Item(msgspec.Struct, frozen=True):
     id: str  # hash of what it says
     tokens: int
     blocks: tuple[Block, ...]
+    guessed: bool = False  # it holds what is no text, whose tokens are stated estimates
 
 
 class Place(msgspec.Struct, frozen=True):

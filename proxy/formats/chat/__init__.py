@@ -29,8 +29,8 @@ class Chat:
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return a message as it is understood."""
-        block = read_message(raw, counter, split_over)
-        return Item(block.id, block.tokens, (block,))
+        block, guessed = read_message(raw, counter, split_over)
+        return Item(block.id, block.tokens, (block,), guessed)
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of tools, functions or a response format."""

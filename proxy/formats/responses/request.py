@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-import orjson
 
 from foveate.proxy.errors import FormatError
-from foveate.proxy.formats.fields import is_count, value
 from foveate.proxy.formats.parsed import Outline
+from foveate.proxy.formats.reading import check_items, decoded, elements_of, is_count, named, own, read_object, value
 from foveate.proxy.formats.responses import kinds
 
 STANDING = ("instructions", "tools", "text")
@@ -31,26 +29,26 @@ class Wire(msgspec.Struct):
     conversation: msgspec.Raw = msgspec.Raw()
 
 
-_decode = msgspec.json.Decoder(Wire).decode
-_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decoder = msgspec.json.Decoder(Wire)
 
 
 def outline_of(body: bytes) -> Outline:
     """Return a request with its items told apart; FormatError where it is none of the Responses API."""
     try:
-        wire = _decode(body)
+        check_items(body, "input")
+        wire, readable = read_object(body, _decoder)
         if wire.input is msgspec.UNSET:
             raise FormatError("the body has no input")
-        items = input_items(bytes(wire.input))
-        model, most = value(wire.model), value(wire.max_output_tokens)
-        held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
-    except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError) as error:
+        items = input_items(own([bytes(wire.input)], readable, body)[0])
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FormatError(f"the body is not a request for a response: {error}") from None
+    most = value(wire.max_output_tokens)
+    held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
     fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
     return Outline(
         body,
         items=items,
-        model=model if isinstance(model, str) else "",
+        model=named(value(wire.model)),
         max_output=most if is_count(most) else None,
         standing=tuple([(name, raw) for name, raw in fields if raw]),
         stays=held or referring(items),
@@ -61,9 +59,7 @@ def outline_of(body: bytes) -> Outline:
 def input_items(raw: bytes) -> list[bytes]:
     """Return the items of an input; of a string itself, the one that it is."""
     raw = raw.strip()
-    if raw.startswith(b'"'):
-        return [raw]
-    return [bytes(item) for item in _decode_list(raw)]
+    return [raw] if raw.startswith(b'"') else elements_of(raw)
 
 
 def referring(items: Sequence[bytes]) -> str:
@@ -76,5 +72,4 @@ def type_of(raw: bytes) -> str:
     """Return the type of a short item, empty for any other."""
     if len(raw) > SHORT or not raw.startswith(b"{"):
         return ""
-    item: dict[str, Any] = orjson.loads(raw)
-    return kinds.kind(item)
+    return kinds.kind(decoded(raw))
