@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from policies.types import Vectors
 from proxy.errors import ConfigError
 
 MODEL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-# A text of either kind begins so (Wang et al. 2024, Multilingual E5).
-QUERY, PASSAGE = "query: ", "passage: "
+# How a text begins (Wang et al. 2024, Multilingual E5). Turns are compared both ways, and "query: " for the latest one
+# keeps no more evidence.
+PREFIX = "passage: "
+CENTRE = files("proxy.embedders").joinpath("data/centre.txt")
 
 
 class Multilingual:
@@ -25,7 +27,7 @@ class Multilingual:
     spread over the range that other models have (Mu and Viswanath 2018, All-but-the-Top).
     """
 
-    name = "e5-small-w8a8"
+    name = "e5-small-w8a8-centred"
 
     def __init__(self, model: str = "", threads: int = 1) -> None:
         self._path = Path(model).expanduser() if model else bundled_model()
@@ -60,19 +62,18 @@ class Multilingual:
             e5.compiled(self._model), options, providers=["CPUExecutionProvider"]
         )
         self._session._model_bytes = None  # kept for other providers, of which there are none
+        self._centre = self._raw(CENTRE.read_text("utf-8").splitlines()).mean(axis=0)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), 384), float32."""
-        return self._embed(PASSAGE, texts)
+        centred = self._raw(texts) - self._centre
+        return np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-9), dtype=np.float32)
 
-    def query(self, text: str) -> Vectors:
-        """Return the unit vector of a text that others are to be compared with, shape (384,), float32."""
-        return self._embed(QUERY, [text])[0]
-
-    def _embed(self, ahead: str, texts: Sequence[str]) -> Vectors:
+    def _raw(self, texts: Sequence[str]) -> Vectors:
+        """Return the model's own unit vectors."""
         out = np.zeros((len(texts), self._dimensions), dtype=np.float32)
         for row, text in enumerate(texts):
-            out[row] = self._session.run(None, {"words": self._model.words(self._ids(ahead + text))})[0][0]
+            out[row] = self._session.run(None, {"words": self._model.words(self._ids(PREFIX + text))})[0][0]
         return out
 
     def _ids(self, text: str) -> list[int]:
