@@ -44,7 +44,7 @@ def test_vectors_have_unit_length(embedder: Multilingual) -> None:
 @installed
 def test_the_same_meaning_lies_close_in_every_language_and_others_do_not(embedder: Multilingual) -> None:
     trains, others = embedder.embed(list(TRAIN.values())), embedder.embed(OTHER)
-    assert ((trains @ trains.T).mean(axis=1) > (trains @ others.T).max(axis=1) + 0.2).all()
+    assert ((trains @ trains.T).mean(axis=1) > (trains @ others.T).max(axis=1) + 0.1).all()
     assert np.abs(trains @ others.T).mean() < 0.2
 
 
