@@ -117,4 +117,3 @@ def speaker_of(text: str, name: str) -> str:
         return name.replace("_", " ").lower()
     match = _SPEAKER.match(text)
     return match[1].lower() if match else ""
-

@@ -54,7 +54,6 @@ class Recall:
                 room -= cost
         return tuple(sorted(chosen))
 
-
     def resembles(self, history: History, dropped: Collection[int], unread: bool) -> bool:
         """Say whether something of the dropped is close enough to the turn."""
         if unread:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -24,7 +24,10 @@ SCRIPTS = (
     (re.compile("[\u05d0-\u05ea]"), ("he",)),
     (re.compile("[\u0370-\u03ff]"), ("el",)),
     (re.compile("[\u0400-\u052f]"), ("ru", "uk")),
-    (re.compile("[a-z\u00df-\u024f\u1ea0-\u1eff]"), ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id")),
+    (
+        re.compile("[a-z\u00df-\u024f\u1ea0-\u1eff]"),
+        ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"),
+    ),
 )
 UNSPACED = ("zh", "ja", "ko", "th")
 READ = 2000  # characters of a turn that tell its language
@@ -73,10 +76,12 @@ def language(code: str) -> Language:
 
 
 @lru_cache(maxsize=64)
-def common_words(code: str) -> frozenset[str]:
-    """Return the words by which a language is known."""
-    common = frozenset(str(described()[code]["common"]).split())
-    return common | STOPWORDS if code == "en" else common
+def common_words(code: str) -> Set[str]:
+    """Return the words by which a language is known: its commonest ones, and its cues of one word."""
+    said = described()[code]
+    cues = {word for key in ("asks", "anywhere") for word in said.get(key, ()) if word.isalpha()}
+    english = {word for word in STOPWORDS if len(word) > 2} if code == "en" else set()
+    return cues | english | set(str(said["common"]).split())
 
 
 def within(phrases: str | Sequence[str], code: str, begins: str = "") -> re.Pattern[str]:
@@ -101,10 +106,10 @@ def languages_of(turn: str) -> tuple[Language, ...]:
 
 
 def likeliest(words: Sequence[str], codes: Sequence[str]) -> list[Language]:
-    """Return which languages have most of the words among their commonest; the first where there are few words."""
+    """Return which languages have most of the words among theirs; the first where it has, or the words are few."""
     counts = Counter(words)
     votes = [sum(counts[word] for word in common_words(code) & counts.keys()) for code in codes]
     most = max(votes)
-    if not most:
-        return [language(codes[0])] if len(words) <= LITTLE else []
+    if votes[0] == most:
+        return [language(codes[0])] if most or len(words) <= LITTLE else []
     return [language(code) for code, number in zip(codes, votes, strict=True) if number == most]

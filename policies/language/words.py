@@ -18,8 +18,12 @@ STOPWORDS = frozenset(
     "doesn isn wasn won couldn shouldn wouldn".split()
 )
 # Scripts that put no spaces between words, as ranges of a character class.
-PAIRED = "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
-TRIPLED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer: alphabets, where two letters say little
+PAIRED = (  # Chinese, Japanese; Korean too, whose endings are many
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
+TRIPLED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer: alphabets, where two letters say little
+)
 # Marks that belong to a word though they are no letters: accents, points, and the vowel signs of India.
 MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed"
@@ -36,7 +40,7 @@ _FOREIGN_DIGIT = re.compile("[" + "".join(map(chr, _DIGITS)) + "]")
 
 
 def normal(text: str) -> str:
-    """Return a text with one form for what is written in several: full-width letters and digits, digits of any script."""
+    """Return a text with one form for what has several: full-width letters, digits of any script."""
     if text.isascii():
         return text
     if not unicodedata.is_normalized("NFKC", text):
@@ -45,7 +49,7 @@ def normal(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in `normal` form, repeats included; of a script without spaces its pairs of characters."""
+    """Return the words of a text in its `normal` form, repeats included; without spaces, its pairs of characters."""
     if text.isascii():
         return _ASCII.findall(text)
     if not _SPECIAL.search(text):

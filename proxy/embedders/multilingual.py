@@ -50,10 +50,11 @@ class Multilingual:
         import onnxruntime
 
         from proxy.embedders import e5
+        from proxy.embedders.minilm import DIMENSIONS
 
         self._model = e5.Model(self._path)
         self._longest = e5.MAX_WORDPIECES
-        self._dimensions = e5.DIMENSIONS
+        self._dimensions = DIMENSIONS
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1

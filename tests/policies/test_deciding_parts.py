@@ -9,8 +9,8 @@ import pytest
 from support.conversations import history, segment
 
 from policies.features import extract
-from policies.language.stemming import stem
 from policies.fusion import standardise
+from policies.language.stemming import stem
 from policies.pins import Pins
 from policies.policy import Policy, WeightedSignal
 from policies.prune import prune

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proxy.embedders.e5 import DIMENSIONS, expanded
+from proxy.embedders.e5 import expanded
+from proxy.embedders.minilm import DIMENSIONS
 from proxy.embedders.multilingual import Multilingual, bundled_model
 from proxy.errors import ConfigError
 
