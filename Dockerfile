@@ -1,6 +1,7 @@
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
+COPY .package .package
 COPY policies policies
 COPY proxy proxy
 # The embedding model comes as a package: nothing is downloaded at run time.

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from policies.language.words import normal, terms_of, words
-from policies.terms import term_id
-from policies.types import Features, Manner
+from foveate.policies.language.words import normal, terms_of, words
+from foveate.policies.terms import term_id
+from foveate.policies.types import Features, Manner
 
 # A literal value, which a later step would copy rather than rephrase.
 _VALUE = re.compile(r"[#@]?[A-Za-z0-9_]+(?:[-_.:/\\@+][A-Za-z0-9_]+)*")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from policies.fusion import Weighted
-from policies.pins import Pins
-from policies.recall import Recall
-from policies.topics import Topics
-from policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
+from foveate.policies.flow.fusion import Weighted
+from foveate.policies.flow.topics import Topics
+from foveate.policies.pins import Pins
+from foveate.policies.recall import Recall
+from foveate.policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,17 @@ class Policy:
     def _flowed(self, history: History, share: Scores) -> Scores:
         return self.topics.pool(history, self.graph.flow(history, share) if self.graph else share)
 
-    def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
-        """Return the positions of what fills `room` tokens beside the pinned segments."""
+    def select(self, history: History, scores: Scores, room: int) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the positions of what fills `room` tokens beside the pinned segments.
+
+        And of what would have been among them, were its score not below the threshold.
+        """
         chosen = self.selector.select(history, scores, room)
         if self.threshold is None or not scores.size:
-            return chosen
+            return chosen, frozenset()
         floor = scores.mean() + self.threshold * scores.std()
-        return frozenset(i for i in chosen if scores[i] >= floor)
+        below = frozenset(i for i in chosen if scores[i] < floor)
+        return chosen - below, below
 
 
 def together(parts: Mapping[str, Scores]) -> Mapping[str, Scores]:

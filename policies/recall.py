@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.language.cues import languages_of
-from policies.language.words import words
-from policies.terms import occurrences
-from policies.types import History, Scores
+from foveate.policies.language.cues import languages_of
+from foveate.policies.language.words import words
+from foveate.policies.terms import occurrences
+from foveate.policies.types import History, Scores
 
-EXCERPT_OVERHEAD = 12  # tokens that quoting takes beside the segment's own, the frame's share included
+EXCERPT_OVERHEAD = 4  # tokens that quoting one takes beside the segment's own
+FRAME_OVERHEAD = 26  # tokens of the frame that a turn's excerpts stand in
 SHARE = 0.1  # of the high watermark, which the allowance never exceeds
 # What ends a sentence, and what ends a question, in any script.
 _SENTENCE = re.compile(r"[^.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]+[.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]*")
@@ -45,7 +46,7 @@ class Recall:
         asked = need(history.query_text)
         if not dropped or not self.resembles(history, dropped, asked is None):
             return ()
-        room = min(self.tokens, SHARE * high) * (1.0 if asked is None else asked)
+        room = min(self.tokens, SHARE * high) * (1.0 if asked is None else asked) - FRAME_OVERHEAD
         chosen = []
         for i in sorted(dropped, key=lambda i: (-scores[i], -i)):
             cost = history.segments[i].tokens + EXCERPT_OVERHEAD

@@ -5,34 +5,34 @@ from __future__ import annotations
 from importlib import import_module
 
 SIGNALS = {
-    "semantic": "policies.signals.semantic:Semantic",
-    "keyword": "policies.signals.keyword:Keyword",
-    "speaker": "policies.signals.speaker:Speaker",
-    "recency": "policies.signals.recency:Recency",
-    "references": "policies.signals.references:References",
-    "task": "policies.signals.task:Task",
-    "directive": "policies.signals.directive:Directive",
-    "novelty": "policies.signals.novelty:Novelty",
-    "role": "policies.signals.role:Role",
+    "semantic": "foveate.policies.signals.semantic:Semantic",
+    "keyword": "foveate.policies.signals.keyword:Keyword",
+    "speaker": "foveate.policies.signals.speaker:Speaker",
+    "recency": "foveate.policies.signals.recency:Recency",
+    "references": "foveate.policies.signals.references:References",
+    "task": "foveate.policies.signals.task:Task",
+    "directive": "foveate.policies.signals.directive:Directive",
+    "novelty": "foveate.policies.signals.novelty:Novelty",
+    "role": "foveate.policies.signals.role:Role",
 }
 
 SELECTORS = {
-    "coverage": "policies.selectors.coverage:Coverage",
-    "density": "policies.selectors.density:Density",
-    "greedy": "policies.selectors.greedy:Greedy",
-    "mmr": "policies.selectors.mmr:Mmr",
-    "structured": "policies.selectors.structured:Structured",
-    "window": "policies.selectors.window:Window",
+    "coverage": "foveate.policies.selectors.coverage:Coverage",
+    "density": "foveate.policies.selectors.density:Density",
+    "greedy": "foveate.policies.selectors.greedy:Greedy",
+    "mmr": "foveate.policies.selectors.mmr:Mmr",
+    "structured": "foveate.policies.selectors.structured:Structured",
+    "window": "foveate.policies.selectors.window:Window",
 }
 
 GRAPHS = {
-    "neighbours": "policies.graph:Neighbours",
-    "pagerank": "policies.graph:PageRank",
+    "neighbours": "foveate.policies.flow.graph:Neighbours",
+    "pagerank": "foveate.policies.flow.graph:PageRank",
 }
 
 FUSIONS = {
-    "weighted": "policies.fusion:Weighted",
-    "reciprocal_rank": "policies.fusion:ReciprocalRank",
+    "weighted": "foveate.policies.flow.fusion:Weighted",
+    "reciprocal_rank": "foveate.policies.flow.fusion:ReciprocalRank",
 }
 
 

@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.types import Counts, History, Places, Terms
+from foveate.policies.types import Counts, History, Places, Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 Kind = Literal["conversation", "code", "log", "document", "tool"]
 Fate = Literal["kept", "dropped", "recalled"]
-Key = tuple[int, int]  # where a segment stands in the request: its first message, and its part or -1 for a whole one
+# Where a segment stands in the request: its first item, the block of that, and its piece or -1 for all of it.
+Key = tuple[int, int, int]
+# Pins that mark the end of a prefix for the provider's cache: Anthropic's, and OpenAI's from GPT-5.6 on.
+MARKS = ("cache_control", "prompt_cache_breakpoint")
 INSTRUCTIONS = ("system", "developer")  # roles whose messages are never candidates
+SUMMARY = "compaction"  # the pin of what stands for all before it, which only a later summary makes needless
 Scores = NDArray[np.float64]  # one value a segment, shape (n,)
 Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
 Terms = NDArray[np.uint32]  # ids of terms, ascending, each once
@@ -34,11 +38,12 @@ class Segment:
     kind: Kind
     text: str
     tokens: int  # what keeping it adds to the prompt, overheads included
-    turn: int  # user messages before it, itself included: 0 ahead of the first one
+    turn: int  # user turns before it, itself included: 0 ahead of the first one
     key: Key
-    parent: str = ""  # id of the message that it is a part of; empty for a whole message
     name: str = ""  # of the participant, where the message gives one
     pin: str = ""  # why it may never go; empty where it may
+    thought: int = 0  # tokens of its reasoning, which can go alone
+    bound: bool = False  # the provider has tied that reasoning to the very prompt that it was made under
 
 
 class Manner(IntFlag):
@@ -109,9 +114,11 @@ class PruneState:
     """What earlier requests of a conversation decided; it holds for whatever that history grows into."""
 
     dropped: frozenset[Key] = frozenset()
-    # Segments quoted ahead of a user turn's own words, by the position of that user message. A turn that was judged
-    # is listed even where it needed nothing, so that it is judged once.
+    # Segments quoted ahead of a user turn's own words, by the position of that user's item. A turn that was judged is
+    # listed even where it needed nothing, so that it is judged once.
     recalled: Mapping[int, tuple[Key, ...]] = field(default_factory=dict)
+
+    bare: frozenset[Key] = frozenset()  # segments whose reasoning was taken out
 
     @property
     def quoted(self) -> frozenset[Key]:
@@ -131,6 +138,7 @@ class Selection:
     cut: bool  # False where earlier decisions still serve
     scores: Scores | None = None  # shape (n,); None where nothing had to be scored
     shares: Mapping[str, Scores] = field(default_factory=dict)  # what each signal added to them
+    below: frozenset[Key] = frozenset()  # dropped for a score below the policy's threshold, though there was room
 
     @property
     def kept(self) -> Sequence[int]:
@@ -162,19 +170,23 @@ class Selection:
         scores = self.scores if self.scores is not None else np.zeros(len(self.segments))
         return tuple(
             Verdict(
-                segment, fate, reason(fate, segment.pin, self.cut), float(scores[i]),
+                segment, fate, reason(fate, segment.pin, self.cut, segment.key in self.below), float(scores[i]),
                 {name: float(share[i]) for name, share in self.shares.items()},
             )
             for i, (segment, fate) in enumerate(zip(self.segments, self.fates, strict=True))
         )  # fmt: skip
 
 
-def reason(fate: Fate, pin: str, cut: bool) -> str:
-    """Return why a segment met that fate; `pin` is its own, `cut` says whether it was decided afresh."""
+def reason(fate: Fate, pin: str, cut: bool, below: bool) -> str:
+    """Return why a segment met that fate.
+
+    `pin` is its own, `cut` says whether it was decided afresh, `below` whether its score was below the threshold.
+    """
     if fate == "recalled":
         return "quoted for a later turn that needs it"
     if fate == "dropped":
-        return "no room" if cut else "dropped by an earlier cut"
+        found = "below the threshold" if below else "no room"
+        return found if cut else "dropped by an earlier cut"
     if not cut:
         return "kept since the last cut"
     return f"pinned: {pin}" if pin else "fits the budget"

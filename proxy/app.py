@@ -13,9 +13,11 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from proxy import process, routes, services
-from proxy.config import Settings, trusted_proxies
-from proxy.watcher import Source, Watcher
+from foveate.proxy import process, services
+from foveate.proxy.config.loading import trusted_proxies
+from foveate.proxy.config.schema import Settings
+from foveate.proxy.pages import routes
+from foveate.proxy.watcher import Source, Watcher
 
 
 class Traffic:
@@ -34,9 +36,9 @@ class Traffic:
             await self.state.services.handler(scope, receive, send)
 
 
-async def settle(parts: services.Services) -> None:
+async def settled(built: services.Services) -> None:
     """Tidy up once all is loaded."""
-    await parts.features.opened()
+    await built.parts.histories.opened()
     process.settle()
 
 
@@ -49,7 +51,7 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services.start()
-        settling = asyncio.create_task(settle(app.state.services))
+        settling = asyncio.create_task(settled(app.state.services))
         watching = asyncio.create_task(Watcher(app.state, source).run()) if source else None
         yield
         settling.cancel()

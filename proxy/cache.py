@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from threading import Lock
 from typing import Any
 
-Entry = tuple[Any, int]  # a value, and the bytes that it takes
+Sized = tuple[Any, int]  # a value, and the bytes that it takes
 
 
 class Cache:
@@ -35,7 +35,7 @@ class Cache:
         """Return the entries of one kind, whose keys mean nothing to those of another."""
         return self._spaces.get(name) or self._spaces.setdefault(name, Space(self))
 
-    def _keep(self, space: Space, key: Hashable, entry: Entry) -> None:
+    def _keep(self, space: Space, key: Hashable, entry: Sized) -> None:
         size = entry[1]
         with self._lock:
             self._forget(space, key)
@@ -49,10 +49,9 @@ class Cache:
             self._young += size
 
     def _forget(self, space: Space, key: Hashable) -> None:
-        if known := space.old.pop(key, None):
-            self._old -= known[1]
-        if known := space.young.pop(key, None):
-            self._young -= known[1]
+        old, young = space.old.pop(key, None), space.young.pop(key, None)
+        self._old -= old[1] if old else 0
+        self._young -= young[1] if young else 0
 
 
 class Space:
@@ -60,8 +59,8 @@ class Space:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self.young: dict[Hashable, Entry] = {}
-        self.old: dict[Hashable, Entry] = {}
+        self.young: dict[Hashable, Sized] = {}
+        self.old: dict[Hashable, Sized] = {}
 
     def get(self, key: Hashable) -> Any:
         """Return the value under `key`, None where there is none."""
@@ -85,7 +84,7 @@ class Space:
         with self._cache._lock:
             self._cache._forget(self, key)
 
-    def _renewed(self, key: Hashable) -> Entry | None:
+    def _renewed(self, key: Hashable) -> Sized | None:
         entry = self.old.get(key)
         if entry is not None:
             self._cache._keep(self, key, entry)

@@ -12,11 +12,14 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from proxy import config, logs, process, table
-from proxy.app import create_app, serving
-from proxy.errors import ConfigError
-from proxy.formats import chat
-from proxy.watcher import Source
+from foveate.proxy import process
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.config.loading import dump_settings, load_settings
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.evaluation.table import verdicts_table
+from foveate.proxy.formats import FORMATS, load
+from foveate.proxy.observers import logs
+from foveate.proxy.watcher import Source
 
 app = typer.Typer(
     help="Prune long chat histories on their way to an OpenAI-compatible API.",
@@ -65,14 +68,14 @@ def serve(
 @app.command()
 def check(config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings file to check.")]) -> None:
     """Check a settings file and print the settings that follow from it."""
-    settings = config.load(config_file)
-    typer.echo(config.dump(settings), nl=False)
+    settings = load_settings(config_file)
+    typer.echo(dump_settings(settings), nl=False)
 
 
 @app.command()
 def demo(budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to prune to.", min=1)] = 3000) -> None:
     """Send a bundled conversation through the proxy, without a key, and show what is kept and dropped."""
-    from proxy import demo as demonstration
+    from foveate.proxy.evaluation import demo as demonstration
 
     demonstration.run(budget, Console())
 
@@ -86,16 +89,20 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text and the pruned messages.")] = False,
 ) -> None:
     """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
-    from proxy import explanation
+    from foveate.proxy.evaluation import once
 
-    settings = config.load(find(config_file), {"index": {"type": "in_memory"}, "embedder": {"deadline": 3600}})
-    content = explanation.read_request(request)
-    found = asyncio.run(explanation.explain_once(settings, content, policy, budget))
+    settings = load_settings(
+        find(config_file),
+        {"index": {"type": "in_memory"}, "state": {"type": "in_memory"}, "embedder": {"deadline": 3600}},
+    )
+    content = once.read_request(request)
+    wire = load()[next(iter(FORMATS))]
+    found = asyncio.run(once.explain_once(settings, wire, content, policy, budget))
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
     console = Console()
-    console.print(table.verdicts(found, chat.wire_messages(content), console.width))
+    console.print(verdicts_table(found, wire.items(content), console.width))
 
 
 @app.command("eval")
@@ -112,14 +119,14 @@ def evaluate(
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of recall against budget here.")] = None,
 ) -> None:
     """Measure how much of the evidence survives, on conversations that say where it is."""
-    from proxy import evaluate as evaluation
+    from foveate.proxy.evaluation import evaluate as evaluation
 
-    settings = config.load(find(config_file))
-    asked = evaluation.Asked(
+    settings = load_settings(find(config_file))
+    wanted = evaluation.Measurement(
         data, tuple(policy or [settings.policy]), tuple(source or ()), tuple(sorted(budget or ())), limit, baselines,
         ablate,
     )  # fmt: skip
-    evaluation.run(settings, asked, Console(), as_json, plot)
+    evaluation.evaluate(settings, wanted, Console(), as_json, plot)
 
 
 def find(given: Path | None) -> Path | None:

@@ -3,14 +3,16 @@
 FoveateError
 ├── ConfigError           a setting is wrong; ends the program with one line
 ├── FormatError           a body that pruning cannot read; it is forwarded unchanged
-├── RequestError          the caller's mistake or the upstream's failure, with an HTTP status
-├── UpstreamError         like RequestError, raised by an upstream before it answered
-└── VectorIndexError      the index cannot be read or written; the request is forwarded unchanged
+├── RequestError          the caller's mistake, with an HTTP status
+│   └── UpstreamError     the upstream could not be asked, or did not answer
+├── StateStoreError       decisions cannot be looked up or kept; the request is decided afresh
+└── VectorIndexError      the index cannot be read or written; histories are pruned by their words
 """
 
 from __future__ import annotations
 
 import orjson
+from pydantic_core import ErrorDetails
 
 
 class FoveateError(Exception):
@@ -23,6 +25,10 @@ class ConfigError(FoveateError):
 
 class FormatError(FoveateError):
     """A request body that pruning cannot read."""
+
+
+class StateStoreError(FoveateError):
+    """The store of decisions cannot be asked."""
 
 
 class VectorIndexError(FoveateError):
@@ -49,3 +55,12 @@ class UpstreamError(RequestError):
 
     def __init__(self, status: int, message: str, code: str) -> None:
         super().__init__(status, message, "upstream_error", code)
+
+
+def explain_error(error: ErrorDetails, source: str) -> str:
+    """Return one line on a failed validation: where, what was found, what to do."""
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{source}: {where} is not a setting; remove it or correct its name"
+    remedy = error["msg"][0].lower() + error["msg"][1:]
+    return f"{source}: {where} is {error['input']!r}: {remedy}"

@@ -13,3 +13,7 @@ class Reloads:
     refused: int = 0
     problem: str = ""
     waiting: str = ""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many changes were applied and refused."""
+        return {"applied": self.applied, "refused": self.refused}

@@ -2,128 +2,166 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-from importlib.util import find_spec
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proxy import config, logs
-from proxy.cache import Cache
-from proxy.embedders import Embedder
-from proxy.errors import ConfigError
-from proxy.features import FeatureStore
-from proxy.handler import Handler, Observer
-from proxy.indexes import VectorIndex
-from proxy.metrics import Metrics, Reading
-from proxy.pruner import Pruner
-from proxy.recent import Recent
-from proxy.reload import Reloads
-from proxy.state_store import InMemoryStateStore, StateKeeper, StateStore
-from proxy.upstreams import Upstream
-from proxy.windows import Windows
+from foveate.policies.policy import Policy
+from foveate.proxy import formats
+from foveate.proxy.cache import Cache
+from foveate.proxy.config import loading, schema
+from foveate.proxy.config.policies import build_policies
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.formats.parser import Parser
+from foveate.proxy.observers import Observer
+from foveate.proxy.observers.logs import RequestLog
+from foveate.proxy.observers.metrics import Metrics, Reading
+from foveate.proxy.observers.recent import Recent
+from foveate.proxy.pruning.calibration import Calibration
+from foveate.proxy.pruning.limits import Watermarks
+from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.pruner import Pruner, Rules
+from foveate.proxy.pruning.states import build_states
+from foveate.proxy.pruning.windows import Windows
+from foveate.proxy.reload import Reloads
+from foveate.proxy.serving.handler import Handler, Routes
+from foveate.proxy.upstreams import Upstream, build_upstream
+from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors.embedders import build_embedder
+from foveate.proxy.vectors.histories import Histories
+from foveate.proxy.vectors.indexes import build_index
+from foveate.proxy.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """Everything that serves requests."""
+class Parts:
+    """What goes on through a change of the settings where its own settings did not change."""
 
-    settings: config.Settings
     upstream: Upstream
-    features: FeatureStore
-    pruner: Pruner
-    states: StateKeeper
-    recent: Recent
-    handler: Handler
-    cache: Cache
     windows: Windows
+    calibration: Calibration
+    histories: Histories
+    memory: Memory
+    worker: Worker
+    cache: Cache
+    recent: Recent
     metrics: Metrics
     observers: tuple[Observer, ...]
     reloads: Reloads
 
-    def start(self) -> None:
-        """Open what takes time, in the background; called inside the event loop."""
-        self.features.start()
-        self.pruner.start()
-
-    def reading(self) -> Reading:
-        """Return what the parts hold now, for the metrics."""
-        features, states = self.features, self.states
-        return Reading(
-            gauges={
-                "requests_in_progress": ("Requests under way.", self.handler.running),
-                "cache_bytes": ("Bytes of cached messages, features and vectors.", self.cache.bytes),
-                "cache_entries": ("Entries in that cache.", len(self.cache)),
-                "embedding_queue": ("Segments that wait for their vectors.", features.queued),
-                "index_queue": ("Vectors that wait to be written to the index.", features.unwritten),
-                "recent_outcomes": ("Outcomes that can be looked up.", len(self.recent)),
-                "recent_text_bytes": ("Bytes of kept message text.", self.recent.text_bytes),
-            },
-            counters={
-                "embedding_deadlines": ("Requests that went on without all vectors.", features.deadlines_met),
-                "index_write_failures": ("Batches of vectors that could not be stored.", features.failed_writes),
-                "state_failures": ("Times that the state store did not answer.", states.failures),
-            },
-            failures=self.pruner.failures,
-            reloads={"applied": self.reloads.applied, "refused": self.reloads.refused},
-        )
-
     async def aclose(self) -> None:
         """Close everything."""
         await self.upstream.aclose()
-        await self.features.aclose()
-        await self.states.aclose()
-        self.pruner.close()
+        await self.histories.aclose()
+        await self.memory.aclose()
+        self.worker.close()
         for observer in self.observers:
             observer.close()
 
 
-def build(settings: config.Settings) -> Services:
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that serves requests under one state of the settings."""
+
+    settings: schema.Settings
+    policies: Mapping[str, Policy]
+    parts: Parts
+    pruner: Pruner
+    handler: Handler
+    formats: Mapping[str, formats.Format]
+
+    def start(self) -> None:
+        """Open what takes time, in the background; called inside the event loop."""
+        self.parts.histories.start()
+        self.pruner.start()
+
+    async def aclose(self) -> None:
+        """Close everything."""
+        await self.parts.aclose()
+
+    def reading(self) -> Reading:
+        """Return what the parts hold now, for the metrics."""
+        parts = self.parts
+        histories, cache, recent = parts.histories, parts.cache, parts.recent
+        return Reading(
+            gauges={
+                "requests_in_progress": ("Requests under way.", self.handler.running),
+                "cache_bytes": ("Bytes of cached messages, features and vectors.", cache.bytes),
+                "cache_entries": ("Entries in that cache.", len(cache)),
+                "embedding_queue": ("Segments that wait for their vectors.", histories.queued),
+                "index_queue": ("Vectors that wait to be written to the index.", histories.unwritten),
+                "recent_outcomes": ("Outcomes that can be looked up.", len(recent)),
+                "recent_text_bytes": ("Bytes of kept message text.", recent.text_bytes),
+            },
+            counters={
+                "embedding_deadlines": ("Requests that went on without all vectors.", histories.deadlines_met),
+                "state_failures": ("Times that the state store did not answer.", parts.memory.failures),
+            },
+            labelled={
+                "vector_failures": ("Faults of the embedder and the index.", "part", histories.failures),
+                "pruning_failures": ("Requests forwarded unchanged after a fault.", "stage", self.pruner.failures),
+                "config_reloads": ("Changes of the settings file.", "result", parts.reloads.counts()),
+            },
+        )
+
+
+def build(settings: schema.Settings) -> Services:
     """Return the services that `settings` describe, not started; ConfigError where a file or folder is missing."""
     upstream = build_upstream(settings.upstream)
     cache = Cache(mebibytes(settings.cache.max_mib))
-    features = build_features(settings, cache)
-    states = StateKeeper(build_state_store(settings.state))
-    windows = Windows(settings.window, settings.budget, upstream)
-    recent = Recent(settings.recent.max_outcomes, text_bytes(settings.recent))
+    worker = Worker()
     metrics = Metrics()
-    observers: list[Observer] = [metrics, logs.RequestLog(settings.server.log_format)]
-    if config.wants_traces():
+    observers: list[Observer] = [metrics, RequestLog(settings.server.log_format)]
+    if loading.wants_traces():
         observers.append(build_tracer())
-    return assemble(settings, upstream, features, states, recent, cache, windows, metrics, tuple(observers), Reloads())
+    parts = Parts(
+        upstream=upstream,
+        windows=Windows(settings.window, settings.budget, upstream),
+        calibration=Calibration(),
+        histories=build_histories(settings, cache, worker),
+        memory=build_memory(settings),
+        worker=worker,
+        cache=cache,
+        recent=Recent(settings.recent.max_outcomes, text_bytes(settings.recent)),
+        metrics=metrics,
+        observers=tuple(observers),
+        reloads=Reloads(),
+    )
+    return assemble(settings, parts)
 
 
-def rebuild(settings: config.Settings, running: Services) -> Services:
+def rebuild(settings: schema.Settings, running: Services) -> Services:
     """Return services for changed settings that go on with every part of `running` whose settings did not change."""
-    old = running.settings
-    upstream = running.upstream if settings.upstream == old.upstream else build_upstream(settings.upstream)
-    kept = (settings.embedder, settings.index) == (old.embedder, old.index)
-    features = running.features if kept else build_features(settings, running.cache)
-    states = running.states if settings.state == old.state else StateKeeper(build_state_store(settings.state))
-    same = upstream is running.upstream and (settings.window, settings.budget) == (old.window, old.budget)
-    windows = running.windows if same else Windows(settings.window, settings.budget, upstream)
-    fresh = assemble(
-        settings, upstream, features, states, running.recent, running.cache, windows, running.metrics,
-        running.observers, running.reloads,
-    )  # fmt: skip
+    old, parts = running.settings, running.parts
+    if settings.upstream != old.upstream:
+        parts = replace(parts, upstream=build_upstream(settings.upstream))
+    if (settings.embedder, settings.index) != (old.embedder, old.index):
+        parts = replace(parts, histories=build_histories(settings, parts.cache, parts.worker))
+    if settings.state != old.state:
+        parts = replace(parts, memory=build_memory(settings))
+    if (settings.upstream, settings.window, settings.budget) != (old.upstream, old.window, old.budget):
+        parts = replace(parts, windows=Windows(settings.window, settings.budget, parts.upstream))
+    fresh = assemble(settings, parts)
     fresh.pruner.inherit(running.pruner)
     return fresh
 
 
-def assemble(
-    settings: config.Settings, upstream: Upstream, features: FeatureStore, states: StateKeeper, recent: Recent,
-    cache: Cache, windows: Windows, metrics: Metrics, observers: tuple[Observer, ...], reloads: Reloads,
-) -> Services:  # fmt: skip
+def assemble(settings: schema.Settings, parts: Parts) -> Services:
     """Return services of these parts, with a pruner and a handler of the settings."""
-    policies = settings.build_policies()
+    policies = build_policies(settings)
+    wires = formats.load()
+    mode = "dry-run" if settings.mode == "shadow" else settings.mode
     pruner = Pruner(
-        settings.mode, settings.policy, policies, windows, features, states, cache, settings.segments.split_over,
-        settings.sticky, settings.recent.keep_text,
-    )  # fmt: skip
-    limit = mebibytes(settings.server.max_body_mib)
-    handler = Handler(upstream, pruner, recent, frozenset(policies), limit, observers)
-    return Services(
-        settings, upstream, features, pruner, states, recent, handler, cache, windows, metrics, observers, reloads
+        Rules(mode, settings.policy, policies, settings.sticky, settings.economy),
+        Parser(parts.worker, parts.cache, settings.segments.split_over),
+        Watermarks(parts.windows, parts.calibration),
+        parts.memory,
+        parts.histories,
+        parts.worker,
     )
+    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib))
+    handler = Handler(routes, parts.upstream, pruner, parts.recent, parts.observers)
+    return Services(settings, policies, parts, pruner, handler, wires)
 
 
 def mebibytes(number: float) -> int:
@@ -131,84 +169,36 @@ def mebibytes(number: float) -> int:
     return int(number * 1024 * 1024)
 
 
-def text_bytes(settings: config.Recent) -> int:
+def text_bytes(settings: schema.Recent) -> int:
     """Return how many bytes of message text may be kept, 0 for none."""
     return mebibytes(settings.max_text_mib) if settings.keep_text else 0
 
 
-def build_features(settings: config.Settings, cache: Cache) -> FeatureStore:
-    """Return the feature store with its embedder and index."""
-    embedder = build_embedder(settings.embedder)
-    embedder.check()
-    index = build_index(settings, embedder.name)
-    bounds = settings.index.max_entries, settings.index.max_age_days
-    return FeatureStore(embedder, index, cache, settings.embedder.deadline, *bounds)
+def build_histories(settings: schema.Settings, cache: Cache, worker: Worker) -> Histories:
+    """Return what makes and keeps vectors: the embedder and the index that the settings name."""
+    model, index = settings.embedder, settings.index
+    embedder = build_embedder(model.type, model.model, model.threads, model.options)
+    folder = settings.data.expanduser() / "chroma"
+    kept = build_index(index.type, embedder.name, folder, index.url, index.options)
+    bounds = Bounds(model.deadline, index.max_entries, index.max_age_days)
+    return Histories(embedder, kept, cache, worker, bounds)
+
+
+def build_memory(settings: schema.Settings) -> Memory:
+    """Return what remembers decisions, in the store that the settings name."""
+    return Memory(build_states(settings.state, settings.data.expanduser()))
 
 
 def build_tracer() -> Observer:
     """Return what turns outcomes into OpenTelemetry spans; ConfigError where its packages are not installed."""
     try:
-        from proxy.tracing import Tracer
+        from foveate.proxy.observers.tracing import Tracer
     except ImportError as error:
         raise ConfigError(
             f"the OTEL_ variables ask for traces but {error.name} is not installed: pip install 'foveate[otel]', "
             "or set OTEL_SDK_DISABLED=true"
         ) from None
     return Tracer()
-
-
-def build_upstream(settings: config.Upstream) -> Upstream:
-    """Return the upstream of that type."""
-    key = settings.api_key.get_secret_value()
-    if settings.type == "echo":
-        from proxy.upstreams.echo import Echo
-
-        return Echo()
-    if settings.type == "litellm":
-        from proxy.upstreams.litellm import LiteLLM
-
-        return LiteLLM(key, settings.read_timeout, settings.api_base)
-    from proxy.upstreams.http import Http
-
-    return Http(settings.url, key, settings.connect_timeout, settings.read_timeout)
-
-
-def build_embedder(settings: config.Embedder) -> Embedder:
-    """Return the embedder of that type."""
-    if settings.type == "sentence_transformers":
-        from proxy.embedders.sentence_transformers import SentenceTransformers
-
-        return SentenceTransformers(settings.model, settings.threads)
-    from proxy.embedders.onnx import Onnx
-
-    return Onnx(settings.model, settings.threads)
-
-
-def build_index(settings: config.Settings, collection: str) -> VectorIndex:
-    """Return the index of that type; ConfigError where its folder cannot be written."""
-    if settings.index.type == "in_memory":
-        from proxy.indexes.in_memory import InMemory
-
-        return InMemory()
-    from proxy.indexes.apart import POSSIBLE, Apart
-    from proxy.indexes.chroma import Chroma
-
-    folder = settings.data.expanduser() / "chroma"
-    if not settings.index.url:
-        check_writable(folder)
-    make = partial(Chroma, collection, folder, settings.index.url)
-    return Apart(make) if POSSIBLE else make()
-
-
-def build_state_store(settings: config.State) -> StateStore:
-    """Return the state store of that type; ConfigError where its client is not installed."""
-    if settings.type == "redis":
-        if find_spec("redis") is None:
-            raise ConfigError("state.type redis needs its client: pip install 'foveate[redis]'")
-        from proxy.redis_store import RedisStateStore
-
-        return RedisStateStore(settings.url, settings.ttl_hours * 3600)
-    return InMemoryStateStore(mebibytes(settings.max_mib), settings.ttl_hours * 3600)
 
 
 def check_writable(folder: Path) -> None:

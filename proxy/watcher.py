@@ -10,9 +10,11 @@ from typing import Any
 
 from starlette.datastructures import State
 
-from proxy import config, services
-from proxy.errors import ConfigError
-from proxy.services import Services
+from foveate.proxy import services
+from foveate.proxy.config.loading import check_access, load_settings
+from foveate.proxy.config.schema import Settings
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.services import Services
 
 _log = logging.getLogger("foveate.config")
 PERIOD = 1.0  # seconds between looks at the file
@@ -26,10 +28,10 @@ class Source:
     path: Path | None
     overrides: dict[str, Any] = field(default_factory=dict)
 
-    def load(self) -> config.Settings:
+    def load(self) -> Settings:
         """Return the settings to serve with; ConfigError where they cannot work."""
-        settings = config.load(self.path, self.overrides)
-        config.check_access(settings)
+        settings = load_settings(self.path, self.overrides)
+        check_access(settings)
         return settings
 
     def stamp(self) -> tuple[int, int, int] | None:
@@ -62,7 +64,8 @@ class Watcher:
     async def reload(self) -> None:
         """Serve new requests with the file's settings; where they cannot work, the earlier ones stay."""
         running: Services = self._state.services
-        reloads = running.reloads
+        parts = running.parts
+        reloads = parts.reloads
         try:
             wanted = self._source.load()
             settings, reloads.waiting = within_reach(wanted, running.settings)
@@ -75,8 +78,8 @@ class Watcher:
             return
         reloads.applied += 1
         reloads.problem = ""
-        running.cache.max_bytes = services.mebibytes(settings.cache.max_mib)
-        running.recent.limit(settings.recent.max_outcomes, services.text_bytes(settings.recent))
+        parts.cache.max_bytes = services.mebibytes(settings.cache.max_mib)
+        parts.recent.limit(settings.recent.max_outcomes, services.text_bytes(settings.recent))
         logging.getLogger("foveate").setLevel(settings.server.log_level.upper())
         self._state.services = fresh
         _log.warning("the changed settings serve new requests%s", f"; {reloads.waiting}" if reloads.waiting else "")
@@ -85,7 +88,7 @@ class Watcher:
         task.add_done_callback(self._retiring.discard)
 
 
-def within_reach(wanted: config.Settings, running: config.Settings) -> tuple[config.Settings, str]:
+def within_reach(wanted: Settings, running: Settings) -> tuple[Settings, str]:
     """Return `wanted` with what needs a restart left as it is, and a remark on that, empty where nothing is left."""
     kept = {name: getattr(running.server, name) for name in RESTART}
     reached = wanted.model_copy(update={"data": running.data, "server": wanted.server.model_copy(update=kept)})
@@ -97,11 +100,13 @@ def within_reach(wanted: config.Settings, running: config.Settings) -> tuple[con
 async def opened(fresh: Services, running: Services) -> None:
     """Open what is new in `fresh`; ConfigError where that fails, and it is closed again."""
     fresh.pruner.start()
-    if fresh.features is running.features:
+    histories = fresh.parts.histories
+    if histories is running.parts.histories:
         return
-    fresh.features.start()
-    await fresh.features.opened()
-    if problems := fresh.features.problems():
+    histories.start()
+    await histories.opened()
+    problems = histories.problems()
+    if problems:
         await retire(fresh, running)
         raise ConfigError("; ".join(problems))
 
@@ -109,10 +114,10 @@ async def opened(fresh: Services, running: Services) -> None:
 async def retire(old: Services, fresh: Services) -> None:
     """Close what `old` does not share with `fresh`, once its last request is done."""
     await old.handler.idle.wait()
-    if old.upstream is not fresh.upstream:
-        await old.upstream.aclose()
-    if old.features is not fresh.features:
-        await old.features.aclose()
-    if old.states is not fresh.states:
-        await old.states.aclose()
-    await asyncio.to_thread(old.pruner.close)
+    gone, kept = old.parts, fresh.parts
+    if gone.upstream is not kept.upstream:
+        await gone.upstream.aclose()
+    if gone.histories is not kept.histories:
+        await gone.histories.aclose()
+    if gone.memory is not kept.memory:
+        await gone.memory.aclose()

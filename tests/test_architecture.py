@@ -12,57 +12,78 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FILES = sorted(p for package in ("policies", "proxy") for p in (ROOT / package).rglob("*.py"))
 TREES = {
-    ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(p.read_text())
+    ".".join(("foveate", *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): ast.parse(
+        p.read_text()
+    )
     for p in FILES
 }
 
-# A file's layer: it imports from lower ones and from its own only.
-LAYERS = [
-    ("policies.types",),
-    (
-        "policies.signals",
-        "policies.selectors",
-        "policies.graph",
-        "policies.features",
-        "policies.fusion",
-        "policies.pins",
-        "policies.recall",
-        "policies.registry",
-        "policies.terms",
-        "policies.topics",
-        "policies.state",
-        "policies.presets",
-    ),
-    ("policies.policy",),
-    ("policies.prune",),
-    ("proxy.pruner",),
-    ("proxy.handler",),
-    ("proxy.services",),
-    ("proxy.routes",),
-    ("proxy.app",),
-    ("proxy.cli",),
-]
+# Folders and the files of the root, lowest first: a file imports from its own layer and from lower ones only.
+LAYERS = (
+    "policies.types",
+    "policies",
+    "policies.policy",
+    "policies.prune",
+    ("proxy", "proxy.errors", "proxy.importer", "proxy.process", "proxy.cache", "proxy.trace", "proxy.worker"),
+    ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors"),
+    "proxy.upstreams",
+    "proxy.pruning",
+    "proxy.observers",
+    "proxy.serving",
+    ("proxy.services", "proxy.reload"),
+    ("proxy.pages", "proxy.watcher"),
+    "proxy.app",
+    "proxy.evaluation",
+    "proxy.cli",
+)
 # A third-party client, and the only files that may import it. Their names say so.
 CLIENTS = {
-    "aiohttp": "proxy.upstreams.http",
-    "chromadb": "proxy.indexes.chroma",
-    "litellm": "proxy.upstreams.litellm",
-    "onnx": "proxy.embedders.minilm proxy.embedders.e5",
-    "onnxruntime": "proxy.embedders.onnx proxy.embedders.multilingual",
-    "tokenizers": "proxy.embedders.onnx",
-    "sentence_transformers": "proxy.embedders.sentence_transformers",
-    "torch": "proxy.embedders.sentence_transformers",
-    "redis": "proxy.redis_store",
-    "tiktoken": "proxy.tokens",
+    "aiohttp": "foveate.proxy.upstreams.http",
+    "chromadb": "foveate.proxy.vectors.indexes.chroma",
+    "litellm": "foveate.proxy.upstreams.litellm",
+    "onnx": "foveate.proxy.vectors.embedders.minilm foveate.proxy.vectors.embedders.e5",
+    "onnxruntime": "foveate.proxy.vectors.embedders.onnx foveate.proxy.vectors.embedders.multilingual",
+    "tokenizers": "foveate.proxy.vectors.embedders.onnx",
+    "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers",
+    "torch": "foveate.proxy.vectors.embedders.sentence_transformers",
+    "redis": "foveate.proxy.pruning.states.redis",
+    "tiktoken": "foveate.proxy.formats.tokens",
+    "tiktoken_ext": "foveate.proxy.formats.tokens",
+    "prometheus_client": "foveate.proxy.observers.metrics",
+    "opentelemetry": "foveate.proxy.observers.tracing",
 }
-FAMILIES = (
-    "proxy.embedders",
-    "proxy.indexes",
-    "proxy.upstreams",
-    "proxy.formats",
-    "policies.signals",
-    "policies.selectors",
+# Each wire is a family of its own, whose files know each other and what all wires share.
+WIRES = tuple(
+    f"foveate.proxy.formats.{p.name}" for p in (ROOT / "proxy" / "formats").iterdir() if (p / "__init__.py").is_file()
 )
+FAMILIES = (
+    "foveate.proxy.vectors.embedders",
+    "foveate.proxy.vectors.indexes",
+    "foveate.proxy.upstreams",
+    "foveate.proxy.pruning.states",
+    "foveate.policies.signals",
+    "foveate.policies.selectors",
+)
+HELPERS = {
+    "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
+    "foveate.proxy.vectors.embedders.e5",  # the model that the multilingual one runs
+    "foveate.proxy.vectors.embedders.unigram",
+    "foveate.policies.selectors.filling",
+    "foveate.policies.selectors.price",
+}
+# Keys of wire JSON, and those that name nothing else where something is looked up by them.
+WIRE_KEYS = {
+    "tool_calls", "tool_use", "tool_result", "tool_call_id", "function_call", "function_call_output", "cache_control",
+}  # fmt: skip
+LOOKED_UP = {"messages", "input", "role", "content"}
+# Who reads wire JSON: the formats, the upstreams that answer themselves, and what measures or shows conversations.
+READERS = (
+    "foveate.proxy.formats",
+    "foveate.proxy.upstreams",
+    "foveate.proxy.evaluation",
+    "foveate.proxy.pages.explanation",
+)
+PYDANTIC = "foveate.proxy.errors"  # reads pydantic's `input`
 
 
 def imports(module: str) -> Iterator[str]:
@@ -76,11 +97,14 @@ def imports(module: str) -> Iterator[str]:
             yield from (name if name in TREES else str(node.module) for name in named)
 
 
-def layer(module: str) -> int | None:
-    """How high a module stands; None where any height will do."""
-    return next(
-        (n for n, names in enumerate(LAYERS) if any(module == x or module.startswith(f"{x}.") for x in names)), None
-    )
+def layer(module: str) -> int:
+    """How high a module stands: where its own name is listed, else the folder that it lies in."""
+    name = module.removeprefix("foveate.")
+    heights = {n: height for height, names in enumerate(LAYERS) for n in ([names] if isinstance(names, str) else names)}
+    while name not in heights or (name == "proxy" and module != "foveate.proxy"):
+        name, dot, _ = name.rpartition(".")
+        assert dot, f"{module} has no layer"
+    return heights[name]
 
 
 def within(module: str, package: str) -> bool:
@@ -88,10 +112,10 @@ def within(module: str, package: str) -> bool:
 
 
 def test_there_is_something_to_walk() -> None:
-    assert {"policies.prune", "proxy.pruner", "proxy.handler"} <= TREES.keys()
+    assert {"foveate.policies.prune", "foveate.proxy.pruning.pruner", "foveate.proxy.serving.handler"} <= TREES.keys()
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if within(m, "policies")])
+@pytest.mark.parametrize("module", [m for m in TREES if within(m, "foveate.policies")])
 def test_policies_stand_on_the_standard_library_and_numpy_alone(module: str) -> None:
     touching = {
         "os",
@@ -106,11 +130,11 @@ def test_policies_stand_on_the_standard_library_and_numpy_alone(module: str) -> 
         "secrets",
         "subprocess",
     }
-    allowed = (sys.stdlib_module_names - touching) | {"numpy", "policies"}
+    allowed = (sys.stdlib_module_names - touching) | {"numpy", "foveate"}
     assert {name.partition(".")[0] for name in imports(module)} <= allowed
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if within(m, "policies")])
+@pytest.mark.parametrize("module", [m for m in TREES if within(m, "foveate.policies")])
 def test_policies_know_no_clock_no_disk_and_no_async(module: str) -> None:
     tree = TREES[module]
     assert not [
@@ -120,21 +144,30 @@ def test_policies_know_no_clock_no_disk_and_no_async(module: str) -> None:
     assert not called & {"open", "print", "input", "exec", "eval"}
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if layer(m) is not None])
+@pytest.mark.parametrize("module", TREES)
 def test_imports_never_point_upwards(module: str) -> None:
-    height = layer(module)
-    assert height is not None
-    above = [name for name in imports(module) if (other := layer(name)) is not None and other > height]
+    above = [name for name in imports(module) if name in TREES and layer(name) > layer(module)]
     assert not above
 
 
+@pytest.mark.parametrize("folder", sorted({p.parent.relative_to(ROOT).parts for p in FILES}))
+def test_no_two_folders_import_each_other(folder: tuple[str, ...]) -> None:
+    room = ".".join(("foveate", *folder[:2]))
+    there = {name for module in TREES if within(module, room) for name in imports(module) if name in TREES}
+    back = [m for m in TREES if m in there and not within(m, room) for name in imports(m) if within(name, room)]
+    assert room in ("foveate.proxy", "foveate.policies") or not back
+
+
 @pytest.mark.parametrize("module", TREES)
-def test_only_the_pruner_prunes_and_only_the_handler_calls_it(module: str) -> None:
+def test_only_the_pruner_prunes_and_only_serving_calls_it(module: str) -> None:
     found = set(imports(module))
-    if "policies.prune" in found:
-        assert module in ("proxy.pruner", "proxy.evaluate")  # requests, and measuring without any
-    if "proxy.pruner" in found:
-        assert module in ("proxy.handler", "proxy.services")
+    if "foveate.policies.prune" in found:
+        assert module in (
+            "foveate.proxy.pruning.pruner",
+            "foveate.proxy.evaluation.evaluate",
+        )  # requests, and measuring without any
+    if "foveate.proxy.pruning.pruner" in found:
+        assert within(module, "foveate.proxy.serving") or module == "foveate.proxy.services"
 
 
 @pytest.mark.parametrize("module", TREES)
@@ -146,14 +179,45 @@ def test_a_third_party_client_is_imported_in_the_file_of_its_name_alone(module: 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_members_of_a_family_do_not_know_each_other_nor_other_families(family: str) -> None:
-    members = [m for m in TREES if m.startswith(f"{family}.")]
-    for module in members:
+    for module in [m for m in TREES if m.startswith(f"{family}.")]:
         for name in imports(module):
-            others = [f for f in FAMILIES if within(name, f) and f != family]
-            assert not others, f"{module} imports {name}"
-            models = {"proxy.embedders.minilm", "proxy.embedders.e5", "proxy.embedders.unigram"}
-            helpers = models | {"proxy.formats.message", "proxy.formats.text"}
-            assert name == family or not within(name, family) or name in helpers, f"{module} imports {name}"
+            assert not [f for f in FAMILIES if within(name, f) and f != family], f"{module} imports {name}"
+            assert name == family or not within(name, family) or name in HELPERS, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_wire_knows_no_other_and_nobody_above_knows_a_wire(wire: str) -> None:
+    for module in TREES:
+        known = [name for name in imports(module) if within(name, wire)]
+        speaks = any(within(module, place) for place in (wire, "foveate.proxy.upstreams", "foveate.proxy.evaluation"))
+        assert speaks or not known, f"{module} imports {known}"
+
+
+def wire_keys(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Lines that name a key of wire JSON."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in WIRE_KEYS:
+            yield node.lineno, str(node.value)
+        key = node.slice if isinstance(node, ast.Subscript) else None
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "get"
+            and node.args
+        ):
+            key = node.args[0]
+        if isinstance(key, ast.Constant) and key.value in LOOKED_UP:
+            yield node.lineno, str(key.value)
+
+
+@pytest.mark.parametrize("module", [m for m in TREES if within(m, "foveate.proxy") and m != PYDANTIC])
+def test_wire_json_is_read_in_the_formats_alone(module: str) -> None:
+    if not any(within(module, reader) for reader in READERS):
+        assert not list(wire_keys(TREES[module]))
+
+
+def test_the_keys_of_wire_json_are_found_where_they_are_read() -> None:
+    assert list(wire_keys(TREES["foveate.proxy.formats.chat.message"]))
 
 
 def reads_environment(tree: ast.AST) -> Iterator[int]:
@@ -179,7 +243,7 @@ def reads_environment(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if m != "proxy.config"])
+@pytest.mark.parametrize("module", [m for m in TREES if m != "foveate.proxy.config.loading"])
 def test_only_the_configuration_reads_the_environment(module: str) -> None:
     assert not list(reads_environment(TREES[module]))
 
@@ -193,7 +257,7 @@ def test_only_the_pruner_catches_everything(module: str) -> None:
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
         and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)  # cleaning up is no catching
     ]
-    assert len(broad) == (1 if module == "proxy.pruner" else 0)
+    assert len(broad) == (1 if module == "foveate.proxy.pruning.pruner" else 0)
 
 
 @pytest.mark.parametrize("module", TREES)
@@ -201,3 +265,30 @@ def test_every_file_opens_with_what_it_is_for(module: str) -> None:
     told = ast.get_docstring(TREES[module])
     assert told
     assert told.splitlines()[0].endswith((".", ":"))
+
+
+def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How many arguments a function takes, itself aside."""
+    given = function.args
+    names = [a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_no_function_takes_more_than_six_arguments(module: str) -> None:
+    functions = [n for n in ast.walk(TREES[module]) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    commands = [f for f in functions if any("command" in ast.dump(d) for d in f.decorator_list)]  # their options
+    assert not [f.name for f in functions if f not in commands and arguments(f) > 6]
+
+
+def test_hardly_any_line_does_two_things() -> None:
+    walruses = [(m, n.lineno) for m, tree in TREES.items() for n in ast.walk(tree) if isinstance(n, ast.NamedExpr)]
+    assert len(walruses) <= 10, walruses
+
+
+def test_files_are_short_and_folders_small() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in FILES if (n := len(p.read_text().splitlines())) > 300}
+    assert len(long) <= 2, long
+    folders = {p.parent for p in FILES}
+    full = {str(f.relative_to(ROOT)): n for f in folders if (n := len([p for p in FILES if p.parent == f])) > 12}
+    assert not full

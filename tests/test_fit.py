@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.parts import WordEmbedder
 
 from benchmarks.retention import fit
 from benchmarks.retention.vectors import Stored
+from support.parts import WordEmbedder
 
 DATA = Path(__file__).parent / "data"
 

@@ -11,10 +11,13 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from policies.registry import SELECTORS, SIGNALS
-from proxy import config, routes, services
-from proxy.outcome import Outcome
-from proxy.usage import Usage
+from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.proxy import services
+from foveate.proxy.config.policies import preset_names
+from foveate.proxy.config.schema import Index, Settings
+from foveate.proxy.formats.usage import Usage
+from foveate.proxy.pages import routes
+from foveate.proxy.pruning.outcome import Outcome
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -31,13 +34,13 @@ def settings(model: type[BaseModel], path: str = "") -> Iterator[str]:
 
 
 def header_names() -> set[str]:
-    sources = [(ROOT / "proxy" / name).read_text() for name in ("headers.py", "overrides.py")]
+    sources = [(ROOT / "proxy" / name).read_text() for name in ("http/overrides.py", "observers/report.py")]
     found = {name for source in sources for name in re.findall(r"x-pruning-[a-z-]*[a-z]|server-timing", source)}
     return {name.title() for name in found} | {"X-Pruning"}
 
 
 def metric_names() -> set[str]:
-    parts = services.build(config.Settings(index=config.Index(type="in_memory")))
+    built = services.build(Settings(index=Index(type="in_memory")))
     told: dict[str, Any] = {
         "tokens_before": 2,
         "tokens_after": 1,
@@ -47,17 +50,17 @@ def metric_names() -> set[str]:
     }
     for result in ("cut", "dry-run"):
         outcome: Any = {"id": "1", "created": 0, "result": result, "policy": "p", **told}
-        parts.metrics.observe(Outcome(**outcome, milliseconds={"parse": 1.0}, first_byte=1.0))
-    text = parts.metrics.render(parts.reading()).decode()
+        built.parts.metrics.observe(Outcome(**outcome, milliseconds={"parse": 1.0}, first_byte=1.0))
+    text = built.parts.metrics.render(built.reading()).decode()
     return {name for name in re.findall(r"# TYPE (\w+)", text) if not name.endswith("_created")}
 
 
-@pytest.mark.parametrize("path", settings(config.Settings))
+@pytest.mark.parametrize("path", settings(Settings))
 def test_every_setting_is_in_the_readme(path: str) -> None:
     assert f"`{path}`" in README
 
 
-@pytest.mark.parametrize("path", settings(config.Settings))
+@pytest.mark.parametrize("path", settings(Settings))
 def test_every_setting_is_in_the_settings_file(path: str) -> None:
     assert re.search(rf"^ *{path.rpartition('.')[2]}:", (ROOT / "config.yaml").read_text(), re.MULTILINE)
 
@@ -82,7 +85,7 @@ def test_every_selector_is_in_the_readme(name: str) -> None:
     assert f"selector `{name}`" in README
 
 
-@pytest.mark.parametrize("name", config.preset_names())
+@pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_in_the_readme(name: str) -> None:
     assert f"`{name}`" in README
 

@@ -50,7 +50,7 @@ def serve(folder: Path, upstream: int) -> subprocess.Popen[str]:
     command = [
         sys.executable,
         "-c",
-        "from proxy.cli import main; main()",
+        "from foveate.proxy.cli import main; main()",
         "serve",
         "--config",
         str(folder / "config.yaml"),

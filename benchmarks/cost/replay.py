@@ -10,11 +10,11 @@ import aiohttp
 from aiohttp import web
 
 from benchmarks.cost.talks import Message, Request
-from proxy.tokens import TokenCounter
+from foveate.proxy.formats.tokens import TokenCounter
 
 RATES = (0.1, 0.25, 0.5, 1.0)  # what a cached token costs
 SMALLEST, STEP = 1024, 128  # tokens: what providers cache
-EXCERPTS = ("[Excerpts from earlier in this conversation]", "[End of excerpts]")
+EXCERPTS = ("[Excerpts ", "[End of excerpts ")
 
 
 class Capture:

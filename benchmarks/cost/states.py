@@ -11,28 +11,32 @@ import tracemalloc
 from itertools import pairwise
 from time import perf_counter
 
-from policies.types import PruneState
-from proxy.state_store import InMemoryStateStore, StateKeeper, chain
+from foveate.policies.types import PruneState
+from foveate.proxy.formats.memo import linked
+from foveate.proxy.formats.parsed import Item
+from foveate.proxy.pruning.memory import Conversation, Memory, Recollection
+from foveate.proxy.pruning.states.in_memory import InMemoryStates
 
 
 async def interleaved(conversations: int, turns: int, bound: int, weigh: bool) -> None:
     """Let the conversations go on side by side and print what finding their states takes, or what they weigh."""
-    states = StateKeeper(store := InMemoryStateStore(bound << 20, 24 * 3600))
+    store = InMemoryStates(max_mib=bound, ttl_hours=24)
+    memory = Memory(store)
     times: dict[str, list[float]] = {"hash chain": [], "look-up": [], "storing": []}
     lost = 0
     if weigh:
         tracemalloc.start()
     for turn in range(1, turns + 1):
         # Half of the history was dropped by an earlier cut.
-        state = PruneState(frozenset((n, -1) for n in range(turn)), {2 * turn - 2: ()})
+        state = PruneState(frozenset((n, 0, -1) for n in range(turn)), {2 * turn - 2: ()})
         for number in range(conversations):
-            ids = [f"{number:016x}{n:016x}" for n in range(2 * turn - 1)]
+            items = [Item(f"{number:016x}{n:016x}", 1, ()) for n in range(2 * turn - 1)]
             marks = [perf_counter()]
-            links = chain("tenant", ids)
+            conversation = Conversation("tenant", linked([], items), items)
             marks.append(perf_counter())
-            lost += await states.find(links, "", ids) is None and turn > 1
+            lost += await memory.recall(conversation) is None and turn > 1
             marks.append(perf_counter())
-            await states.keep(links, "", ids, state)
+            await memory.keep(conversation, Recollection(len(items), state, "balanced"))
             marks.append(perf_counter())
             if not weigh:
                 for name, (start, end) in zip(times, pairwise(marks), strict=True):

@@ -22,10 +22,11 @@ from benchmarks.embedders.runtimes import REFERENCE, RUNTIMES
 from benchmarks.retention.__main__ import FOLDERS
 from benchmarks.speed.report import table
 from benchmarks.speed.targets import resident_of
-from policies.types import Vectors
-from proxy import config
-from proxy.evaluate import Reader, contestants, measure, summary
-from proxy.evidence import load
+from foveate.policies.types import Vectors
+from foveate.proxy.config.loading import load_settings
+from foveate.proxy.config.policies import build_policies
+from foveate.proxy.evaluation.evaluate import CaseReader, contestants, measure, summary
+from foveate.proxy.evaluation.evidence import load_cases
 
 LONG, SHORT, ONE = 60, 300, 60  # texts
 HEADS = ["runtime", "long texts/s", "short texts/s", "one short text ms", "start s", "MiB", "cosine", "top 5 alike %"]
@@ -79,19 +80,21 @@ class Function:
     """An embedder made of a function."""
 
     name = "measured"
+    reads = 1000
+    batch = 16
+    symmetric = True
 
     def __init__(self, embed: Any) -> None:
-        self.embed = embed
-
-    def check(self) -> None: ...
+        self.embed = self.embed_queries = embed
 
     def load(self) -> None: ...
 
 
 def evidence(data: Path, embed: Any) -> dict[str, list[float]]:
     """Return the share of the evidence that is kept at 10, 25 and 50 % of the tokens, by source."""
-    policies = {"balanced": config.load(None).build_policies()["balanced"]}
-    rows = list(measure(load(data, (), 0), Reader(Function(embed)), contestants(policies, baselines=False)))
+    policies = {"balanced": build_policies(load_settings(None))["balanced"]}
+    with CaseReader(Function(embed)) as reader:
+        rows = list(measure(load_cases(data, (), 0), reader, contestants(policies, baselines=False)))
     found: dict[str, list[float]] = {}
     for row in summary(rows):
         found.setdefault(row["source"], []).append(100 * row["recall"])

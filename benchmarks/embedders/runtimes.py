@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from policies.types import Vectors
-from proxy.embedders import minilm
-from proxy.embedders.onnx import Onnx, bundled_model, tokenizer
+from foveate.policies.types import Vectors
+from foveate.proxy.vectors.embedders import minilm
+from foveate.proxy.vectors.embedders.onnx import Onnx, bundled_model, tokenizer
 
 Embed = Callable[[Sequence[str]], Vectors]
 PADDED = 2048  # wordpieces of a batch, padding included
@@ -111,7 +111,7 @@ def openvino(quantised: bool, threads: int = 1) -> Embed:
 
 def torch(threads: int = 1) -> Embed:
     """Return sentence-transformers on torch."""
-    from proxy.embedders.sentence_transformers import SentenceTransformers
+    from foveate.proxy.vectors.embedders.sentence_transformers import SentenceTransformers
 
     embedder = SentenceTransformers(str(official()), threads)
     embedder.load()
@@ -120,7 +120,7 @@ def torch(threads: int = 1) -> Embed:
 
 def multilingual(threads: int = 1) -> Embed:
     """Return what foveate runs for other languages than English."""
-    from proxy.embedders.multilingual import Multilingual
+    from foveate.proxy.vectors.embedders.multilingual import Multilingual
 
     embedder = Multilingual(threads=threads)
     embedder.load()

@@ -25,9 +25,18 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.retention.vectors import Stored
-from proxy.embedders.onnx import Onnx
-from proxy.evaluate import BUDGETS, WIDTH, Reader, contestants, measure, plot, summary, table
-from proxy.evidence import Case, Message, Row, Ruler, judge, load
+from foveate.proxy.evaluation.evaluate import (
+    BUDGETS,
+    WIDTH,
+    CaseReader,
+    contestants,
+    measure,
+    plot,
+    recall_table,
+    summary,
+)
+from foveate.proxy.evaluation.evidence import Case, Judged, Message, Ruler, judge_case, load_cases
+from foveate.proxy.vectors.embedders.onnx import Onnx
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT.parent / "shared" / "eval", ROOT / "tests" / "data")
@@ -62,7 +71,7 @@ class Upstream:
 @asynccontextmanager
 async def foveate(upstream: str, data: str) -> AsyncIterator[str]:
     """Run `foveate serve` with its defaults in front of `upstream`; yield its base URL."""
-    command = ("-c", "from proxy.cli import main; main()", "serve", "--port", "0", "--upstream", upstream)
+    command = ("-c", "from foveate.proxy.cli import main; main()", "serve", "--port", "0", "--upstream", upstream)
     pipe, null, path = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL, {"PYTHONPATH": str(ROOT)}
     server = await asyncio.create_subprocess_exec(
         sys.executable, *command, "--data", data, cwd=data, env=path, stdout=pipe, stderr=null
@@ -78,7 +87,7 @@ async def foveate(upstream: str, data: str) -> AsyncIterator[str]:
         await server.wait()
 
 
-async def drive(cases: Sequence[Case], budgets: Sequence[float], progress: Progress) -> list[Row]:
+async def drive(cases: Sequence[Case], budgets: Sequence[float], progress: Progress) -> list[Judged]:
     """Send every case at every budget in every pass; return what became of each."""
     ruler, upstream, rows = Ruler(), Upstream(), []
     with tempfile.TemporaryDirectory() as data:
@@ -89,7 +98,7 @@ async def drive(cases: Sequence[Case], budgets: Sequence[float], progress: Progr
                     sizes = ruler.sizes(case)
                     for share in budgets:
                         sent = await ask(client, proxy, upstream, case, sizes.budget(share))
-                        rows.append(judge(f"foveate, {name}", case, sizes, share, sent, ruler.size))
+                        rows.append(judge_case(f"foveate, {name}", case, sizes, share, sent, ruler.size))
                     progress.advance(task)
     return rows
 
@@ -117,17 +126,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
-    cases = load(given.data, given.source, given.limit)
+    cases = load_cases(given.data, given.source, given.limit)
     embedder = Stored(Onnx(), given.vectors.expanduser())
     start = time.monotonic()
     console = Console()
-    with Progress(console=console, transient=True) as progress:
-        rows: list[Row] = asyncio.run(drive(cases, given.budget, progress))
-        rows += measure(cases, Reader(embedder), contestants({}), given.budget, progress)
+    with CaseReader(embedder) as reader, Progress(console=console, transient=True) as progress:
+        rows: list[Judged] = asyncio.run(drive(cases, given.budget, progress))
+        rows += measure(cases, reader, contestants({}), given.budget, progress)
     embedder.save()
     means: list[dict[str, Any]] = sorted(summary(rows), key=lambda row: row["source"])
     console.width = max(console.width, WIDTH)
-    console.print(table(means, given.budget))
+    console.print(recall_table(means, given.budget))
     print(f"{len(cases)} cases of {given.data}, {time.monotonic() - start:.0f} s")
     if given.json:
         given.json.write_bytes(orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2))

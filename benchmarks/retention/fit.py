@@ -24,13 +24,12 @@ import numpy as np
 import yaml
 
 from benchmarks.retention.vectors import Stored
-from policies.prune import prune
-from policies.types import Budget, PruneState
-from proxy.config import PolicySettings, build_policy, merge_policy
-from proxy.embedders.onnx import Onnx
-from proxy.evaluate import Reader, Reading
-from proxy.evidence import load
-from proxy.formats import chat
+from foveate.proxy.config.policies import build_policy, merge_policy
+from foveate.proxy.config.schema import PolicySettings
+from foveate.proxy.evaluation.evaluate import CaseReader, ReadCase, selected
+from foveate.proxy.evaluation.evidence import load_cases
+from foveate.proxy.formats.layout import layout
+from foveate.proxy.vectors.embedders.onnx import Onnx
 
 PRESETS = Path(__file__).parents[2] / "policies" / "presets"
 LIMIT = 120  # cases a source, evenly spaced
@@ -96,34 +95,33 @@ WHAT = {
 }
 
 
-def read(data: Path, vectors: Path) -> list[Reading]:
+def read(data: Path, vectors: Path) -> list[ReadCase]:
     """Return the cases as the proxy reads them."""
     embedder = Stored(Onnx(threads=os.cpu_count() or 1), vectors)
-    reader = Reader(embedder)
-    readings = [reader.read(case) for case in load(data, limit=LIMIT)]
+    with CaseReader(embedder) as reader:
+        readings = [reader.read(case) for case in load_cases(data, limit=LIMIT)]
     embedder.save()
     return readings
 
 
-def recalls(described: Described, readings: list[Reading]) -> list[tuple[str, int, float]]:
+def recalls(described: Described, readings: list[ReadCase]) -> list[tuple[str, int, float]]:
     """Return source, fold and mean recall of each case."""
     policy = build_policy("fit", PolicySettings(**described))
     return [(r.case.source, fold_of(r.case.conversation), recall(r, policy)) for r in readings]
 
 
-def recall(reading: Reading, policy: Any) -> float:
+def recall(reading: ReadCase, policy: Any) -> float:
     """Return the mean over the budgets of the share of evidence kept."""
     parsed, groups = reading.parsed, reading.case.groups
     found = []
     for share in BUDGETS[uses_tools(reading)]:
-        room = reading.sizes.budget(share) - parsed.fixed_tokens
-        kept = prune(reading.history, policy, Budget(room, room), PruneState()).kept
-        messages = {row.message for row in chat.layout(parsed, kept, {}) if row.pieces is None}
+        kept = selected(policy, reading, reading.sizes.budget(share)).kept
+        messages = {row.item for row in layout(parsed, kept, {}) if row.left is None}
         found.append(sum(bool(group & messages) for group in groups) / len(groups))
     return float(np.mean(found))
 
 
-def uses_tools(reading: Reading) -> bool:
+def uses_tools(reading: ReadCase) -> bool:
     """Return whether a case is tool work."""
     return any(m["role"] == "tool" for m in reading.case.messages)
 
@@ -165,7 +163,7 @@ def value_at(described: Described, path: tuple[str, ...]) -> Any:
     return described
 
 
-def climb(start: Described, space: Space, readings: list[Reading]) -> tuple[Described, float, float]:
+def climb(start: Described, space: Space, readings: list[ReadCase]) -> tuple[Described, float, float]:
     """Return the fitted values, and the objective before and after."""
     best, old = start, recalls(start, readings)
     first = objective(old)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from policies.types import Vectors
-from proxy.embedders import Embedder
+from foveate.policies.types import Vectors
+from foveate.proxy.vectors.embedders import Embedder
 
 
 class Stored:
@@ -17,6 +17,9 @@ class Stored:
 
     def __init__(self, embedder: Embedder, path: Path) -> None:
         self.name = embedder.name
+        self.reads = embedder.reads
+        self.batch = embedder.batch
+        self.symmetric = embedder.symmetric
         self._embedder = embedder
         self._path = path
         self._loaded = False
@@ -34,11 +37,19 @@ class Stored:
         keys = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest() for text in texts]
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if fresh:
-            if not self._loaded:
-                self._embedder.load()
-                self._loaded = True
+            self._load()
             self._known.update(zip(fresh, self._embedder.embed(list(fresh.values())), strict=True))
         return np.stack([self._known[key] for key in keys])
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the same of texts that ask; these are not stored."""
+        self._load()
+        return self._embedder.embed_queries(texts)
+
+    def _load(self) -> None:
+        if not self._loaded:
+            self._embedder.load()
+            self._loaded = True
 
     def save(self) -> None:
         """Write what is new."""

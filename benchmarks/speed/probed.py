@@ -14,9 +14,11 @@ from typing import Any
 
 import uvicorn
 
-from proxy import config, logs, process
-from proxy.app import create_app, serving
-from proxy.cli import listen
+from foveate.proxy import process
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.cli import listen
+from foveate.proxy.config.loading import load_settings
+from foveate.proxy.observers import logs
 
 DUE = 0.002  # seconds
 
@@ -49,7 +51,7 @@ class Probed:
 
 
 def main() -> None:
-    settings = config.load(Path(sys.argv[1]))
+    settings = load_settings(Path(sys.argv[1]))
     logs.configure(settings.server)
     process.prepare()
     listening = listen(settings.server.host, settings.server.port)

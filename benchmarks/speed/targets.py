@@ -135,7 +135,7 @@ def mock(run: Path) -> Target:
 
 
 def foveate(run: Path, upstream: str) -> Target:
-    command = [sys.executable, "-c", "from proxy.cli import main; main()", "serve", "--config"]
+    command = [sys.executable, "-c", "from foveate.proxy.cli import main; main()", "serve", "--config"]
     return configured(run, upstream, "foveate", command)
 
 
@@ -182,12 +182,13 @@ def litellm(run: Path, upstream: str) -> Target | None:
 def fill(folder: Path, count: int) -> None:
     """Put so many random vectors into an index, in a process of its own."""
     script = (
-        "import sys, time; import numpy as np; from pathlib import Path; from proxy.indexes import Entry;"
-        "from proxy.indexes.chroma import Chroma; folder, n = Path(sys.argv[1]), int(sys.argv[2]);"
+        "import sys, time; import numpy as np; from pathlib import Path;"
+        "from foveate.proxy.vectors.indexes import Entry;"
+        "from foveate.proxy.vectors.indexes.chroma import Chroma; folder, n = Path(sys.argv[1]), int(sys.argv[2]);"
         "folder.mkdir(parents=True, exist_ok=True); index = Chroma('minilm-w8a8', folder); index.open();"
         "v = np.random.default_rng(7).normal(size=(n, 384)).astype(np.float32);"
         "v /= np.linalg.norm(v, axis=1, keepdims=True);"
-        "e = [Entry(f'{i:032x}', v[i], 'conversation', 'user', 100, int(time.time())) for i in range(n)];"
+        "e = [Entry(f'{i:032x}', v[i], int(time.time())) for i in range(n)];"
         "[index.upsert('t', e[i:i + 500]) for i in range(0, n, 500)]; index.close()"
     )
     subprocess.run([sys.executable, "-c", script, str(folder), str(count)], check=True)

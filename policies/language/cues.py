@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from policies.language.words import MARKS, STOPWORDS
+from foveate.policies.language.words import MARKS, STOPWORDS
 
 FILES = ("latin", "cyrillic", "middle_east", "east_asia")
 # Letters that tell which languages a text may be in.
@@ -24,10 +24,7 @@ SCRIPTS = (
     (re.compile("[\u05d0-\u05ea]"), ("he",)),
     (re.compile("[\u0370-\u03ff]"), ("el",)),
     (re.compile("[\u0400-\u052f]"), ("ru", "uk")),
-    (
-        re.compile("[a-z\u00df-\u024f\u1ea0-\u1eff]"),
-        ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"),
-    ),
+    (re.compile("[a-z\u00df-\u024f\u1ea0-\u1eff]"), tuple("en de es fr it pt nl pl sv tr vi id".split())),
 )
 UNSPACED = ("zh", "ja", "ko", "th")
 READ = 2000  # characters of a turn that tell its language
@@ -57,7 +54,7 @@ def described() -> Mapping[str, Mapping[str, str | Sequence[str]]]:
     """Return what the files say of each language, by its code."""
     found: dict[str, Mapping[str, str | Sequence[str]]] = {}
     for name in FILES:
-        found |= tomllib.loads(files("policies.language").joinpath("cues", f"{name}.toml").read_text("utf-8"))
+        found |= tomllib.loads(files("foveate.policies.language").joinpath("cues", f"{name}.toml").read_text("utf-8"))
     return found
 
 
@@ -95,7 +92,7 @@ def within(phrases: str | Sequence[str], code: str, begins: str = "") -> re.Patt
 
 
 def languages_of(turn: str) -> tuple[Language, ...]:
-    """Return the languages that a lower-case turn may be in, by its letters and its commonest words; none if unknown."""
+    """Return the languages that a lower-case turn may be in, by its letters and words; none where nothing tells."""
     text = turn[:READ]
     words = _WORD.findall(text)
     found: list[Language] = []

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from policies.language.stemming import stem, stem_foreign
+from foveate.policies.language.stemming import stem, stem_foreign
 
 STOPWORDS = frozenset(
     "a about above after again all also am an and any are as at be because been before being between both but by can "
@@ -21,9 +21,7 @@ STOPWORDS = frozenset(
 PAIRED = (  # Chinese, Japanese; Korean too, whose endings are many
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
-TRIPLED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer: alphabets, where two letters say little
-)
+TRIPLED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer: in an alphabet two letters say little
 # Marks that belong to a word though they are no letters: accents, points, and the vowel signs of India.
 MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed"

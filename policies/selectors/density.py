@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.filling import fill
-from policies.fusion import best_first
-from policies.price import discount, talk_strength
-from policies.shape import shape_of
-from policies.types import History, Scores
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.flow.shape import shape_of
+from foveate.policies.selectors.filling import fill
+from foveate.policies.selectors.price import discount, talk_strength
+from foveate.policies.types import History, Scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.filling import fill
-from policies.fusion import best_first
-from policies.types import History, Scores
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.selectors.filling import fill
+from foveate.policies.types import History, Scores
 
 
 @dataclass(frozen=True, slots=True)

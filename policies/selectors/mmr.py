@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
-from policies.filling import fill
-from policies.types import History, Scores
+from foveate.policies.selectors.filling import fill
+from foveate.policies.types import History, Scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.filling import fill
-from policies.fusion import best_first
-from policies.topics import Topics
-from policies.types import History, Scores
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.flow.topics import Topics
+from foveate.policies.selectors.filling import fill
+from foveate.policies.types import History, Scores
 
 
 @dataclass(frozen=True, slots=True)

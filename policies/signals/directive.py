@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.shape import speakers_of
-from policies.types import History, Manner, Scores
+from foveate.policies.flow.shape import speakers_of
+from foveate.policies.types import History, Manner, Scores
 
 
 @dataclass(frozen=True, slots=True)

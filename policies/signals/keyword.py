@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.terms import occurrences
-from policies.types import History, Scores
+from foveate.policies.terms import occurrences
+from foveate.policies.types import History, Scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.types import History, Scores
+from foveate.policies.types import History, Scores
 
 
 @dataclass(frozen=True, slots=True)

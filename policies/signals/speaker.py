@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.language.words import normal, words
-from policies.shape import shape_of, speakers_of
-from policies.types import History, Scores
+from foveate.policies.flow.shape import shape_of, speakers_of
+from foveate.policies.language.words import normal, words
+from foveate.policies.types import History, Scores
 
 # A past tense after "you" asks for what the assistant said; any first person asks for what the user said.
 _ASKS_ASSISTANT = re.compile(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.terms import occurrences
-from policies.types import History, Scores
+from foveate.policies.terms import occurrences
+from foveate.policies.types import History, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Task:
         """Return values in [0, 1], shape (n,)."""
         n = len(history.segments)
         users = [f for s, f in zip(history.segments, history.features, strict=True) if s.role == "user"]
-        latest = [*users[len(users) - self.turns :], history.query] if self.turns else [history.query]
+        latest = [*users[max(0, len(users) - self.turns) :], history.query]
         wanted, turns = np.unique(np.concatenate([features.terms for features in latest]), return_counts=True)
         where, which, _ = occurrences(history, wanted)
         if not where.size:

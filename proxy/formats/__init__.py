@@ -1,1 +1,58 @@
-"""Wire formats: the only place where a request's JSON is read or written."""
+"""Wire formats: the only place, beside the upstreams, where a request's or an answer's JSON is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol
+
+from foveate.proxy.errors import RequestError
+from foveate.proxy.formats.layout import Row
+from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.usage import Usage
+
+
+class Format(Protocol):
+    """One API's requests and answers. Stateless: what it reads is remembered by the parser."""
+
+    name: str  # of the API, as metrics and the page label it
+    priming: int  # tokens that open the answer, beside all that the request says
+
+    def read(self, body: bytes) -> Outline:
+        """Return a request with its items told apart but not read; FormatError where it is none of this API."""
+
+    def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
+        """Return one item as it is understood; a block of over `split_over` tokens comes in pieces if it can."""
+
+    def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
+        """Return the tokens of a field, one of an outline's `standing`, that is there whatever is dropped."""
+
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+        """Return the request with what is left of its items, in the caller's own bytes wherever they are whole."""
+
+    def items(self, body: bytes) -> list[object]:
+        """Return a request's items decoded, for whoever reads an explanation; none where it cannot be read."""
+
+    def usage(self, head: bytes, tail: bytes) -> Usage | None:
+        """Return what an answer says that it took, from its beginning and its end; None where it does not say."""
+
+    def error(self, error: RequestError) -> bytes:
+        """Return the body of an error of our own in this API's shape."""
+
+
+# The paths whose requests are pruned, and what reads them.
+FORMATS = {
+    "/v1/chat/completions": "foveate.proxy.formats.chat:Chat",
+    "/v1/messages": "foveate.proxy.formats.messages:Messages",
+    "/v1/responses": "foveate.proxy.formats.responses:Responses",
+}
+
+
+def load() -> dict[str, Format]:
+    """Return the format of each path."""
+    found: dict[str, Format] = {}
+    for path, target in FORMATS.items():
+        module, _, name = target.partition(":")
+        found[path] = getattr(import_module(module), name)()
+    return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from policies.types import Kind
+from foveate.policies.types import Kind
 
 _BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r".+?(?:\n[ \t]*\n+|\Z)", re.DOTALL)
@@ -17,6 +17,10 @@ _CODE_LINE = re.compile(
     r"|^\s*[\w.]+\(.*\)$"
 )
 DOCUMENT_CHARACTERS = 1500
+# What stands where nothing else is left, and a place must not be empty.
+BEGINNING_LEFT_OUT = "[... the beginning was left out ...]"
+ANSWER_LEFT_OUT = "[... the answer was left out ...]"
+THOUGHT_LEFT_OUT = "[... reasoning left out ...]"
 
 
 def kind_of(text: str) -> Kind:
@@ -67,3 +71,30 @@ def _lines(block: str, size: int) -> Iterator[str]:
         run += line
     if run:
         yield run
+
+
+def mark(tokens: int) -> str:
+    """Return the text that stands where parts of a message were dropped."""
+    return f"[... {tokens:,} tokens left out ...]"
+
+
+def left_out(stretches: Sequence[tuple[int, str, int]], kept: Collection[int]) -> dict[int, str]:
+    """Return what is left of each text: `stretches` are the number of a text, a piece of it and that piece's tokens.
+
+    One mark stands in the place of a run of pieces that are not `kept`.
+    """
+    texts: dict[int, str] = {}
+    dropped = 0
+    for n, (part, piece, tokens) in enumerate(stretches):
+        text = texts.setdefault(part, "")
+        if n in kept:
+            texts[part] = text + piece
+            continue
+        dropped += tokens
+        goes_on = n + 1 < len(stretches) and stretches[n + 1][0] == part
+        if goes_on and n + 1 not in kept:
+            continue
+        lead = "" if not text or text.endswith("\n") else "\n"
+        texts[part] = text + lead + mark(dropped) + ("\n" if goes_on else "")
+        dropped = 0
+    return texts

@@ -7,7 +7,15 @@ from typing import Protocol
 
 import msgspec
 
-Headers = list[tuple[bytes, bytes]]  # names in lower case, in order, repeats allowed
+from foveate.proxy.config import schema as config
+from foveate.proxy.http.headers import Headers
+from foveate.proxy.importer import constructor, import_class
+
+UPSTREAMS = {
+    "http": "foveate.proxy.upstreams.http:Http",
+    "echo": "foveate.proxy.upstreams.echo:Echo",
+    "litellm": "foveate.proxy.upstreams.litellm:LiteLLM",
+}
 
 
 async def nothing_to_close() -> None:
@@ -33,10 +41,22 @@ class UpstreamResponse(msgspec.Struct, frozen=True):
 
 
 class Upstream(Protocol):
-    """Something that answers requests."""
+    """Something that answers requests.
+
+    A class is built with the keywords `url`, `api_base`, `api_key`, `connect_timeout` and `read_timeout`, as far as it
+    takes them, and without I/O.
+    """
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return the answer once its head is there; UpstreamError where there is none."""
 
     async def aclose(self) -> None:
         """Close what is open."""
+
+
+def build_upstream(settings: config.Upstream) -> Upstream:
+    """Return the upstream of the type that is set; ConfigError where there is none."""
+    given = {**settings.model_dump(exclude={"type", "options"}), "api_key": settings.api_key.get_secret_value()}
+    found = import_class("upstream.type", UPSTREAMS, settings.type)
+    made: Upstream = constructor("upstream", found, given, settings.options)()
+    return made

@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
-from proxy.tokens import PRIMING, TokenCounter, encoding_name
-from proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
+from foveate.proxy.formats.chat.counting import PRIMING, message_tokens
+from foveate.proxy.formats.tokens import TokenCounter, encoding_name
+from foveate.proxy.http.headers import Headers
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 JSON: Headers = [(b"content-type", b"application/json")]
 EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
@@ -48,7 +50,7 @@ def complete(body: dict[str, Any], messages: list[dict[str, Any]], roles: Counte
     """Return the chat completion, or its events where a stream was asked for."""
     model = str(body.get("model", "echo"))
     counter = TokenCounter(encoding_name(model))
-    prompt = PRIMING + sum(counter.message(m) for m in messages)
+    prompt = PRIMING + sum(message_tokens(m, counter) for m in messages)
     said = ", ".join(f"{n} {role}" for role, n in roles.items())
     last = next((m.get("content") for m in reversed(messages) if m["role"] == "user"), None)
     report = f"echo received {len(messages)} messages ({said}), {prompt} tokens."
@@ -58,7 +60,8 @@ def complete(body: dict[str, Any], messages: list[dict[str, Any]], roles: Counte
     usage = {"prompt_tokens": prompt, "completion_tokens": length, "total_tokens": prompt + length}
     head = {"id": "chatcmpl-echo", "created": int(time.time()), "model": model}
     if body.get("stream"):
-        wanted = isinstance(options := body.get("stream_options"), dict) and options.get("include_usage")
+        options = body.get("stream_options")
+        wanted = isinstance(options, dict) and options.get("include_usage")
         return UpstreamResponse(200, EVENTS, events(head, report, usage if wanted else None))
     choice = {"index": 0, "message": {"role": "assistant", "content": report}, "finish_reason": "stop"}
     return answer(200, {**head, "object": "chat.completion", "choices": [choice], "usage": usage})

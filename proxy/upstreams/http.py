@@ -8,9 +8,9 @@ from functools import lru_cache
 import aiohttp
 from yarl import URL
 
-from proxy.errors import RequestError, UpstreamError
-from proxy.headers import end_to_end
-from proxy.upstreams import UpstreamRequest, UpstreamResponse
+from foveate.proxy.errors import RequestError, UpstreamError
+from foveate.proxy.http.headers import end_to_end
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 # aiohttp would add these where the caller sent none.
 MAX_HEADER = 64 * 1024  # bytes of one response header

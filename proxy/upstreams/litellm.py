@@ -22,8 +22,9 @@ from typing import Any
 
 import orjson
 
-from proxy.errors import RequestError, UpstreamError
-from proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
+from foveate.proxy.errors import RequestError, UpstreamError
+from foveate.proxy.http.headers import Headers
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 SERVED = "/v1/chat/completions"
 MODELS = "/v1/models"

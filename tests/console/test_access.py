@@ -11,13 +11,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+
+from foveate.proxy.pages import access
 from support.client import Answer, ask, chat, connect, received
 from support.console import TOKEN, serve_pages
 from support.conversations import body
 from support.server import Live, settings_for
 from support.upstream import Upstream
-
-from proxy.console import access
 
 PAGES = ["/-/", "/-/outcomes", "/-/outcomes/prn-1", "/-/metrics", "/-/status", "/-/static/main.js"]
 BEARER = ("Authorization", f"Bearer {TOKEN}")
@@ -136,7 +136,7 @@ def test_static_serves_its_own_files_only(quick: Live, name: str) -> None:
 
 
 def test_serving_other_machines_without_a_token_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    start = "from proxy.cli import main; main()"
+    start = "from foveate.proxy.cli import main; main()"
     command = [sys.executable, "-c", start, "serve", "--host", "0.0.0.0", "--port", "0"]
     clean = {k: v for k, v in os.environ.items() if not k.startswith("FOVEATE_")}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean, timeout=60)

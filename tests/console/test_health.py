@@ -6,13 +6,12 @@ import socket
 import time
 from pathlib import Path
 
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import Answer, ask
 from support.console import TOKEN, serve_pages
 from support.parts import UnloadableEmbedder
 from support.server import Live, serve_with, settings_for
 from support.upstream import Upstream, reply
-
-from proxy.indexes.in_memory import InMemory
 
 
 def ready(live: Live, *headers: tuple[str, str]) -> Answer:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from foveate.policies.features import MANNERS, manner_of
+from foveate.policies.pins import Pins
+from foveate.policies.registry import SELECTORS, SIGNALS, load
+from foveate.policies.types import Manner, Segment
 from laws.strategies import plain
 from support.conversations import history, segment
-
-from policies.features import MANNERS, manner_of
-from policies.pins import Pins
-from policies.registry import SELECTORS, SIGNALS, load
-from policies.types import Manner, Segment
 
 ROLES = ("system", "user", "assistant", "tool")
 

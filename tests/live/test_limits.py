@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from support.client import Answer, ask
 from support.server import Live, serve, settings_for
 from support.upstream import Upstream

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from foveate.proxy.serving.exchange import tenant
+from foveate.proxy.vectors.indexes.chroma import Chroma
 from support.client import chat
 from support.conversations import body, long_chat
 from support.parts import RecordingIndex, WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
 from support.upstream import Upstream
-
-from proxy.handler import tenant
-from proxy.indexes.chroma import Chroma
 
 
 def with_chroma(upstream: Upstream, folder: Path, embedder: WordEmbedder, mib: float = 64) -> Live:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 
 import pytest
+
 from support.client import Answer, ask, send_raw
 from support.server import Live
 from support.upstream import Upstream, reply, reply_json

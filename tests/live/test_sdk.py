@@ -8,6 +8,7 @@ from typing import Any
 
 import openai
 import pytest
+
 from support.conversations import body, call, long_chat, result
 from support.server import Live, serve, settings_for
 from support.upstream import WAIT, Upstream, hang, reply_json, stream

@@ -9,14 +9,14 @@ from typing import Any
 
 import openai
 import pytest
+
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import Answer, chat
 from support.conversations import body, call, count, long_chat, problems, result
 from support.parts import WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
 from support.sessions import ends, pieces
 from support.upstream import Upstream, completion, reply_json
-
-from proxy.indexes.in_memory import InMemory
 
 BUDGET = "900/400"
 Messages = list[dict[str, Any]]
@@ -271,7 +271,7 @@ def test_an_outcome_tells_of_the_prefix_and_of_what_the_upstream_had_cached(upst
     upstream.script = reply_json({**completion("Hello."), "usage": usage})
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
         answers = [chat(live.url, body(long_chat(40)), budget=BUDGET, key="sk-1") for _ in range(2)]
-        outcome = live.services.recent.get(str(answers[1].header("x-pruning-id")))
+        outcome = live.services.parts.recent.get(str(answers[1].header("x-pruning-id")))
     assert outcome is not None
     found = outcome.summary()
     assert found["usage"] == {"prompt": 390, "cached": 256}

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.conversations import TOPICS, history, segment
 
-from policies.recall import EXCERPT_OVERHEAD, SHARE, Recall, need, resemblance
+from foveate.policies.recall import EXCERPT_OVERHEAD, SHARE, Recall, need, resemblance
+from support.conversations import TOPICS, history, segment
 
 TRAIN = TOPICS.index("the night train to Vienna leaves from platform seven")
 DROPPED = range(len(TOPICS))

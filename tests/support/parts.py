@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.types import Vectors
-from proxy.errors import ConfigError
-from proxy.indexes import Entry
-from proxy.indexes.in_memory import InMemory
+from foveate.policies.types import Vectors
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.vectors.indexes import Entry
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 
 DIMENSIONS = 64
 
@@ -22,12 +22,12 @@ class WordEmbedder:
     """Words hashed into a few dimensions: quick, the same in every process, and it counts what it is asked for."""
 
     name = "words"
+    reads = 1000
+    batch = 1
+    symmetric = True
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-
-    def check(self) -> None:
-        """Find nothing wrong."""
 
     def load(self) -> None:
         """Need nothing."""
@@ -36,6 +36,10 @@ class WordEmbedder:
         """Return one unit vector a text."""
         self.texts.extend(texts)
         return np.stack([word_vector(text) for text in texts]) if texts else np.zeros((0, DIMENSIONS), dtype=np.float32)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the same as `embed`."""
+        return self.embed(texts)
 
 
 def word_vector(text: str) -> NDArray[np.float32]:

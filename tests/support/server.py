@@ -5,20 +5,22 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from inspect import signature
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from support.upstream import WAIT
 
-from proxy import config, services
-from proxy.app import create_app, serving
-from proxy.embedders import Embedder
-from proxy.features import FeatureStore
-from proxy.indexes import VectorIndex
-from proxy.services import Services
+from foveate.proxy import services
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.config import schema as config
+from foveate.proxy.services import Services
+from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.histories import Histories
+from foveate.proxy.vectors.indexes import VectorIndex
+from support.upstream import WAIT
 
 
 class Live:
@@ -75,9 +77,9 @@ def application(parts: Services) -> FastAPI:
 def assemble(settings: config.Settings, embedder: Embedder, index: VectorIndex) -> Services:
     """Return the services of `settings` with another embedder and index put in at their seams."""
     built = services.build(settings)
-    features = FeatureStore(embedder, index, built.cache, settings.embedder.deadline)
-    parts = {name: getattr(built, name) for name in signature(services.assemble).parameters}
-    return services.assemble(**{**parts, "features": features})
+    bounds = Bounds(deadline=settings.embedder.deadline)
+    histories = Histories(embedder, index, built.parts.cache, built.parts.worker, bounds)
+    return services.assemble(settings, replace(built.parts, histories=histories))
 
 
 def settings_for(upstream_url: str, **given: Any) -> config.Settings:
@@ -88,5 +90,6 @@ def settings_for(upstream_url: str, **given: Any) -> config.Settings:
     """
     given.setdefault("window", {"models": {"gpt-4o": 128_000, "": 128_000}})
     given.setdefault("embedder", {"deadline": 60})
+    given.setdefault("state", {"type": "in_memory"})
     upstream = {"url": f"{upstream_url}/v1", "connect_timeout": 5, "read_timeout": 20, **given.pop("upstream", {})}
     return config.Settings(**{"index": {"type": "in_memory"}, "upstream": upstream, **given})

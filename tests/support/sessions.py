@@ -6,59 +6,56 @@ import asyncio
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from foveate.policies.types import Budget
+from foveate.proxy import services
+from foveate.proxy.config.schema import Settings
+from foveate.proxy.formats.memo import linked
+from foveate.proxy.formats.parsed import Item
+from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.pruning.memory import Conversation, Memory
+from foveate.proxy.pruning.request import Decision, Request
+from foveate.proxy.pruning.states.in_memory import InMemoryStates
+from foveate.proxy.pruning.windows import Windows
+from foveate.proxy.upstreams.echo import Echo
+from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.conversations import body
+from support.deciding import CHAT
 from support.parts import WordEmbedder
-from support.server import settings_for
-
-from policies.types import Budget
-from proxy import config, services
-from proxy.asked import Asked, Decision
-from proxy.cache import Cache
-from proxy.features import FeatureStore
-from proxy.formats import chat
-from proxy.indexes.in_memory import InMemory
-from proxy.metrics import Metrics
-from proxy.overrides import Overrides
-from proxy.recent import Recent
-from proxy.reload import Reloads
-from proxy.state_store import InMemoryStateStore, StateKeeper
-from proxy.upstreams.echo import Echo
-from proxy.windows import Windows
+from support.server import assemble, settings_for
 
 NOWHERE = "http://127.0.0.1:1"
 
 
-def parts_with(states: StateKeeper, settings: config.Settings | None = None) -> services.Services:
-    """Return services that remember in `states`, with an embedder that needs no model."""
-    given = settings or settings_for(NOWHERE)
-    cache = Cache(64 << 20)
-    upstream = services.build_upstream(given.upstream) if settings else Echo()
-    return services.assemble(
-        given, upstream, FeatureStore(WordEmbedder(), InMemory(), cache, given.embedder.deadline), states, Recent(100),
-        cache, Windows(given.window, given.budget, upstream), Metrics(), (), Reloads(),
-    )  # fmt: skip
+def services_with(memory: Memory, settings: Settings | None = None) -> services.Services:
+    """Return services that remember in `memory`, with an embedder that needs no model."""
+    built = assemble(settings or settings_for(NOWHERE), WordEmbedder(), InMemory())
+    parts = replace(built.parts, memory=memory)
+    if settings is None:
+        parts = replace(parts, upstream=Echo(), windows=Windows(built.settings.window, built.settings.budget, Echo()))
+    return services.assemble(built.settings, parts)
 
 
 class Deciding:
     """A pruner that lives through many requests; no socket is opened."""
 
-    def __init__(self, states: StateKeeper | None = None, settings: config.Settings | None = None) -> None:
-        self._states = states or StateKeeper(InMemoryStateStore(1 << 26, 3600))
+    def __init__(self, memory: Memory | None = None, settings: Settings | None = None) -> None:
+        self._memory = memory or Memory(InMemoryStates(max_mib=64, ttl_hours=1))
         self._settings = settings
 
     def __enter__(self) -> Deciding:
         self._runner = asyncio.Runner()
-        self._parts = parts_with(self._states, self._settings)
-        self._runner.get_loop().call_soon(self._parts.start)
+        self._services = services_with(self._memory, self._settings)
+        self._runner.get_loop().call_soon(self._services.start)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._runner.run(self._parts.aclose())
+        self._runner.run(self._services.aclose())
         self._runner.close()
 
     def ask(
@@ -68,7 +65,7 @@ class Deciding:
         """Return the decision on a request of the caller `key`."""
         overrides = Overrides(mode=mode, budget=Budget(high, low), sticky=sticky, session=session)
         content = json.dumps(body(list(messages), **more)).encode()
-        return self._runner.run(self._parts.pruner.decide(Asked(content, overrides, key)))
+        return self._runner.run(self._services.pruner.decide(Request(CHAT, content, overrides, key)))
 
 
 def caller() -> str:
@@ -76,9 +73,15 @@ def caller() -> str:
     return secrets.token_hex(8)
 
 
+def conversation(tenant: str, ids: Sequence[str], session: str = "") -> Conversation:
+    """Return a history of items of which nothing but their hashes is known."""
+    items = [Item(each, 1, ()) for each in ids]
+    return Conversation(tenant, linked([], items), items, session)
+
+
 def pieces(content: bytes) -> list[bytes]:
     """Return the messages of a request's body, each as its bytes."""
-    return [bytes(raw) for raw in chat.read(content).messages]
+    return [bytes(raw) for raw in CHAT.read(content).items]
 
 
 def ends(messages: Sequence[dict[str, Any]]) -> Iterator[int]:

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from policies.language.cues import SCRIPTS, described, language, languages_of
-from policies.recall import need
+from foveate.policies.language.cues import SCRIPTS, described, language, languages_of
+from foveate.policies.recall import need
 
 ASKING = {
     "en": "can you list the invoices that were paid twice",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.features import extract
-from policies.language.stemming import stem_foreign
-from policies.language.words import normal, terms_of, words
+from foveate.policies.features import extract
+from foveate.policies.language.stemming import stem_foreign
+from foveate.policies.language.words import normal, terms_of, words
 
 
 def shared(one: str, other: str) -> int:
@@ -54,9 +54,9 @@ def test_forms_of_a_word_are_one_term(one: str, other: str) -> None:
     [
         ("夜车从几号站台出发？", "开往维也纳的夜车从七号站台出发。", "姐姐昨天烤了一个蛋糕。"),
         ("夜行列車は何番線から出ますか。", "ウィーン行きの夜行列車は7番線から出る。", "姉がケーキを焼いた。"),
-        ("야간열차는 몇 번 승강장에서 출발하나요?", "빈으로 가는 야간열차가 7번 승강장에서 떠난다.", "언니가 케이크를 구웠다."),
-        ("С какого пути уходит ночной поезд?", "Ночные поезда в Вену отходят с седьмого пути.", "Сестра испекла торт."),
-        ("रात की ट्रेन किस प्लेटफ़ॉर्म से जाती है?", "वियना की रात वाली ट्रेनें सातवें प्लेटफ़ॉर्म से निकलती हैं।", "बहन ने केक बनाया।"),
+        ("야간열차는 몇 번 승강장에서 출발하나요?", "빈행 야간열차가 7번 승강장에서 떠난다.", "언니가 빵을 구웠다."),
+        ("С какого пути уходит ночной поезд?", "Ночные поезда в Вену отходят с седьмого пути.", "Сестра пекла торт."),
+        ("रात की ट्रेन किस प्लेटफ़ॉर्म से जाती है?", "रात की ट्रेनें सातवें प्लेटफ़ॉर्म से जाती हैं।", "बहन ने केक बनाया।"),
     ],
 )  # fmt: skip
 def test_an_answer_shares_more_terms_with_its_question_than_a_stranger(

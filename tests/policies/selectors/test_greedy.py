@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from support.conversations import history, segment
 
-from policies.selectors.greedy import Greedy
+from foveate.policies.selectors.greedy import Greedy
+from support.conversations import history, segment
 
 
 def chosen(tokens: list[int], scores: list[float], room: int, pins: frozenset[int] = frozenset()) -> frozenset[int]:

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.conversations import history, segment
 
-from policies.selectors.coverage import Coverage
-from policies.selectors.density import Density
-from policies.selectors.greedy import Greedy
-from policies.selectors.mmr import Mmr
-from policies.selectors.structured import Structured
-from policies.selectors.window import Window
-from policies.types import History
+from foveate.policies.selectors.coverage import Coverage
+from foveate.policies.selectors.density import Density
+from foveate.policies.selectors.greedy import Greedy
+from foveate.policies.selectors.mmr import Mmr
+from foveate.policies.selectors.structured import Structured
+from foveate.policies.selectors.window import Window
+from foveate.policies.types import History
+from support.conversations import history, segment
 
 NOTHING: dict[str, Any] = {"fixed": 0.0, "persistence": 0.0, "answers": 0.0}
 

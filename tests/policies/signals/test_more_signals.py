@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.conversations import history, segment
 
-from policies.features import extract
-from policies.signals.directive import Directive
-from policies.signals.novelty import Novelty
-from policies.signals.recency import Recency
-from policies.signals.references import References
-from policies.signals.speaker import Speaker
-from policies.signals.task import Task
-from policies.terms import term_id
-from policies.types import History
+from foveate.policies.features import extract
+from foveate.policies.signals.directive import Directive
+from foveate.policies.signals.novelty import Novelty
+from foveate.policies.signals.recency import Recency
+from foveate.policies.signals.references import References
+from foveate.policies.signals.speaker import Speaker
+from foveate.policies.signals.task import Task
+from foveate.policies.terms import term_id
+from foveate.policies.types import History
+from support.conversations import history, segment
 
 
 def named(*said: tuple[str, str], query: str) -> History:
@@ -65,6 +65,14 @@ def test_task_shares_the_words_of_the_last_user_turns() -> None:
     assert Task(turns=2).score(seen)[2] > 0
     assert Task(turns=1).score(seen)[2] == 0
     assert Task(turns=0).score(seen)[:3] == pytest.approx([0, 0, 0])
+
+
+def test_task_reads_all_user_turns_where_there_are_fewer_than_asked_for() -> None:
+    talk = [segment("the roof leaks"), segment("roof tiles", role="assistant"), segment("and the price")]
+    seen = history(talk, "thanks")
+    for turns in (2, 3, 100):
+        assert Task(turns=turns).score(seen)[1] > 0
+    assert Task(turns=3).score(seen) == pytest.approx(Task(turns=2).score(seen))
 
 
 DIRECTIVES = [

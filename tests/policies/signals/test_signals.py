@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.conversations import history, segment
 
-from policies.signals.keyword import Keyword
-from policies.signals.recency import Recency
-from policies.signals.role import Role
-from policies.signals.semantic import Semantic
+from foveate.policies.signals.keyword import Keyword
+from foveate.policies.signals.recency import Recency
+from foveate.policies.signals.role import Role
+from foveate.policies.signals.semantic import Semantic
+from support.conversations import history, segment
 
 
 def test_keyword_prefers_segments_that_share_words_with_the_query() -> None:

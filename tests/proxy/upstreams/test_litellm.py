@@ -14,9 +14,10 @@ import pytest
 from aiohttp import web
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from proxy.errors import UpstreamError
-from proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
-from proxy.upstreams.litellm import LiteLLM
+from foveate.proxy.errors import UpstreamError
+from foveate.proxy.http.headers import Headers
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
+from foveate.proxy.upstreams.litellm import LiteLLM
 
 HELLO = [{"role": "user", "content": "hello"}]
 ASK = {"model": "openai/gpt-4o", "messages": HELLO}
@@ -190,7 +191,7 @@ async def live(server: Server) -> AsyncIterator[LiteLLM]:
 
 
 def test_litellm_is_not_imported_before_it_is_used() -> None:
-    code = "import sys, proxy.upstreams.litellm as m; m.LiteLLM(); sys.exit('litellm' in sys.modules)"
+    code = "import sys, foveate.proxy.upstreams.litellm as m; m.LiteLLM(); sys.exit('litellm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -1,0 +1,1 @@
+"""foveate: an OpenAI-compatible reverse proxy that keeps long conversations inside the model's window."""

@@ -1,0 +1,1 @@
+"""Settings, and the policies built from them."""

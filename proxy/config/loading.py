@@ -1,0 +1,91 @@
+"""Where settings come from: config.yaml, overridden by FOVEATE_ variables, overridden by the command line."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource
+from pydantic_settings.exceptions import SettingsError
+
+from foveate.proxy.config.policies import build_policies, merge
+from foveate.proxy.config.schema import Settings
+from foveate.proxy.errors import ConfigError, explain_error
+
+
+def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Return the settings of the file at `path` (none: the defaults) under the environment and then `overrides`.
+
+    Raises ConfigError naming the path, the value and the remedy.
+    """
+    file = read_yaml(path) if path else {}
+    try:
+        settings = Settings(**merge(merge(file, EnvSettingsSource(Settings)()), overrides or {}))
+        policies = build_policies(settings)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain_error(e, str(path or "settings")) for e in error.errors())) from None
+    except SettingsError as error:
+        raise ConfigError(f"an environment variable is not what its setting takes: {error}") from None
+    if settings.policy not in policies:
+        raise ConfigError(f'policy "{settings.policy}" is not one of {", ".join(sorted(policies))}')
+    return settings
+
+
+def check_access(settings: Settings) -> None:
+    """Raise ConfigError where other machines could reach the pages and nothing would keep them out."""
+    host = settings.server.host
+    if not is_loopback(host) and not settings.admin.token.get_secret_value():
+        raise ConfigError(
+            f"server.host {host} is reachable from other machines and admin.token is empty; set admin.token "
+            "(FOVEATE_ADMIN__TOKEN), or listen with --host 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` is this machine alone: localhost or a loopback address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def trusted_proxies() -> str:
+    """Return whose word is taken on who the caller is and whether it came by TLS: uvicorn's own variable names them."""
+    return os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+
+
+def wants_traces() -> bool:
+    """Say whether the standard OpenTelemetry variables ask for traces."""
+    given = (os.environ.get(name) for name in (
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER"
+    ))  # fmt: skip
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    return any(given) and not off
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file, ConfigError where there is none."""
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: holds a {type(loaded).__name__}; it must be a mapping such as `mode: on`")
+    # YAML 1.1 reads a bare on and off as booleans.
+    if isinstance(loaded.get("mode"), bool):
+        loaded["mode"] = "on" if loaded["mode"] else "off"
+    return {str(key): value for key, value in loaded.items()}
+
+
+def dump_settings(settings: Settings) -> str:
+    """Return the settings as YAML, secrets hidden."""
+    text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+    return text

@@ -1,0 +1,194 @@
+"""The settings: their names, types and defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Watermark = Annotated[float, Field(gt=0)]
+Source = PydanticBaseSettingsSource
+DEFAULT_DATA = Path("~/.local/share/foveate")
+
+
+class Section(BaseModel):
+    """A block of settings: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """Where it listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8787, ge=0, le=65535)
+    max_body_mib: float = Field(default=64, gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+
+class Admin(Section):
+    """Who may see the pages under /-/."""
+
+    token: SecretStr = SecretStr("")
+
+
+class Upstream(Section):
+    """Where requests go."""
+
+    type: str = "http"
+    options: dict[str, Any] = {}
+    url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
+    api_base: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    api_key: SecretStr = SecretStr("")
+    connect_timeout: float = Field(default=10, gt=0)
+    read_timeout: float = Field(default=600, gt=0)
+
+
+class Window(Section):
+    """How much a model takes."""
+
+    default: int = Field(default=128_000, gt=0)
+    reserve_output: float = Field(default=0.1, ge=0, lt=1)
+    models: dict[str, Annotated[int, Field(gt=0)]] = {}
+
+
+class Budget(Section):
+    """When it cuts and how far: shares of the window less the reserved output."""
+
+    high: Share = 0.9
+    low: Share = 0.6
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Budget:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) is above high ({self.high}); it must not be")
+        return self
+
+
+class Rate(Section):
+    """What a model's cached tokens cost, relative to a fresh one."""
+
+    read: float = Field(ge=0, le=1)
+    write: float = Field(default=1, ge=1)
+    lifetime: float = Field(default=0, ge=0)
+
+
+class Economy(Section):
+    """When it cuts for money, below the budget."""
+
+    enabled: bool = False
+    keep: Share = 0.4
+    floor: int = Field(default=8000, ge=0)
+    least: int = Field(default=2000, ge=1)
+    lifetime: float = Field(default=300, gt=0)
+    prices: dict[str, Rate] = {}
+
+
+class Segments(Section):
+    """How messages become segments."""
+
+    split_over: int = Field(default=1500, ge=100)
+
+
+class Embedder(Section):
+    """What turns text into vectors."""
+
+    type: str = "onnx"
+    options: dict[str, Any] = {}
+    model: str = ""
+    threads: int = Field(default=1, ge=1, le=64)
+    deadline: float = Field(default=0.3, gt=0)
+
+
+class Index(Section):
+    """Where vectors are kept."""
+
+    type: str = "chroma"
+    options: dict[str, Any] = {}
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    max_entries: int = Field(default=100_000, ge=1)
+    max_age_days: float = Field(default=90, gt=0)
+
+
+class State(Section):
+    """Where decisions are remembered between the requests of a conversation."""
+
+    type: str = "sqlite"
+    options: dict[str, Any] = {}
+    url: str = "redis://127.0.0.1:6379/0"
+    max_mib: float = Field(default=64, gt=0)
+    ttl_hours: float = Field(default=24, gt=0)
+
+
+class Cache(Section):
+    """How much memory parsed segments and vectors may take."""
+
+    max_mib: float = Field(default=64, gt=0)
+
+
+class Recent(Section):
+    """How many outcomes can be looked up."""
+
+    max_outcomes: int = Field(default=500, ge=1)
+    keep_text: bool = False
+    max_text_mib: float = Field(default=64, gt=0)
+
+
+class PolicySettings(Section):
+    """A policy: a preset to start from, and what differs."""
+
+    preset: str = ""
+    signals: dict[str, dict[str, Any]] = {}
+    fusion: dict[str, Any] = {}
+    graph: dict[str, Any] = {}
+    topics: dict[str, Any] = {}
+    selector: dict[str, Any] = {}
+    threshold: float | None = None
+    pins: dict[str, Any] = {}
+    recall: dict[str, Any] = {}
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FOVEATE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    mode: Literal["on", "off", "shadow"] = "on"
+    data: Path = DEFAULT_DATA
+    server: Server = Server()
+    admin: Admin = Admin()
+    upstream: Upstream = Upstream()
+    window: Window = Window()
+    budget: Budget = Budget()
+    economy: Economy = Economy()
+    segments: Segments = Segments()
+    embedder: Embedder = Embedder()
+    index: Index = Index()
+    sticky: bool = True
+    state: State = State()
+    cache: Cache = Cache()
+    recent: Recent = Recent()
+    policy: str = "balanced"
+    policies: dict[str, PolicySettings] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
+        """Take what is passed and no more: load() brings the layers together."""
+        return (init_settings,)

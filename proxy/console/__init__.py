@@ -1,1 +1,0 @@
-"""The page at /-/ and who may see it."""

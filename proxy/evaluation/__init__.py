@@ -1,0 +1,1 @@
+"""Measuring, explaining and demonstrating: what no request meets."""

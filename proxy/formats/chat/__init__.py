@@ -1,0 +1,56 @@
+"""OpenAI's chat completions (API reference, "Create chat completion")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foveate.proxy.errors import FormatError, RequestError
+from foveate.proxy.formats.chat import counting
+from foveate.proxy.formats.chat.answer import read_usage
+from foveate.proxy.formats.chat.message import read_message
+from foveate.proxy.formats.chat.request import outline_of
+from foveate.proxy.formats.chat.rewriting import rewrite
+from foveate.proxy.formats.layout import Row
+from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.reading import decoded
+from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.usage import Usage
+
+
+class Chat:
+    """Messages with roles; a message is an item of one block."""
+
+    name = "chat"
+    priming = counting.PRIMING
+
+    def read(self, body: bytes) -> Outline:
+        """Return a request with its messages told apart; FormatError where it is no chat completion."""
+        return outline_of(body)
+
+    def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
+        """Return a message as it is understood."""
+        block = read_message(raw, counter, split_over)
+        return Item(block.id, block.tokens, (block,))
+
+    def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
+        """Return the tokens of tools, functions or a response format."""
+        return counting.standing_tokens(name, decoded(raw), counter)
+
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+        """Return the request with what is left of its messages."""
+        return rewrite(parsed, rows)
+
+    def items(self, body: bytes) -> list[object]:
+        """Return a request's messages decoded, none where it cannot be read."""
+        try:
+            return [decoded(raw) for raw in outline_of(body).items]
+        except FormatError:
+            return []
+
+    def usage(self, head: bytes, tail: bytes) -> Usage | None:
+        """Return the usage at an answer's end."""
+        return read_usage(tail)
+
+    def error(self, error: RequestError) -> bytes:
+        """Return an error in OpenAI's shape."""
+        return error.body()

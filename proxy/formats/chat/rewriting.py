@@ -1,0 +1,87 @@
+"""A chat completion with what is left of its messages, all else in the caller's own bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import orjson
+
+from foveate.policies.types import Segment
+from foveate.proxy.formats.chat.counting import message_tokens
+from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
+from foveate.proxy.formats.excerpts import quoted
+from foveate.proxy.formats.layout import Row
+from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
+from foveate.proxy.formats.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.text import left_out
+
+Fields = dict[str, bytes]  # of an object, each as JSON
+
+
+def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+    """Return the request with the messages of those rows.
+
+    They are the caller's own bytes; only a message of which parts are left out, or that excerpts are put into, is
+    written anew, its other fields as they are.
+    """
+    written: list[bytes] = []
+    tokens: list[int] = []
+    for row in rows:
+        raw = parsed.outline.items[row.item]
+        if row.left is None and not row.excerpts and not row.bare:
+            written.append(raw)
+            tokens.append(parsed.items[row.item].tokens)
+            continue
+        message = _object(_changed(parsed, row, fields_of(raw)))
+        written.append(message)
+        tokens.append(message_tokens(decoded(message), parsed.counter))
+    messages = b"[" + b",".join(written) + b"]"
+    return Prompt(_object({**fields_of(parsed.outline.body), "messages": messages}), tokens)
+
+
+def _changed(parsed: Parsed, row: Row, message: Fields) -> Fields:
+    if row.left is not None:
+        _, kept = row.left[0]
+        message = _shortened(message, parsed.items[row.item].blocks[0].pieces, kept or ())
+    if row.bare:
+        message = _thoughtless(message)
+    if row.excerpts:
+        message = _quoting(message, [parsed.segments[i] for i in row.excerpts])
+    return message
+
+
+def _object(fields: Fields) -> bytes:
+    return b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+
+
+def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
+    frame = quoted(segments)
+    content = message.get("content", b"null").strip()
+    if content.startswith(b"["):
+        part = orjson.dumps({"type": "text", "text": frame})
+        return {**message, "content": b"[" + b",".join([part, *elements_of(content)]) + b"]"}
+    if content.startswith(b'"'):
+        return {**message, "content": orjson.dumps(frame)[:-1] + content[1:]}
+    said = "" if content == b"null" else content.decode("utf-8", "replace")
+    return {**message, "content": orjson.dumps(frame + said)}
+
+
+def _thoughtless(message: Fields) -> Fields:
+    """Return a message less its reasoning."""
+    left = {name: value for name, value in message.items() if name not in FIELDS}
+    content = left.get("content", b"").strip()
+    if content.startswith(b"["):
+        spoken = [part for part in elements_of(content) if not is_thought(decoded(part))]
+        left["content"] = b"[" + b",".join(spoken) + b"]" if spoken else b"null"
+    return left
+
+
+def _shortened(message: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:
+    texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
+    content = message["content"].strip()
+    if content.startswith(b'"'):
+        return {**message, "content": orjson.dumps(texts[0])}
+    parts = elements_of(content)
+    for n, text in texts.items():
+        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+    return {**message, "content": b"[" + b",".join(parts) + b"]"}

@@ -1,0 +1,57 @@
+"""What is left of each item of a request, from the segments that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from foveate.policies.types import Key
+from foveate.proxy.formats.parsed import Address, Parsed
+
+Left = tuple[tuple[int, frozenset[int] | None], ...]  # blocks that stay, each with its pieces; None for all of them
+
+
+class Row(NamedTuple):
+    """One item of the prompt: which of the request's, what is left of it, and what is quoted ahead of its words."""
+
+    item: int
+    left: Left | None  # None for all of it
+    excerpts: tuple[int, ...] = ()  # positions of segments
+    bare: bool = False  # its reasoning is taken out
+
+
+def layout(
+    parsed: Parsed, kept: Collection[int], recalled: Mapping[int, Sequence[int]], bare: Collection[Key] = ()
+) -> list[Row]:
+    """Return the prompt's items, in order, for the segments at the positions `kept`.
+
+    `recalled` maps the position of a user's item to the segments that are quoted ahead of its words; `bare` holds the
+    keys of segments whose reasoning is taken out.
+    """
+    stays: dict[Address, set[int] | None] = {}
+    thoughtless: set[int] = set()
+    for position in kept:
+        place = parsed.places[position]
+        if bare and parsed.segments[position].key in bare:
+            thoughtless.update(place.items)
+        if place.piece is None:
+            stays.update(dict.fromkeys(place.addresses))
+        else:
+            pieces = stays.setdefault(place.addresses[0], set())
+            assert pieces is not None
+            pieces.add(place.piece)
+    rows = []
+    for i, item in enumerate(parsed.items):
+        left = [(b, _pieces(parsed, (i, b), stays[i, b])) for b in range(len(item.blocks)) if (i, b) in stays]
+        if left:
+            whole = len(left) == len(item.blocks) and all(pieces is None for _, pieces in left)
+            rows.append(Row(i, None if whole else tuple(left), tuple(recalled.get(i, ())), i in thoughtless))
+    return rows
+
+
+def _pieces(parsed: Parsed, address: Address, kept: set[int] | None) -> frozenset[int] | None:
+    """Return the pieces that stay of a block, None where all of it does."""
+    item, block = address
+    if kept is None or len(kept) == len(parsed.items[item].blocks[block].pieces):
+        return None
+    return frozenset(kept)

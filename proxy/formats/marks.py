@@ -1,0 +1,29 @@
+"""Cache marks of every vendor: they say nothing, and move from request to request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foveate.policies.types import MARKS
+
+
+def found(wire: dict[str, Any]) -> str:
+    """Return the name of the mark that a message or block carries, empty where it carries none."""
+    content = wire.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return next((mark for mark in MARKS for place in (wire, *parts) if place.get(mark)), "")
+
+
+def without(wire: dict[str, Any]) -> dict[str, Any]:
+    """Return a message or block less its marks, those of its content's parts included."""
+    left = {name: value for name, value in wire.items() if name not in MARKS}
+    content = left.get("content")
+    if isinstance(content, list):
+        left["content"] = [_unmarked(part) for part in content]
+    return left
+
+
+def _unmarked(part: Any) -> Any:
+    if not isinstance(part, dict):
+        return part
+    return {name: value for name, value in part.items() if name not in MARKS}

@@ -1,0 +1,144 @@
+"""Remembers what was parsed: an item under its bytes, and the beginning of a history whatever follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import ClassVar
+
+import msgspec
+
+from foveate.policies.types import Segment
+from foveate.proxy.cache import Cache
+from foveate.proxy.formats import Format
+from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place
+from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.units import Built, Unit, build, group, looks_back
+
+
+class Known:
+    """An item that was read, and what was built of its blocks when it was last met: histories grow at their end."""
+
+    __slots__ = ("built", "item")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.built: list[Built | None] = [None] * len(item.blocks)
+
+
+class Prefix(msgspec.Struct, frozen=True):
+    """The beginning of a history."""
+
+    SIZE: ClassVar[int] = 450  # bytes an item, where its segments are nowhere else
+
+    items: list[Item] = []
+    links: list[str] = []  # a hash of each prefix of the items, shortest first
+    segments: list[Segment] = []
+    places: list[Place] = []
+    turn: int = 0  # user turns
+    tokens: int = 0
+
+    def extended(self, known: list[Known], units: Iterable[Unit], end: int, split: bool) -> Prefix:
+        """Return it with the items up to `end`, whose blocks are grouped into `units`, split into parts or not."""
+        segments, places, turn = self.segments.copy(), self.places.copy(), self.turn
+        for unit in units:
+            item, block = unit[0]
+            holder = known[item]
+            blocks = tuple([known[i].item.blocks[b] for i, b in unit])
+            first = blocks[0]
+            if first.role == "user":
+                turn += 1
+            parts = split and bool(first.pieces) and not first.pin
+            built = holder.built[block]
+            if built is None or not built.holds(blocks, unit, turn, parts):
+                holder.built[block] = built = build(blocks, unit, turn, parts)
+            segments += built.segments
+            places += built.places
+        new = [each.item for each in known[len(self.items) : end]]
+        tokens = self.tokens + sum([item.tokens for item in new])
+        return Prefix(self.items + new, linked(self.links, new), segments, places, turn, tokens)
+
+
+NOTHING = Prefix()
+
+
+class Memo:
+    """Parses requests of one format with one token counter; each item is worked on once."""
+
+    def __init__(self, wire: Format, counter: TokenCounter, cache: Cache, split_over: int) -> None:
+        self._format = wire
+        self._counter = counter
+        self._split_over = split_over
+        self._items = cache.space("item", wire.name, counter.name, split_over)
+        self._standing = cache.space("standing", wire.name, counter.name)
+        self._prefixes = cache.space("prefix", wire.name, counter.name, split_over)  # by the id of the last item
+
+    def find(self, outline: Outline) -> list[Known | None]:
+        """Return each of its items as it was read earlier, None where it was not met lately."""
+        return self._items.get_all(outline.items)
+
+    def learn(self, items: Iterable[bytes]) -> dict[bytes, Known]:
+        """Read items ahead of the request that they are part of."""
+        return {raw: self._learned(raw) for raw in items}
+
+    def parse(self, outline: Outline, found: Sequence[Known | None]) -> Parsed:
+        """Return the request's segments, given what `find` has found."""
+        known = [each or self._learned(raw) for each, raw in zip(found, outline.items, strict=True)]
+        items = [each.item for each in known]
+        latest = latest_turn(items)
+        prefix = self._longest_prefix(items, latest)
+        if prefix.items and looks_back(items, len(prefix.items)):
+            prefix = NOTHING
+        units = group(items, len(prefix.items))
+        earlier = [unit for unit in units if unit[0][0] < latest]
+        if earlier:
+            prefix = prefix.extended(known, earlier, latest, split=True)
+            if all(unit[-1][0] < latest for unit in earlier):
+                self._prefixes.put(items[latest - 1].id, prefix, size=Prefix.SIZE * latest)
+        whole = prefix.extended(known, units[len(earlier) :], len(known), split=False)
+        fixed = self._format.priming + sum(self._counted(name, raw) for name, raw in outline.standing)
+        segments, places = tuple(whole.segments), tuple(whole.places)
+        tokens = fixed + whole.tokens
+        return Parsed(outline, whole.items, whole.links, segments, places, fixed, tokens, self._counter)
+
+    def _longest_prefix(self, items: list[Item], latest: int) -> Prefix:
+        """Return what is known of the items ahead of the latest user turn since an earlier request."""
+        for i in range(latest - 1, -1, -1):
+            prefix: Prefix | None = self._prefixes.get(items[i].id)
+            if prefix and prefix.items == items[: i + 1]:
+                if i < latest - 1:
+                    self._prefixes.drop(items[i].id)  # one a conversation: it moves along
+                return prefix
+        return NOTHING
+
+    def _learned(self, raw: bytes) -> Known:
+        item = self._format.parse(raw, self._counter, self._split_over)
+        known = Known(item)
+        split = any(block.pieces for block in item.blocks)
+        self._items.put(raw, known, size=1500 + (5 if split else 3) * len(raw))
+        return known
+
+    def _counted(self, name: str, raw: bytes) -> int:
+        tokens: int | None = self._standing.get((name, raw))
+        if tokens is None:
+            tokens = self._format.standing(name, raw, self._counter)
+            self._standing.put((name, raw), tokens, size=300 + len(raw))
+        return tokens
+
+
+def latest_turn(items: Sequence[Item]) -> int:
+    """Return the position of the latest user's item; beyond the end where no user has spoken."""
+    for i in range(len(items) - 1, -1, -1):
+        if any(block.role == "user" for block in items[i].blocks):
+            return i
+    return len(items)
+
+
+def linked(before: list[str], items: Iterable[Item]) -> list[str]:
+    """Return the hash chain `before` with a link for each further item."""
+    links = before.copy()
+    last = links[-1] if links else ""
+    for item in items:
+        last = blake2b(f"{last}{item.id}".encode(), digest_size=16, person=b"foveate-chain").hexdigest()
+        links.append(last)
+    return links

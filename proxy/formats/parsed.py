@@ -1,0 +1,122 @@
+"""A request as the decision sees it, whatever API it came by: items, their blocks, and segments made of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from foveate.policies.types import Kind, Segment
+from foveate.proxy.formats.tokens import TokenCounter
+
+Address = tuple[int, int]  # which item of the request, and which block of that item
+BY_ORDER = "\0"  # in place of a tool call's id where there is none: the result is that of the call before it
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """A request whose items are told apart but not read."""
+
+    body: bytes
+    items: list[bytes]  # messages or input items, each in the caller's own bytes
+    model: str
+    max_output: int | None  # tokens that the caller reserves for the answer
+    standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
+    ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
+    stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
+    insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
+    settled: bool = False  # earlier decisions hold and none is made, as where the history is to be summed up
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A stretch of a long block's text."""
+
+    part: int  # which of the block's texts it is cut from; 0 for a plain string
+    text: str
+    tokens: int
+    kind: Kind
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The smallest thing with an address: a message, an input item, or what of a message can go by itself."""
+
+    id: str  # hash of what it says: its wire content less cache marks
+    role: str  # user, assistant, tool, system or developer: a user's block opens a turn
+    text: str
+    kind: Kind
+    tokens: int
+    name: str = ""  # of the participant, where the wire gives one
+    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes, BY_ORDER for one without
+    answers: str = ""  # id of the tool call that it answers, BY_ORDER where it names none
+    pin: str = ""  # why it may never go; empty where it may
+    pieces: tuple[Piece, ...] = ()  # empty where it is not split
+    beside: int = 0  # tokens that keeping one piece costs beside its text
+    thought: int = 0  # tokens of its reasoning, which can be taken out of it
+    bound: bool = False  # that reasoning is signed or encrypted: the provider ties it to the prompt it was made under
+    leads: bool = False  # it lives and dies with what the model says next, as a reasoning item does with its answer
+    clings: bool = False  # it is refused without the reasoning that led to it, which then has to stay
+    sums_up: bool = False  # it stands for all before it
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One message or input item of the wire, read once in its life."""
+
+    id: str  # hash of what it says
+    tokens: int
+    blocks: tuple[Block, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a segment's content stands in the request."""
+
+    addresses: tuple[Address, ...]
+    piece: int | None = None  # which piece of its only block; None for whole blocks
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """The positions of the items, ascending, each once."""
+        return tuple(dict.fromkeys([item for item, _ in self.addresses]))
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A parsed request: its segments, oldest first, and the way back to bytes."""
+
+    outline: Outline
+    items: list[Item]
+    links: list[str]  # a hash of each prefix of the items, shortest first
+    segments: tuple[Segment, ...]
+    places: tuple[Place, ...]  # one a segment
+    fixed_tokens: int  # what stands, and the answer's opening: there whatever is dropped
+    tokens: int  # of the whole prompt
+    counter: TokenCounter
+
+    @property
+    def summed_up(self) -> int:
+        """How many items, from the first on, a later one stands for."""
+        for i in range(len(self.items) - 1, -1, -1):
+            if any(block.sums_up for block in self.items[i].blocks):
+                return i
+        return 0
+
+    @property
+    def query(self) -> str:
+        """The text of the latest user turn; of the last block where no user has spoken."""
+        blocks = [block for item in reversed(self.items) for block in reversed(item.blocks)]
+        spoken = (block.text for block in blocks if block.role == "user")
+        return next(spoken, blocks[0].text if blocks else "")
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """A request that is made of what is left of another."""
+
+    body: bytes
+    tokens: Sequence[int]  # one number a row of its layout
+
+
+def digest(parts: Sequence[bytes]) -> str:
+    """Return a hash of byte strings that tells apart where one ends and the next begins."""
+    made = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        made.update(len(part).to_bytes(8, "big"))
+        made.update(part)
+    return made.hexdigest()

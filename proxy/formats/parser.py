@@ -1,0 +1,64 @@
+"""Parses requests without holding up others: much new text is read in a thread, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from foveate.proxy.cache import Cache
+from foveate.proxy.formats import Format
+from foveate.proxy.formats.memo import Known, Memo
+from foveate.proxy.formats.parsed import Outline, Parsed
+from foveate.proxy.formats.tokens import FALLBACK, TokenCounter, encoding_name
+from foveate.proxy.worker import LITTLE_NEW, MANY_ITEMS, Worker
+
+
+class Parser:
+    """Returns requests as segments, of every format and vocabulary; what was parsed once is remembered in `cache`."""
+
+    def __init__(self, worker: Worker, cache: Cache, split_over: int) -> None:
+        self._worker = worker
+        self._cache = cache
+        self._split_over = split_over
+        self._memos: dict[tuple[str, str], Memo] = {}  # by format and vocabulary, of those that are loaded
+
+    def start(self) -> None:
+        """Read the commonest vocabulary ahead of the first request, in the thread."""
+        self._worker.submit(lambda: TokenCounter(FALLBACK))
+
+    async def parse(self, wire: Format, outline: Outline) -> Parsed:
+        """Return the request's segments; FormatError where an item is none of the format's."""
+        name = encoding_name(outline.model)
+        memo = self._memos.get((wire.name, name))
+        if memo is None:
+            memo = await self._worker.run(True, self._memo, wire, name)
+        found = memo.find(outline)
+        new = [raw for raw, known in zip(outline.items, found, strict=True) if known is None]
+        if sum(map(len, new)) > LITTLE_NEW:
+            found = await self._learned(memo, outline, found, new)
+        return await self._worker.run(len(outline.items) > MANY_ITEMS, memo.parse, outline, found)
+
+    async def _learned(
+        self, memo: Memo, outline: Outline, found: Sequence[Known | None], new: Sequence[bytes]
+    ) -> list[Known | None]:
+        learned: dict[bytes, Known] = {}
+        for some in slices(new, LITTLE_NEW):  # one at a time, so that other requests come between
+            learned |= await self._worker.run(True, memo.learn, some)
+        return [known or learned.get(raw) for raw, known in zip(outline.items, found, strict=True)]
+
+    def _memo(self, wire: Format, name: str) -> Memo:
+        made = Memo(wire, TokenCounter(name), self._cache, self._split_over)
+        return self._memos.setdefault((wire.name, name), made)
+
+
+def slices(items: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
+    """Yield runs of items, one at least, of about so many bytes."""
+    run: list[bytes] = []
+    left = size
+    for raw in items:
+        if run and len(raw) > left:
+            yield run
+            run, left = [], size
+        run.append(raw)
+        left -= len(raw)
+    if run:
+        yield run

@@ -1,0 +1,81 @@
+"""Counts the tokens of a prompt as the provider does, without asking it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tiktoken
+from tiktoken.model import encoding_name_for_model
+from tiktoken_ext.openai_public import ENCODING_CONSTRUCTORS
+
+# Stated estimates for what is not text: an image at high detail of 1024 x 1024 (OpenAI's vision guide: 85 + 4 x 170),
+# one at low detail, half a minute of audio at 20 tokens a second, and a file of three pages.
+IMAGE, IMAGE_LOW, AUDIO, FILE = 765, 85, 600, 1500
+FALLBACK = "o200k_base"
+# tiktoken's own names of the vocabularies that litellm's wheel carries: sha1 of their addresses.
+_BUNDLED = {
+    "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
+    "o200k_harmony": "fb374d419588a4632f3f557e76b4b70aebbca790",
+    "cl100k_base": "9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
+    "p50k_base": "ec7223a39ce59f226a68acc30dc1af2788490e15",
+}
+
+
+@lru_cache(maxsize=1024)
+def own_encoding(model: str) -> str | None:
+    """Return the name of the model's own encoding, None where there is none here."""
+    try:
+        name = encoding_name_for_model(model.rsplit("/", 1)[-1])
+    except KeyError:
+        return None
+    return name if name in _BUNDLED else None
+
+
+def encoding_name(model: str) -> str:
+    """Return the name of the encoding to count with; that of the newest models where the model is not OpenAI's."""
+    return own_encoding(model) or FALLBACK
+
+
+def is_exact(model: str) -> bool:
+    """Say whether tiktoken has the model's own encoding, so that counts are more than estimates."""
+    return own_encoding(model) is not None
+
+
+@lru_cache(maxsize=8)
+def load_encoding(name: str) -> tiktoken.Encoding:
+    """Return an encoding from the vocabulary in litellm's wheel, never a download; FileNotFoundError without it."""
+    package = importlib.util.find_spec("litellm")
+    places = (package and package.submodule_search_locations) or []
+    folders = [Path(place) / "litellm_core_utils" / "tokenizers" for place in places]
+    for folder in folders:
+        if (folder / _BUNDLED[name]).is_file():
+            os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
+            spec = ENCODING_CONSTRUCTORS[name]()
+            encoding = tiktoken.Encoding(**spec)
+            spec["mergeable_ranks"].clear()  # read once, to build the coder: 28 MiB for o200k
+            return encoding
+    raise FileNotFoundError(f"the vocabulary of {name} is missing from the installed litellm; reinstall foveate")
+
+
+class TokenCounter:
+    """Counts for one encoding. Whatever it cannot read counts as its JSON text."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._encoding = load_encoding(name)
+
+    def text(self, text: str) -> int:
+        """Return the tokens of plain text; special tokens written in it count as text."""
+        try:
+            return len(self._encoding.encode_ordinary(text))
+        except UnicodeEncodeError:  # a lone surrogate, which JSON can carry
+            return len(self._encoding.encode_ordinary(text.encode("utf-8", "replace").decode()))
+
+    def json(self, value: Any) -> int:
+        """Return the tokens of a value written as JSON, the way chat templates render it."""
+        return self.text(json.dumps(value, ensure_ascii=False))

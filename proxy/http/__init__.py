@@ -1,0 +1,1 @@
+"""What HTTP says: headers, bodies, usage, refusals; no decision is made here."""

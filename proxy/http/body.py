@@ -1,0 +1,80 @@
+"""A request's body as it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+from foveate.proxy.errors import RequestError
+from foveate.proxy.http.headers import Headers, value_of
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class HungUp(Exception):
+    """The caller went away while sending."""
+
+
+class Body:
+    """A request's body as it arrives, `max_bytes` at the most; RequestError 413 beyond, HungUp where it breaks off."""
+
+    def __init__(self, headers: Headers, receive: Receive, max_bytes: int) -> None:
+        self._receive = receive
+        self._max = max_bytes
+        self._taken = 0
+        self._ended = False
+        self._read_out: asyncio.Event | None = None  # for whoever waits for the end
+        self.failure: RequestError | HungUp | None = None  # why it broke off: an upload's client wraps what it meets
+        declared = value_of(headers, b"content-length")
+        self.size = int(declared) if declared.isdigit() else None  # None where it comes in chunks, or not at all
+        self.expected = bool(self.size) or any(n == b"transfer-encoding" for n, _ in headers)
+        if self.size is not None and self.size > max_bytes:
+            raise self._too_large()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the pieces."""
+        while not self._ended:
+            piece = await self._piece()
+            if piece:
+                yield piece
+
+    async def read(self) -> bytes:
+        """Return the whole body."""
+        first = await self._piece()
+        if self._ended:
+            return first
+        pieces = [first]
+        while not self._ended:
+            pieces.append(await self._piece())
+        return b"".join(pieces)
+
+    async def _piece(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.failure = HungUp()
+            raise self.failure
+        if not message.get("more_body", False):
+            self._ended = True
+            if self._read_out is not None:
+                self._read_out.set()
+        piece: bytes = message.get("body", b"")
+        self._taken += len(piece)
+        if self._taken > self._max:
+            self.failure = self._too_large()
+            raise self.failure
+        return piece
+
+    async def hung_up(self) -> None:
+        """Return when the caller goes away after the body has been read."""
+        if self.expected and not self._ended:
+            self._read_out = asyncio.Event()
+            await self._read_out.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def _too_large(self) -> RequestError:
+        limit = f"{self._max / 1024 / 1024:g} MiB"
+        return RequestError(
+            413, f"the request body is larger than {limit} (server.max_body_mib)", code="body_too_large"
+        )

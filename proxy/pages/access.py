@@ -1,0 +1,100 @@
+"""Who may see what is under /-/: this machine alone, or whoever knows the admin token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
+from starlette.responses import Response
+
+from foveate.proxy.config.loading import is_loopback
+from foveate.proxy.config.schema import Settings
+
+COOKIE = "foveate_session"
+LIFETIME = 12 * 3600  # seconds that a login lasts
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+def admitted(request: Request) -> None:
+    """Let a request through; HTTPException 401 or 403 with the remedy where it may not."""
+    token = token_of(request)
+    if not token:
+        require_local(request)
+    elif not (has_bearer(request, token) or has_session(request, token)):
+        raise HTTPException(401, "send the admin token: Authorization: Bearer TOKEN, or log in at /-/")
+    require_same_origin(request)
+
+
+def local_or_guarded(request: Request) -> None:
+    """Let a request for what is no secret through: where no token is set, from this machine alone."""
+    if not token_of(request):
+        require_local(request)
+    require_same_origin(request)
+
+
+def token_of(request: Request) -> str:
+    """Return the admin token, empty where none is set."""
+    settings: Settings = request.app.state.services.settings
+    return settings.admin.token.get_secret_value()
+
+
+def require_local(request: Request) -> None:
+    """Raise HTTPException 403 unless the caller is on this machine and speaks to it by a loopback name.
+
+    A forwarding header means that somebody else stands behind the caller. The name is checked because a foreign page
+    can point its own name at 127.0.0.1 (DNS rebinding).
+    """
+    client = request.client.host if request.client else ""
+    name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    if not is_loopback(client) or any(header in request.headers for header in FORWARDED):
+        raise HTTPException(403, "pages under /-/ are for this machine alone; set admin.token to open them to others")
+    if not is_loopback(name):
+        raise HTTPException(403, f"Host {name[:100]!r} is not a loopback name; use 127.0.0.1 or set admin.token")
+
+
+def require_same_origin(request: Request) -> None:
+    """Raise HTTPException 403 where another site's page makes a request that does something."""
+    if request.method in ("GET", "HEAD"):
+        return
+    origin = request.headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    if foreign or request.headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site"):
+        raise HTTPException(403, "another site's page may not do this")
+
+
+def has_bearer(request: Request, token: str) -> bool:
+    """Say whether the request carries the token."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and same(given.strip(), token)
+
+
+def has_session(request: Request, token: str) -> bool:
+    """Say whether the request carries the cookie of a login that still holds."""
+    value = request.cookies.get(COOKIE, "")
+    until = value.partition(".")[0]
+    fresh = until.isascii() and until.isdigit() and len(until) < 12 and int(until) > time.time()
+    return fresh and same(value, session(token, int(until)))
+
+
+def session(token: str, until: int) -> str:
+    """Return the cookie's value for a login that holds until then; another token makes it void."""
+    return f"{until}.{hmac.digest(token.encode(), str(until).encode(), hashlib.sha256).hex()}"
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def log_in(response: Response, token: str, secure: bool) -> None:
+    """Set the cookie: out of reach for scripts, and never sent along from another site."""
+    value = session(token, int(time.time()) + LIFETIME)
+    response.set_cookie(COOKIE, value, LIFETIME, path="/-", secure=secure, httponly=True, samesite="strict")
+
+
+def log_out(response: Response) -> None:
+    """Take the cookie back."""
+    response.delete_cookie(COOKIE, path="/-", httponly=True, samesite="strict")

@@ -1,0 +1,41 @@
+"""One decision shown whole, text included: to whoever sent the request, or was told to keep it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from foveate.proxy.http.overrides import read_overrides
+from foveate.proxy.pruning.outcome import verdicts
+from foveate.proxy.pruning.request import Decision, Request
+
+
+def explained(request: Request, decision: Decision) -> dict[str, Any]:
+    """Return the outcome with the text of each segment and the messages that would be forwarded."""
+    outcome, ledger = decision.outcome, decision.ledger
+    rows = verdicts(ledger.packed()) if ledger else []
+    for row, segment in zip(rows, ledger.selection.segments if ledger else (), strict=True):
+        row["text"] = segment.text
+    return {
+        **outcome.summary(),
+        "verdicts": rows,
+        "failure_reason": outcome.failure_reason or None,
+        "messages": request.format.items(decision.body),
+    }
+
+
+def asked_again(request: Request, policy: str | None, budget: str | None, policies: frozenset[str]) -> Request:
+    """Return a request to be decided afresh, under another policy or budget where they are given.
+
+    RequestError 400 where one of them is not allowed.
+    """
+    given = [(b"x-pruning-policy", policy), (b"x-pruning-budget", budget)]
+    wanted = read_overrides([(name, value.encode()) for name, value in given if value], policies)
+    fresh = replace(
+        request.overrides,
+        mode="on",
+        sticky=False,
+        policy=wanted.policy or request.overrides.policy,
+        budget=wanted.budget or request.overrides.budget,
+    )
+    return Request(request.format, request.body, fresh, request.tenant, rehearsal=True)

@@ -1,0 +1,182 @@
+"""Our own pages, all under /-/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+
+from foveate.proxy.config.loading import dump_settings
+from foveate.proxy.errors import RequestError
+from foveate.proxy.http.body import Body, HungUp
+from foveate.proxy.http.overrides import read_overrides
+from foveate.proxy.observers.report import report
+from foveate.proxy.pages import access, console, explanation, health
+from foveate.proxy.pruning import prices, request
+from foveate.proxy.pruning.request import Decision
+from foveate.proxy.services import Services, mebibytes
+from foveate.proxy.serving.exchange import credentials_of, tenant
+from foveate.proxy.serving.relay import CLIENT_CLOSED_REQUEST
+
+DEFAULT = "/v1/chat/completions"  # the path whose requests are explained where none is named
+router = APIRouter(prefix="/-")
+guarded = APIRouter(dependencies=[Depends(access.admitted)])
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A request that was decided without sending or remembering anything."""
+
+    request: request.Request
+    decision: Decision
+
+
+@router.get("")
+def slashless() -> Response:
+    """Send the browser to the page, whose addresses are relative to /-/."""
+    return RedirectResponse("/-/", 308)
+
+
+@router.get("/healthy")
+def healthy() -> dict[str, str]:
+    """Say that the process serves."""
+    return {"status": "ok"}
+
+
+@router.get("/ready")
+async def ready(asking: Request) -> Response:
+    """Say whether it can do its work: 503 where not, with the reasons for those who may see them."""
+    problems = await health.problems(services_of(asking))
+    told = {"status": "unready" if problems else "ready"}
+    try:
+        access.admitted(asking)
+    except HTTPException:
+        return as_json(told, 503 if problems else 200)
+    return as_json({**told, "problems": problems}, 503 if problems else 200)
+
+
+@guarded.get("/metrics")
+def metrics(asking: Request) -> Response:
+    """Return the metrics in Prometheus's text format."""
+    services = services_of(asking)
+    return Response(services.parts.metrics.render(services.reading()), media_type="text/plain; version=0.0.4")
+
+
+@guarded.get("/status")
+def status(asking: Request) -> Response:
+    """Return what the page shows of the settings."""
+    services = services_of(asking)
+    return as_json(
+        {
+            "mode": services.settings.mode,
+            "policy": services.settings.policy,
+            "policies": sorted(services.policies),
+            "keep_text": services.parts.recent.keeps_text,
+            "login": bool(access.token_of(asking)),
+            "settings": dump_settings(services.settings),
+        }
+    )
+
+
+@guarded.get("/outcomes")
+def outcomes(asking: Request, since: int = 0, epoch: str = "") -> Response:
+    """Return the requests under way, and the outcomes that came after the serial number `since` of that `epoch`."""
+    parts = services_of(asking).parts
+    recent, reloads = parts.recent, parts.reloads
+    found = recent.since(since if epoch == str(recent.epoch) else 0)
+    config = {"applied": reloads.applied, "problem": reloads.problem, "waiting": reloads.waiting}
+    return as_json(
+        {
+            "epoch": str(recent.epoch),
+            "serial": recent.serial,
+            "underway": recent.running(),
+            "outcomes": [{**outcome.summary(), "saved": prices.saved(outcome)} for outcome in found],
+            "config": config,
+        }
+    )
+
+
+@guarded.get("/outcomes/{key}")
+def outcome(key: str, asking: Request) -> Response:
+    """Return what was decided about the request of that X-Pruning-Id, with its text where that is kept."""
+    recent = services_of(asking).parts.recent
+    found, described = recent.get(key), recent.described(key)
+    if found is None or described is None:
+        raise HTTPException(404, f"no outcome {key!r}; only the latest are kept (recent.max_outcomes)")
+    return as_json({**described, "saved": prices.saved(found)})
+
+
+@guarded.post("/outcomes/{key}/explain")
+async def explain_again(key: str, asking: Request, policy: str | None = None, budget: str | None = None) -> Response:
+    """Decide a kept request afresh, under another policy or budget."""
+    services = services_of(asking)
+    kept = services.parts.recent.request(key)
+    if kept is None:
+        raise HTTPException(404, f"the text of {key!r} is not kept (recent.keep_text, recent.max_text_mib)")
+    try:
+        again = explanation.asked_again(kept, policy, budget, frozenset(services.policies))
+    except RequestError as error:
+        return refusal(error)
+    return as_json(explanation.explained(again, await services.pruner.decide(again)))
+
+
+@guarded.post("/explain")
+async def explain(asking: Request) -> Response:
+    """Return what would be done with a request and why, as a real one would be decided; nothing is sent."""
+    try:
+        rehearsal = await rehearse(asking)
+    except RequestError as error:
+        return refusal(error)
+    return as_json(explanation.explained(rehearsal.request, rehearsal.decision))
+
+
+@guarded.post("/prune")
+async def prune_only(asking: Request) -> Response:
+    """Return the pruned body of a request, with the headers that tell what was done."""
+    try:
+        decision = (await rehearse(asking)).decision
+    except RequestError as error:
+        return refusal(error)
+    told = {name.decode(): value.decode() for name, value in report(decision.outcome, 0.0)}
+    return Response(decision.body, media_type="application/json", headers={**told, "cache-control": "no-store"})
+
+
+async def rehearse(asking: Request) -> Rehearsal:
+    """Decide on a request's body and headers without sending or remembering anything."""
+    services = services_of(asking)
+    given = asking.scope["headers"]
+    wanted = read_overrides(given, frozenset(services.policies))
+    try:
+        content = await Body(given, asking.receive, mebibytes(services.settings.server.max_body_mib)).read()
+    except HungUp:
+        raise RequestError(CLIENT_CLOSED_REQUEST, "the caller hung up") from None
+    credentials = credentials_of(given)
+    token = access.token_of(asking)
+    if token and access.has_bearer(asking, token):  # ours: the upstream must never see it
+        credentials = [(n, v) for n, v in credentials if n != b"authorization"]
+    wire = services.formats[DEFAULT]
+    made = request.Request(wire, content, wanted, tenant(credentials), credentials, rehearsal=True)
+    return Rehearsal(made, await services.pruner.decide(made))
+
+
+def services_of(asking: Request) -> Services:
+    """Return what serves now."""
+    found: Services = asking.app.state.services
+    return found
+
+
+def as_json(value: Any, status: int = 200) -> Response:
+    """Return JSON that nobody caches."""
+    return Response(orjson.dumps(value), status, {"cache-control": "no-store"}, "application/json")
+
+
+def refusal(error: RequestError) -> Response:
+    """Return an error in OpenAI's shape."""
+    return Response(error.body(), error.status, media_type="application/json")
+
+
+router.include_router(guarded)
+router.include_router(console.router)

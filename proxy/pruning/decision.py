@@ -1,0 +1,56 @@
+"""What is told of a decision: an outcome, made of all that led to it."""
+
+from __future__ import annotations
+
+import time
+
+from foveate.policies.types import Selection
+from foveate.proxy.pruning.draft import Draft, changes
+from foveate.proxy.pruning.grounds import Grounds, decider
+from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
+from foveate.proxy.pruning.request import Decision, Request
+
+
+def decision_on(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Decision:
+    """Return what to forward and what to tell of it."""
+    dry = grounds.wanted.mode == "dry-run"
+    outcome = outcome_of(request, grounds, selection, draft)
+    ledger = Ledger(selection, [place.items for place in grounds.parsed.places])
+    return Decision(request.body if dry else draft.body, outcome, ledger)
+
+
+def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Outcome:
+    """Return all that is known of a request once it is decided."""
+    parsed, limits = grounds.parsed, grounds.limits
+    recalled = [parsed.segments[i].tokens for i in selection.recalled]
+    return Outcome(
+        id=request.id,
+        created=int(time.time()),
+        result=result_of(grounds, selection, draft),
+        policy=decider(grounds, selection),
+        model=parsed.outline.model,
+        window=limits.window,
+        budget=limits.budget,
+        tokens_before=limits.counted(parsed.tokens),
+        tokens_after=limits.counted(draft.tokens),
+        tokens_prefix=limits.counted(draft.shared) if grounds.earlier else None,
+        tokens_estimated=parsed.tokens if grounds.wanted.mode == "dry-run" else draft.tokens,
+        tokens_repeated=limits.counted(draft.repeated),
+        tokens_recalled=sum(recalled),
+        segments=len(parsed.segments),
+        kept=len(selection.kept),
+        recalled=len(recalled),
+        late=request.trace.late,
+        milliseconds=dict(request.trace.milliseconds),
+    )
+
+
+def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
+    """Return what was done, in a word."""
+    if grounds.wanted.mode == "dry-run":
+        return "dry-run"
+    if draft.tokens > grounds.limits.room.high + grounds.parsed.fixed_tokens:
+        return "over"
+    if not changes(selection.state):
+        return "untouched"
+    return "cut" if selection.cut else "sticky"

@@ -1,0 +1,64 @@
+"""The prompt that a selection makes, and how much of it the conversation's previous prompt had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from foveate.policies.types import PruneState, Selection
+from foveate.proxy.formats import Format
+from foveate.proxy.formats.layout import Row, layout
+from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.thoughts import excerpts
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A prompt to send, in tokens as we count."""
+
+    body: bytes
+    tokens: int
+    shared: int  # that it begins with as the conversation's previous prompt did
+    repeated: int  # of the whole history, that the conversation's previous request had
+
+
+def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollection | None) -> Draft:
+    """Return the prompt of what is left: the caller's own bytes where nothing is dropped."""
+    repeated = repeated_tokens(parsed, earlier)
+    changed = changes(selection.state)
+    if not changed and not (earlier and changes(earlier.state)):
+        return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
+    rows = layout(parsed, selection.kept, excerpts(parsed, selection.state), selection.state.bare)
+    prompt = wire.rebuild(parsed, rows)
+    shared = shared_tokens(parsed, rows, prompt.tokens, earlier)
+    body = prompt.body if changed else parsed.outline.body
+    return Draft(body, parsed.fixed_tokens + sum(prompt.tokens), shared, repeated)
+
+
+def changes(state: PruneState) -> bool:
+    """Say whether a prompt differs from the request that it is made of."""
+    return bool(state.dropped or state.bare)
+
+
+def repeated_tokens(parsed: Parsed, earlier: Recollection | None) -> int:
+    """Return the tokens of the whole history that the conversation's previous request had already."""
+    if earlier is None:
+        return 0
+    return parsed.fixed_tokens + sum([item.tokens for item in parsed.items[: earlier.items]])
+
+
+def shared_tokens(parsed: Parsed, rows: Sequence[Row], tokens: Sequence[int], earlier: Recollection | None) -> int:
+    """Return the tokens that this prompt and the conversation's previous one begin with."""
+    if earlier is None:
+        return 0
+    stood = [
+        i for i, s in enumerate(parsed.segments) if s.key[0] < earlier.items and s.key not in earlier.state.dropped
+    ]
+    before = layout(parsed, stood, excerpts(parsed, earlier.state), earlier.state.bare)
+    shared = parsed.fixed_tokens
+    for new, old, size in zip(rows, before, tokens, strict=False):
+        if new != old:
+            break
+        shared += size
+    return shared

@@ -1,0 +1,230 @@
+"""Remembers what was decided about a conversation, and finds it again by the conversation itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import math
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import structs
+
+from foveate.policies.types import Key, PruneState
+from foveate.proxy.errors import StateStoreError
+from foveate.proxy.formats.parsed import Item
+from foveate.proxy.pruning.states import StateStore
+
+_log = logging.getLogger("foveate.memory")
+T = TypeVar("T")
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """A history as it is found again: whose it is, and a hash of each of its beginnings."""
+
+    tenant: str
+    links: Sequence[str]  # shortest first
+    items: Sequence[Item]
+    session: str = ""  # its name, where the caller has given one
+
+    def keys(self) -> Iterator[str]:
+        """Yield the keys to look it up by, the likeliest first."""
+        if self.session:
+            named = f"{self.tenant}:{self.session}".encode()
+            yield hashlib.blake2b(named, digest_size=16, person=b"foveate-session").hexdigest()
+        else:
+            yield from (f"{self.tenant}.{link}" for link in reversed(self.links))
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the hash of each item."""
+        return tuple([item.id for item in self.items])
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored after a request: a state, who decided it, and the request that it was decided for."""
+
+    items: int  # how many the request had
+    policy: str = ""  # that has cut; empty where nothing is cut
+    dropped: tuple[Key, ...] = ()
+    recalled: tuple[tuple[int, tuple[Key, ...]], ...] = ()
+    ids: tuple[str, ...] = ()  # of its items, where the caller has named a session
+    bare: tuple[Key, ...] = ()
+    model: str = ""  # whose cache has that prompt
+    origins: tuple[tuple[Key, bytes], ...] = ()  # of its bound reasoning
+    at: float = 0.0  # seconds since the epoch
+    rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
+
+    @property
+    def state(self) -> PruneState:
+        """The decisions."""
+        return PruneState(frozenset(self.dropped), dict(self.recalled), frozenset(self.bare))
+
+
+_decoder = msgspec.msgpack.Decoder(Record)
+_encoder = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """The decisions that hold for the beginning of a history."""
+
+    items: int  # how many of the history's items the earlier request had
+    state: PruneState
+    policy: str = ""  # that has cut; empty where nothing is cut
+    model: str = ""  # whose cache has that prompt
+    origins: Mapping[Key, bytes] = field(default_factory=dict)  # of its bound reasoning: a hash of the prompt before it
+    at: float = 0.0  # seconds since the epoch, of the earlier request
+    rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
+    record: Record | None = field(default=None, compare=False)  # as it is stored; None where it was moved
+
+
+NOTHING_YET = Recollection(0, PruneState())
+
+
+class Memory:
+    """Finds and stores decisions; a store that fails or dawdles costs a fresh decision, never a request.
+
+    A store that has failed is left alone for `pause` seconds.
+    """
+
+    PATIENCE = 0.025  # seconds that a request waits for an answer; it asks twice
+
+    def __init__(self, store: StateStore, pause: float = 1.0) -> None:
+        self._store = store
+        self._pause = pause
+        self._ask_again_at = -math.inf
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self._warned = False
+        self.failures = 0
+
+    async def recall(self, conversation: Conversation) -> Recollection | None:
+        """Return what holds for the longest known prefix; for the session, where the caller has named one."""
+        found = await self._answer(lambda: self._store.first(conversation.keys()))
+        if found is None:
+            return None
+        position, value = found
+        try:
+            record = _decoder.decode(value)
+        except msgspec.MsgspecError:
+            return None
+        if conversation.session:
+            return moved(record, conversation.ids())
+        known = record.items == len(conversation.links) - position
+        return recollected(record) if known else None
+
+    async def keep(self, conversation: Conversation, recalled: Recollection) -> None:
+        """Store decisions as those of the whole history."""
+        key = next(conversation.keys(), None)
+        if key is None:
+            return
+        if recalled.record is not None and not conversation.session:  # nothing to sort again
+            size = len(conversation.items)
+            record = structs.replace(recalled.record, items=size, at=recalled.at, rent=recalled.rent)
+        else:
+            record = recorded(conversation, recalled)
+        value = _encoder.encode(record)
+        await self._answer(lambda: self._store.put(key, value))
+
+    async def aclose(self) -> None:
+        """Close the store."""
+        for task in self._waiting:
+            task.cancel()
+        await self._store.aclose()
+
+    async def _answer(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Return the store's answer, None where it fails or a remote one is late."""
+        if not self._store.remote:
+            return await self._at_once(ask)
+        if time.monotonic() < self._ask_again_at:
+            return None
+        task = asyncio.ensure_future(ask())
+        # What takes longer goes on in the background: a connection that was slow to open serves later requests.
+        self._waiting.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait([task], timeout=self.PATIENCE)
+        if not task.done():
+            self._failed("too slow")
+            return None
+        return None if task.exception() else task.result()
+
+    async def _at_once(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Return the answer of a store that has it at hand, None where it fails."""
+        try:
+            return await ask()
+        except StateStoreError as error:
+            self._failed(str(error))
+            return None
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._waiting.discard(task)
+        if not task.cancelled() and task.exception():
+            self._failed(str(task.exception()))
+
+    def _failed(self, why: str) -> None:
+        self.failures += 1
+        self._ask_again_at = time.monotonic() + self._pause
+        if not self._warned:
+            self._warned = True
+            _log.warning("the state store does not answer (%s); deciding afresh until it does", why)
+
+
+def recorded(conversation: Conversation, recalled: Recollection) -> Record:
+    """Return decisions as they are stored."""
+    return Record(
+        items=len(conversation.items),
+        policy=recalled.policy,
+        dropped=tuple(sorted(recalled.state.dropped)),
+        recalled=tuple(sorted(recalled.state.recalled.items())),
+        ids=conversation.ids() if conversation.session else (),
+        bare=tuple(sorted(recalled.state.bare)),
+        model=recalled.model,
+        origins=tuple(sorted(recalled.origins.items())),
+        at=recalled.at,
+        rent=recalled.rent,
+    )
+
+
+def recollected(record: Record) -> Recollection:
+    """Return decisions as they were stored."""
+    return Recollection(
+        items=record.items,
+        state=record.state,
+        policy=record.policy,
+        model=record.model,
+        origins=dict(record.origins),
+        at=record.at,
+        rent=record.rent,
+        record=record,
+    )
+
+
+def moved(record: Record, ids: Sequence[str]) -> Recollection:
+    """Return a session's decisions for a rewritten history: each item is followed to where it stands now."""
+    places: dict[str, list[int]] = {}
+    for position in range(len(ids) - 1, -1, -1):
+        places.setdefault(ids[position], []).append(position)
+    now = {then: places[item].pop() for then, item in enumerate(record.ids) if places.get(item)}
+    state = record.state
+    follow = {key: (now[key[0]], *key[1:]) for key in state.dropped | state.quoted | state.bare if key[0] in now}
+    dropped = frozenset(follow[key] for key in state.dropped if key in follow)
+    bare = frozenset(follow[key] for key in state.bare if key in follow)
+    recalled = {
+        now[turn]: tuple(follow[key] for key in keys if key in follow)
+        for turn, keys in state.recalled.items()
+        if turn in now
+    }
+    moved_state = PruneState(dropped, recalled, bare)
+    origins = {(now[key[0]], *key[1:]): origin for key, origin in record.origins if key[0] in now}
+    return replace(
+        recollected(record), items=same_beginning(record.ids, ids), state=moved_state, origins=origins, record=None
+    )
+
+
+def same_beginning(before: Sequence[str], after: Sequence[str]) -> int:
+    """Return how many items two histories begin with alike."""
+    shorter = min(len(before), len(after))
+    return next((i for i in range(shorter) if before[i] != after[i]), shorter)

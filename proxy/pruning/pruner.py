@@ -1,0 +1,210 @@
+"""Decides what to forward; the only caller of foveate.policies.prune."""
+
+from __future__ import annotations
+
+import logging
+import time
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+
+from msgspec import structs
+
+from foveate.policies.policy import Policy
+from foveate.policies.prune import SCORED, Situation, prune
+from foveate.policies.types import INSTRUCTIONS, Segment, Selection
+from foveate.proxy.config.schema import Economy
+from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.formats.parser import Parser
+from foveate.proxy.formats.usage import Usage
+from foveate.proxy.http.refusals import TooLong
+from foveate.proxy.pruning.decision import decision_on
+from foveate.proxy.pruning.draft import draft
+from foveate.proxy.pruning.grounds import Grounds, settled, situation_of
+from foveate.proxy.pruning.limits import Watermarks
+from foveate.proxy.pruning.memory import Conversation, Memory
+from foveate.proxy.pruning.models import model_table
+from foveate.proxy.pruning.outcome import Outcome, Result
+from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
+from foveate.proxy.pruning.thoughts import origins_of, without_strangers
+from foveate.proxy.vectors.histories import Histories
+from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS, Worker
+
+_log = logging.getLogger("foveate.pruner")
+# From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
+# The tenth that is left takes a few turns to fill, in which the model reads many times as much; most never come here.
+AHEAD = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say of every request that says nothing else."""
+
+    mode: Mode
+    policy: str
+    policies: Mapping[str, Policy]
+    sticky: bool
+    economy: Economy
+
+
+class Pruner:
+    """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go on."""
+
+    def __init__(
+        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories, worker: Worker
+    ) -> None:
+        self._rules = rules
+        self._parser = parser
+        self._watermarks = watermarks
+        self._memory = memory
+        self._histories = histories
+        self._worker = worker
+        self.failures: dict[str, int] = {}
+        self._failing = ""
+
+    def start(self) -> None:
+        """Read the commonest vocabulary and the model table ahead of the first request, in the worker's thread."""
+        self._parser.start()
+        self._worker.submit(model_table)
+
+    def inherit(self, earlier: Pruner) -> None:
+        """Go on with what `earlier`, of other settings, has counted."""
+        self.failures = earlier.failures
+
+    async def decide(self, request: Request) -> Decision:
+        """Return what to forward."""
+        wanted = self._wanted(request)
+        if wanted.mode == "off":
+            return Decision(request.body, bare(request, wanted, "off"))
+        return await self._guarded(request, wanted)
+
+    async def decide_again(self, request: Request, earlier: Outcome, refusal: TooLong) -> Decision | None:
+        """Return a smaller prompt after the upstream's refusal of an earlier one, None where there is none."""
+        wanted = self._wanted(request)
+        sent = earlier.tokens_after
+        if sent is None or wanted.mode != "on" or earlier.result == "failed":
+            return None
+        self._watermarks.refused(earlier, refusal)
+        decision = await self._guarded(request, structs.replace(wanted, ceiling=sent - 1))
+        outcome = decision.outcome
+        if outcome.result == "failed" or outcome.tokens_estimated >= earlier.tokens_estimated:
+            return None
+        return structs.replace(decision, outcome=structs.replace(outcome, resent="length"))
+
+    async def decide_without_reasoning(self, request: Request, earlier: Outcome) -> Decision | None:
+        """Return the prompt less its bound reasoning after the upstream's refusal of that, None where it has none."""
+        wanted = self._wanted(request)
+        if wanted.mode != "on" or earlier.result == "failed":
+            return None
+        decision = await self._guarded(request, structs.replace(wanted, distrusted=True))
+        if decision.outcome.result == "failed" or decision.body == request.body:
+            return None
+        return structs.replace(decision, outcome=structs.replace(decision.outcome, resent="reasoning"))
+
+    def learn(self, outcome: Outcome, usage: Usage) -> None:
+        """Take in what the upstream counted."""
+        self._watermarks.learn(outcome, usage)
+
+    def _wanted(self, request: Request) -> Wanted:
+        asked, rules = request.overrides, self._rules
+        mode = asked.mode or rules.mode
+        if request.rehearsal:
+            mode = "off" if asked.mode == "off" else "on"
+        sticky = rules.sticky and asked.sticky is not False and mode != "dry-run"
+        policy = rules.policies[asked.policy or rules.policy]
+        budgeted = asked.budget is not None
+        thrifty = asked.thrifty or (rules.economy.enabled and not budgeted)
+        return Wanted(mode, policy, asked.policy is not None, sticky, budgeted, thrifty=thrifty)
+
+    async def _guarded(self, request: Request, wanted: Wanted) -> Decision:
+        try:
+            decision = await self._decide(request, wanted)
+        except Exception as error:  # the one place where a fault becomes "forward unchanged"
+            return self._failed(request, wanted, error)
+        self._failing = ""
+        return decision
+
+    def _failed(self, request: Request, wanted: Wanted, error: Exception) -> Decision:
+        stage = request.trace.stage
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        if not request.rehearsal:
+            self.failures[stage] = self.failures.get(stage, 0) + 1
+            level = logging.DEBUG if stage == self._failing else logging.ERROR  # a lasting fault is told once
+            _log.log(level, "%s: pruning failed at %s, forwarding unchanged: %s", request.id, stage, reason)
+            self._failing = stage
+        told = structs.replace(bare(request, wanted, "failed"), failure=stage, failure_reason=reason)
+        return Decision(request.body, told)
+
+    async def _decide(self, request: Request, wanted: Wanted) -> Decision:
+        trace = request.trace
+        with trace.timed("parse"):
+            outline = request.format.read(request.body)
+            if outline.stays:
+                told = structs.replace(bare(request, wanted, "untouched"), model=outline.model)
+                return Decision(request.body, told)
+            if not outline.model and request.model:
+                outline = structs.replace(outline, model=request.model)
+            parsed = await self._parser.parse(request.format, outline)
+        with trace.timed("window"):
+            limits = await self._watermarks.of(request, wanted, parsed)
+        conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
+        earlier = await self._memory.recall(conversation) if wanted.sticky else None
+        many = len(parsed.items) > MANY_ITEMS
+        origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
+        grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
+        situation, rent = situation_of(grounds, self._rules.economy)
+        selection = await self._selection(request, grounds, situation)
+        selection = await self._worker.run(many, without_strangers, parsed, selection, earlier, origins)
+        self._prepare(request, grounds)
+        with trace.timed("rebuild"):
+            prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)
+        decision = decision_on(request, grounds, selection, prompt)
+        if wanted.sticky and not request.rehearsal:
+            await self._memory.keep(conversation, settled(grounds, selection, rent))
+        return decision
+
+    async def _selection(self, request: Request, grounds: Grounds, situation: Situation) -> Selection:
+        if situation.plan() not in SCORED:
+            return prune(situation)
+        parsed = grounds.parsed
+        history = await self._histories.history(request.tenant, parsed.segments, parsed.query, request.trace)
+        with request.trace.timed("select"):
+            much = len(parsed.segments) > FEW_SEGMENTS
+            selection = await self._worker.run(much, prune, situation, history)
+        fresh = selection.state.quoted - situation.state.quoted
+        if fresh and grounds.wanted.mode == "on" and not request.rehearsal:
+            self._histories.recalled(request.tenant, [s for s in selection.segments if s.key in fresh])
+        return selection
+
+    def _prepare(self, request: Request, grounds: Grounds) -> None:
+        """Have a history that nears its first cut embedded in the background."""
+        near = AHEAD * grounds.limits.room.high
+        parsed, earlier = grounds.parsed, grounds.earlier
+        if parsed.tokens - parsed.fixed_tokens <= near or request.rehearsal:
+            return
+        known = earlier.items if earlier else 0
+        nearing = sum([item.tokens for item in parsed.items[:known]]) <= near
+        self._histories.prepare(request.tenant, lasting(parsed, 0 if nearing else known))
+
+
+def bare(request: Request, wanted: Wanted, result: Result) -> Outcome:
+    """Return the outcome of a request that nothing is known of."""
+    milliseconds = dict(request.trace.milliseconds)
+    now = int(time.time())
+    return Outcome(id=request.id, created=now, result=result, policy=wanted.policy.name, milliseconds=milliseconds)
+
+
+def lasting(parsed: Parsed, seen: int) -> list[Segment]:
+    """Return what later requests will hold as it is: all but the instructions and the latest user turn.
+
+    Of a history whose first `seen` items an earlier request had, from the turn on that was the latest then.
+    """
+    segments = parsed.segments
+    start = bisect_left(segments, (seen, -1, -1), key=attrgetter("key"))
+    while start > 0:
+        start -= 1
+        if segments[start].role == "user":
+            break
+    latest = next((s.key for s in reversed(segments) if s.role == "user"), None)
+    return [s for s in segments[start:] if s.role not in INSTRUCTIONS and s.key != latest]

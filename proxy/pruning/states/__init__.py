@@ -1,0 +1,43 @@
+"""State stores: where decisions outlive a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from foveate.proxy.config import schema as config
+from foveate.proxy.importer import constructor, import_class
+
+STATES = {
+    "sqlite": "foveate.proxy.pruning.states.sqlite:SqliteStates",
+    "in_memory": "foveate.proxy.pruning.states.in_memory:InMemoryStates",
+    "redis": "foveate.proxy.pruning.states.redis:RedisStates",
+}
+
+
+class StateStore(Protocol):
+    """Keeps bytes by key for a while; StateStoreError where it cannot.
+
+    A class is built with the keywords `folder`, `url`, `max_mib` and `ttl_hours`, as far as it takes them.
+    """
+
+    remote: bool  # an answer may be long in coming
+
+    async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
+        """Return the position and value of the first of `keys` that is known, None where none is."""
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep `value`."""
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+
+
+def build_states(settings: config.State, folder: Path) -> StateStore:
+    """Return the state store of the type that is set, whose files go to `folder`; ConfigError where there is none."""
+    given = {"folder": folder, **settings.model_dump(exclude={"type", "options"})}
+    made: StateStore = constructor(
+        "state", import_class("state.type", STATES, settings.type), given, settings.options
+    )()
+    return made

@@ -1,0 +1,122 @@
+"""One request on its way: decided, sent, and decided once more where the upstream finds it too long."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+from time import perf_counter
+
+from foveate.proxy.formats import Format
+from foveate.proxy.formats.usage import Usage
+from foveate.proxy.http import headers, refusals
+from foveate.proxy.http.body import Body
+from foveate.proxy.http.headers import Headers
+from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.http.strangers import refuses_reasoning
+from foveate.proxy.observers.recent import Recent
+from foveate.proxy.observers.report import report
+from foveate.proxy.pruning.outcome import Ledger, Outcome
+from foveate.proxy.pruning.pruner import Pruner
+from foveate.proxy.pruning.request import Decision, Request
+from foveate.proxy.serving.relay import Relay, Scope, Send
+from foveate.proxy.upstreams import Upstream, UpstreamRequest
+
+CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
+
+
+class Exchange:
+    """A request that may be pruned, and its answer."""
+
+    def __init__(self, wire: Format, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
+        self._start = perf_counter()
+        self._format = wire
+        self._upstream = upstream
+        self._pruner = pruner
+        self._scope = scope
+        self._send = send
+        self.request: Request | None = None
+        self.outcome: Outcome | None = None
+        self.ledger: Ledger | None = None
+        self.first_byte: float | None = None  # milliseconds from the request's arrival to the answer's head
+        self.usage: Usage | None = None
+
+    def elapsed(self) -> float:
+        """Return milliseconds since the request came."""
+        return (perf_counter() - self._start) * 1000
+
+    def report(self, waited: float = 0.0) -> Headers:
+        """Return the response headers that tell what was done, and how many milliseconds the upstream took.
+
+        Asked for once, when the answer begins.
+        """
+        self.first_byte = self.elapsed()
+        if self.request:
+            self.request.trace.stage = "answer"
+        return report(self.outcome, waited) if self.outcome else []
+
+    async def run(self, body: Body, asked: Overrides, recent: Recent) -> int:
+        """Answer the request and return the status."""
+        content = await body.read()
+        credentials = credentials_of(self._scope["headers"])
+        self.request = Request(self._format, content, asked, tenant(credentials), credentials)
+        recent.begun(self.request)
+        try:
+            return await self._forwarded(body, self.request)
+        finally:
+            recent.ended(self.request)
+
+    async def _forwarded(self, body: Body, request: Request) -> int:
+        decision = await self._pruner.decide(request)
+        request.trace.stage = "upstream"
+        self._told(decision)
+
+        async def retry(status: int, answer: bytes) -> UpstreamRequest | None:
+            refusal = refusals.read_refusal(status, answer)
+            if refusal:
+                again = await self._pruner.decide_again(request, decision.outcome, refusal)
+            elif refuses_reasoning(status, answer):
+                again = await self._pruner.decide_without_reasoning(request, decision.outcome)
+            else:
+                again = None
+            if again is None:
+                return None
+            self._told(again)
+            return upstream_request(self._scope, again.body)
+
+        relay = Relay(self._upstream, body, self._send, self.report, retry)
+        status = await relay.run(upstream_request(self._scope, decision.body))
+        if relay.ends and status == HTTPStatus.OK:
+            self.usage = self._format.usage(*relay.ends.read())
+        return status
+
+    def _told(self, decision: Decision) -> None:
+        self.outcome, self.ledger = decision.outcome, decision.ledger
+
+
+def no_report(waited: float) -> Headers:
+    """Return no headers of our own, for what is relayed untouched."""
+    return []
+
+
+def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:
+    """Return the request to send on: the caller's path and end-to-end headers, and `body`."""
+    path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
+    if scope["query_string"]:
+        path += "?" + scope["query_string"].decode("latin-1")
+    onward = headers.outgoing(scope["headers"])
+    if isinstance(body, Body):
+        if body.size:
+            onward.append((b"content-length", str(body.size).encode()))
+        return UpstreamRequest(scope["method"], path, onward, body.stream() if body.expected else b"")
+    return UpstreamRequest(scope["method"], path, onward, body)
+
+
+def credentials_of(given: Headers) -> Headers:
+    """Return the headers that say who the caller is."""
+    return [(name, value) for name, value in given if name in CREDENTIALS]
+
+
+def tenant(credentials: Headers) -> str:
+    """Return a name for the caller, from a hash of the key: callers with different keys share nothing."""
+    key = b"\n".join(value for _, value in credentials)
+    return hashlib.blake2b(key, digest_size=8, person=b"foveate-tenant").hexdigest()

@@ -1,0 +1,140 @@
+"""An index behind a thread of its own: written in the background, read in between, kept bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from typing import ParamSpec, TypeVar
+
+from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors.faults import Faults, has_result
+from foveate.proxy.vectors.indexes import Entry, EntryKey, VectorIndex
+
+P = ParamSpec("P")
+T = TypeVar("T")
+WRITE_AFTER = 1.0  # seconds that the first entry waits for others to be written with it
+WRITTEN_AT_ONCE = 40  # entries: a tenth of a second in embedded Chroma, that a read may have to wait
+TRIM_EVERY = 3600.0  # seconds, and after as many writes as TRIM_AFTER
+TRIM_AFTER = 2000
+DAY = 86400.0
+
+
+class BufferedIndex:
+    """Reads and writes an index; what cannot be stored lives until a restart only."""
+
+    def __init__(self, index: VectorIndex, bounds: Bounds, faults: Faults) -> None:
+        self._index = index
+        self._bounds = bounds
+        self._faults = faults
+        self._thread = ThreadPoolExecutor(1, "index")
+        self._pending: dict[EntryKey, Entry] = {}
+        self._stored: set[int] | None = None  # hashes of what it may hold; None where only it can tell
+        self._writing: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._trimmed_at = time.monotonic()
+        self._written = 0
+
+    def open(self) -> asyncio.Future[None]:
+        """Begin to open the index; the result is there once it is open."""
+        self._opened = self._begin(self._open)
+        self._faults.watch("index", self._opened)
+        return self._opened
+
+    def _open(self) -> None:
+        self._index.open()
+        known = self._index.ids()
+        self._stored = None if known is None else {hash(key) for key in known}
+
+    def _begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+    @property
+    def unwritten(self) -> int:
+        """How many entries wait to be written."""
+        return len(self._pending)
+
+    def lacks(self, tenant: str, segment: str) -> bool:
+        """Say whether the open index is known not to hold a segment."""
+        key = (tenant, segment)
+        return self._stored is not None and hash(key) not in self._stored and key not in self._pending
+
+    def waiting(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
+        """Return the entries of the ids that are about to be stored."""
+        return {i: self._pending[tenant, i] for i in ids if (tenant, i) in self._pending}
+
+    async def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
+        """Return the entries that are stored or about to be; raises what the index fails with."""
+        await asyncio.wait([self._opened])
+        self._opened.result()
+        waiting = self.waiting(tenant, ids)
+        stored = self._stored
+        missing = [i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)]
+        if not missing:
+            return waiting
+        return {**waiting, **await self._begin(self._index.get, tenant, missing)}
+
+    def put(self, tenant: str, entries: Iterable[Entry]) -> None:
+        """Store entries behind the caller's back: no answer waits for it."""
+        self._pending.update({(tenant, entry.id): entry for entry in entries})
+        if self._pending and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.create_task(self._write())
+
+    async def aclose(self) -> None:
+        """Write what waits, then close the index and the thread."""
+        self._closing.set()
+        if self._writing is not None:
+            await self._writing
+        await self._attempted(self._index.close)
+        self._thread.shutdown()
+
+    async def _write(self) -> None:
+        await asyncio.wait([self._opened])
+        if not has_result(self._opened):
+            self._pending.clear()
+        while self._pending:
+            if len(self._pending) < WRITTEN_AT_ONCE:
+                with suppress(TimeoutError):  # a write costs the less the more it takes along
+                    await asyncio.wait_for(self._closing.wait(), WRITE_AFTER)
+            await self._write_batch()
+        await self._trim()
+
+    async def _write_batch(self) -> None:
+        """Write some entries of one tenant; they wait no longer where that fails."""
+        tenant, _ = next(iter(self._pending))
+        own = ((key, entry) for key, entry in self._pending.items() if key[0] == tenant)
+        batch = dict(islice(own, WRITTEN_AT_ONCE))
+        self._written += len(batch)
+        done = await self._attempted(self._index.upsert, tenant, list(batch.values()))
+        if done and self._stored is not None:
+            self._stored.update(map(hash, batch))
+        for key, entry in batch.items():
+            if self._pending.get(key) is entry:
+                del self._pending[key]
+
+    async def _trim(self) -> None:
+        """Delete what is too old or too much, a few entries at a time, so that reads come between."""
+        if self._written < TRIM_AFTER and time.monotonic() - self._trimmed_at < TRIM_EVERY:
+            return
+        self._written, self._trimmed_at = 0, time.monotonic()
+        oldest = int(time.time() - self._bounds.max_age_days * DAY)
+        gone: list[EntryKey] = []
+        while await self._attempted(self._forget, oldest, gone) and gone:
+            if self._stored is not None:
+                self._stored.difference_update(map(hash, gone))
+
+    def _forget(self, oldest: int, gone: list[EntryKey]) -> None:
+        """Delete a few entries, and say which in `gone`."""
+        gone[:] = self._index.expired(self._bounds.max_entries, oldest)
+        if gone:
+            self._index.delete(gone)
+
+    async def _attempted(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Say whether `function` could be called without a fault."""
+        work = self._begin(function, *args, **kwargs)
+        self._faults.watch("writing", work)
+        await asyncio.wait([work])
+        return has_result(work)

@@ -1,0 +1,45 @@
+"""Embedders: text to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from foveate.policies.types import Vectors
+from foveate.proxy.importer import constructor, import_class
+
+EMBEDDERS = {
+    "onnx": "foveate.proxy.vectors.embedders.onnx:Onnx",
+    "multilingual": "foveate.proxy.vectors.embedders.multilingual:Multilingual",
+    "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers:SentenceTransformers",
+}
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. `load` is called once, before the others, from their thread.
+
+    A class is built with the keywords `model` and `threads`, as far as it takes them, and without I/O. Any method may
+    raise: what fails is done without.
+    """
+
+    name: str  # of the model and its precision: vectors of different names are never compared
+    reads: int  # characters of a text that it reads, about: what comes after them takes no time
+    batch: int  # texts that take hardly longer together than one: 1 where each is computed by itself
+    symmetric: bool  # whether it embeds a query as any text, so that the latest turn's vector serves for both
+
+    def load(self) -> None:
+        """Read the model; ConfigError where a file or package is missing or wrong."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from one thread at a time."""
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the same of texts that ask for others; `embed` itself where the model is symmetric."""
+
+
+def build_embedder(kind: str, model: str, threads: int, options: Mapping[str, Any]) -> Embedder:
+    """Return the embedder that the setting embedder.type names, not loaded; ConfigError where there is none."""
+    given = {"model": model, "threads": threads}
+    found = import_class("embedder.type", EMBEDDERS, kind)
+    made: Embedder = constructor("embedder", found, given, options)()
+    return made

@@ -1,0 +1,32 @@
+"""What signals read of each segment's text, worked out once and kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foveate.policies.features import extract
+from foveate.policies.types import Features, Segment
+from foveate.proxy.cache import Cache
+
+
+class FeatureStore:
+    """Works on each text once, as long as the cache has room. CPU only."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._memory = cache.space("features")
+
+    def features(self, segments: Sequence[Segment]) -> list[Features]:
+        """Return the features of each segment."""
+        found: list[Features | None] = self._memory.get_all([segment.id for segment in segments])
+        return [known or self._extracted(segment) for known, segment in zip(found, segments, strict=True)]
+
+    def unread(self, segments: Sequence[Segment]) -> int:
+        """Return the characters of the segments whose features are not in memory."""
+        found = self._memory.get_all([segment.id for segment in segments])
+        return sum(len(s.text) for s, known in zip(segments, found, strict=True) if known is None)
+
+    def _extracted(self, segment: Segment) -> Features:
+        found = extract(segment.text, segment.name)
+        literal = sum(70 + len(value) for value in (*found.identifiers, *found.quotes))
+        self._memory.put(segment.id, found, size=600 + 6 * found.terms.size + literal)
+        return found

@@ -1,0 +1,75 @@
+"""Indexes: where vectors outlive the process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate.proxy.importer import constructor, import_class
+
+Vector = NDArray[np.float32]
+EntryKey = tuple[str, str]  # tenant and segment id
+INDEXES = {
+    "chroma": "foveate.proxy.vectors.indexes.chroma:Chroma",
+    "in_memory": "foveate.proxy.vectors.indexes.in_memory:InMemory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an index holds of one segment; never its text."""
+
+    id: str
+    vector: Vector  # unit length
+    first_seen: int  # seconds since the epoch
+    recalls: int = 0  # how often it was recalled
+
+
+class VectorIndex(Protocol):
+    """Keeps entries by tenant and segment id. Blocking; called from one thread at a time.
+
+    A class is built with the keywords `collection`, `folder` and `url`, as far as it takes them, and without I/O. One
+    that says `apart = True` works in a process of its own. Any method may raise: what fails is done without.
+    """
+
+    def open(self) -> None:
+        """Connect or create; ConfigError where that cannot work."""
+
+    def ids(self) -> Iterable[EntryKey] | None:
+        """Return the keys of all that is stored; None where somebody else may store more."""
+
+    def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
+        """Store entries, replacing those of the same id."""
+
+    def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
+        """Return the entries of the ids that are stored."""
+
+    def delete(self, keys: Sequence[EntryKey]) -> None:
+        """Delete entries; a key that is not there is no fault."""
+
+    def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
+        """Return the keys of a few that were first seen before `oldest`, or stored first beyond `max_entries`."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+def build_index(kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any]) -> VectorIndex:
+    """Return the index that the setting index.type names, not opened; ConfigError where there is none.
+
+    `collection` names the vectors of one embedder, `folder` is where files may go, `url` a server's address.
+    """
+    from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
+
+    given = {"collection": collection, "folder": folder, "url": url}
+    found = import_class("index.type", INDEXES, kind)
+    make = constructor("index", found, given, options)
+    if POSSIBLE and getattr(found, "apart", False):
+        return Apart(make)
+    made: VectorIndex = make()
+    return made

@@ -1,0 +1,122 @@
+"""Chroma as the index: embedded and persistent by default, a `chroma run` server by address."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from foveate.proxy.errors import ConfigError, VectorIndexError
+from foveate.proxy.vectors.indexes import Entry, EntryKey
+
+EXPIRED_AT_ONCE = 100
+PAGE = 20_000  # ids read at once
+METADATA = ("first_seen", "recalls")
+
+
+class Chroma:
+    """One collection per embedder, cosine space; an entry's id is its tenant and its segment's id."""
+
+    apart = True  # its work would hold up requests, and its file takes memory as it finds it
+
+    def __init__(self, collection: str, folder: Path, url: str = "") -> None:
+        self._name = f"foveate-{collection}"
+        self._folder = folder
+        self._url = url
+        self._collection: Any = None
+
+    def open(self) -> None:
+        """Open the collection, created where it is new; ConfigError names the folder or address that fails."""
+        import chromadb
+        from chromadb.config import Settings
+
+        settings = Settings(anonymized_telemetry=False)
+        where = self._url or self._folder
+        try:
+            if self._url:
+                parts = urlsplit(self._url)
+                client: Any = chromadb.HttpClient(
+                    host=parts.hostname or "127.0.0.1",
+                    port=parts.port or 8000,
+                    ssl=parts.scheme == "https",
+                    settings=settings,
+                )
+            else:
+                client = chromadb.PersistentClient(str(self._folder), settings=settings)
+            self._collection = client.get_or_create_collection(
+                self._name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+            )
+            self._max_batch = int(client.get_max_batch_size())
+        except (chromadb.errors.ChromaError, ValueError, OSError) as error:
+            raise ConfigError(f"the Chroma index at {where} cannot be opened: {error}") from None
+
+    def ids(self) -> Iterable[EntryKey] | None:
+        """Return the keys of all that is stored; None for a server, which others may write to."""
+        if self._url:
+            return None
+        pages = range(0, self._asked("count"), PAGE)
+        keys = (key for start in pages for key in self._asked("get", limit=PAGE, offset=start, include=[])["ids"])
+        return map(parted, keys)
+
+    def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
+        """Store entries in batches of what Chroma takes at once."""
+        for start in range(0, len(entries), self._max_batch):
+            batch = entries[start : start + self._max_batch]
+            self._asked(
+                "upsert",
+                ids=[f"{tenant}:{entry.id}" for entry in batch],
+                embeddings=np.stack([entry.vector for entry in batch]),
+                metadatas=[{name: getattr(entry, name) for name in METADATA} for entry in batch],
+            )
+
+    def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
+        """Return the stored entries among `ids`; FileNotFoundError where the folder has gone."""
+        if not self._url and not (self._folder / "chroma.sqlite3").is_file():
+            # An open database answers from its handle and would lose every write unseen.
+            raise FileNotFoundError(f"{self._folder}: the index folder is gone; restart foveate to create it anew")
+        found: dict[str, Entry] = {}
+        wanted = [f"{tenant}:{i}" for i in ids]
+        for start in range(0, len(wanted), self._max_batch):
+            batch = wanted[start : start + self._max_batch]
+            rows = self._asked("get", ids=batch, include=["embeddings", "metadatas"])
+            vectors = np.asarray(rows["embeddings"], dtype=np.float32)
+            for key, vector, about in zip(rows["ids"], vectors, rows["metadatas"], strict=True):
+                segment = key.removeprefix(f"{tenant}:")
+                found[segment] = Entry(segment, vector, **{name: about[name] for name in METADATA})
+        return found
+
+    def delete(self, keys: Sequence[EntryKey]) -> None:
+        """Delete entries in batches of what Chroma takes at once."""
+        for start in range(0, len(keys), self._max_batch):
+            batch = keys[start : start + self._max_batch]
+            self._asked("delete", ids=[f"{tenant}:{segment}" for tenant, segment in batch])
+
+    def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
+        """Return the keys of up to EXPIRED_AT_ONCE that are too old, else stored first beyond `max_entries`."""
+        old = self._asked("get", where={"first_seen": {"$lt": oldest}}, limit=EXPIRED_AT_ONCE, include=[])["ids"]
+        beyond = 0 if old else self._asked("count") - max_entries
+        if beyond > 0:
+            old = self._asked("get", limit=min(beyond, EXPIRED_AT_ONCE), include=[])["ids"]
+        return [parted(key) for key in old]
+
+    def _asked(self, method: str, **options: Any) -> Any:
+        """Return what the collection says; VectorIndexError where it cannot."""
+        from chromadb.errors import ChromaError
+
+        try:
+            return getattr(self._collection, method)(**options)
+        except (ChromaError, ValueError) as error:
+            raise VectorIndexError(f"Chroma: {error}") from None
+
+    def close(self) -> None:
+        """Let go of the collection; Chroma writes as it goes."""
+        self._collection = None
+
+
+def parted(key: str) -> EntryKey:
+    """Return the tenant and the segment id of a key."""
+    tenant, _, segment = key.rpartition(":")
+    return tenant, segment

@@ -1,0 +1,38 @@
+"""The one thread that computes beside the event loop, and from where on work is too much to be done in the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+# What takes more than a few milliseconds is done in the thread.
+LITTLE_NEW = 16 * 1024  # characters or bytes of new text to read
+MANY_ITEMS = 500  # to tell apart and to write
+FEW_SEGMENTS = 100  # to score
+
+
+class Worker:
+    """Computes in a single thread: where several compute, each waits for Python's lock, and so does the loop."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "prune")
+
+    async def run(self, much: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `function` returns: called here, or in the thread where it has much to do."""
+        if not much:
+            return function(*args, **kwargs)
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def submit(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have `function` called in the thread; nobody waits for it."""
+        self._thread.submit(function, *args, **kwargs)
+
+    def close(self) -> None:
+        """Finish what has been handed in, then end the thread."""
+        self._thread.shutdown()
