@@ -11,6 +11,7 @@ from training.conversations import Conversation, Question
 TURNS = 400  # of a batch
 ASKED = 96  # questions of a batch
 CHAT = ("friendsqa", "friendsqa", "friendsqa", "plots", "ubuntu")  # a source named thrice is learned from thrice an epoch
+MOST = 0.6  # of the turns may answer a question: there must be wrong ones
 SHAPED = 0.3  # of the questions are put in another shape
 NEXT = 0.3  # of the conversations also ask with their last turn
 PLAIN = "{}"
@@ -61,7 +62,8 @@ def window(conversation: Conversation, dice: random.Random) -> Batch:
         Question(q.text, tuple(e - start for e in q.evidence if start <= e < start + len(turns)), q.loose)
         for q in conversation.questions
     ]
-    return Batch(conversation.source, turns, drawn([q for q in asked if q.evidence], dice))
+    found = [q for q in asked if 0 < len(q.evidence) < MOST * len(turns)]
+    return Batch(conversation.source, turns, drawn(found, dice))
 
 
 def groups(source: str, conversations: Sequence[Conversation], dice: random.Random) -> list[Batch]:
