@@ -33,10 +33,10 @@ LONGEST_STEP = 1.0  # a gradient's norm
 class Recipe:
     """All that can be chosen."""
 
-    rate: float = 3e-5
-    epochs: int = 4
+    rate: float = 6e-5
+    epochs: int = 3
     distil: float = 0.5
-    spread: float = 0.0
+    spread: float = 0.5
     frozen: bool = False  # the embeddings stay
     moving: float = 0.99  # of the moving mean of the weights, a step
     per_manual: int = 4  # batches of each language, an epoch
