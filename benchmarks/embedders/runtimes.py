@@ -27,9 +27,9 @@ class Expanded(minilm.Graph):
         return self("Add", product, self.constant(bias))
 
 
-def ours(threads: int = 1) -> Embed:
-    """Return what foveate runs."""
-    embedder = Onnx(threads=threads)
+def ours(threads: int = 1, model: str = PLAIN) -> Embed:
+    """Return foveate's graph, with the weights that the others run too, or those that it runs by default."""
+    embedder = Onnx(model, threads)
     embedder.load()
     return embedder.embed
 
@@ -146,6 +146,7 @@ RUNTIMES: dict[str, Callable[[], Embed]] = {
     "float32, 2 threads": partial(float32, 2),
     "foveate (int8)": ours,
     "foveate (int8), 2 threads": partial(ours, 2),
+    "foveate (int8), relevance model": partial(ours, 1, ""),
     "package's graph": package,
     "package's graph, 2 threads": partial(package, 2),
     "package's graph, basic optimisations": partial(package, 1, "ENABLE_BASIC"),
