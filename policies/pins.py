@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from foveate.policies.types import INSTRUCTIONS, Segment
+from foveate.policies.types import INSTRUCTIONS, MARKS, Segment
 
 FIRST = 0.1  # of `share`, for the first user turn
 
@@ -14,8 +14,9 @@ FIRST = 0.1  # of `share`, for the first user turn
 class Pins:
     """Segments that stay whatever they score.
 
-    Always: system and developer messages, the latest user turn, the last segment, what the format has pinned (a
-    `cache_control` mark), and all before such a mark where it fits, since a provider keeps a prefix only.
+    Always: system and developer messages, the latest user turn with the results that stand in the same item, the last
+    segment, what the format has pinned (a `cache_control` mark), and all before such a mark where it fits, since a
+    provider keeps a prefix only.
     What stands between the latest user turn and the end stays as a whole where it fits; of a longer tool loop the
     newest stays, up to half the room, and the rest competes. The turns named below stay ahead of better-scored
     segments as long as they take no more than `share` of the room that is left, the first user turn a tenth of that:
@@ -31,12 +32,16 @@ class Pins:
         users = [i for i, s in enumerate(segments) if s.role == "user"]
         end = len(segments) - 1
         latest = users[-1] if users else end
-        reasons = {i: reason for i, s in enumerate(segments) if (reason := required(s, i, latest, end))}
+        needs = {i: required(s, i, latest, end) for i, s in enumerate(segments)}
+        reasons = {i: reason for i, reason in needs.items() if reason}
+        if latest > 0 and segments[latest].key[1] > 0:  # the user has spoken beside results
+            reasons.setdefault(latest - 1, "beside the latest user turn")
         room = budget - sum(segments[i].tokens for i in reasons)
 
-        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin), default=-1)
+        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin in MARKS), default=-1)
         prefix = [i for i in range(marked) if i not in reasons]
-        if (size := sum(segments[i].tokens for i in prefix)) <= room:
+        size = sum(segments[i].tokens for i in prefix)
+        if size <= room:
             reasons |= dict.fromkeys(prefix, f"ahead of {segments[marked].pin}" if prefix else "")
             room -= size
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from foveate.policies.fusion import Weighted
+from foveate.policies.flow.fusion import Weighted
+from foveate.policies.flow.topics import Topics
 from foveate.policies.pins import Pins
 from foveate.policies.recall import Recall
-from foveate.policies.topics import Topics
 from foveate.policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
 
 

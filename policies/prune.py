@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from foveate.policies.policy import Policy
-from foveate.policies.reasoning import lightened, thoughtless
-from foveate.policies.recall import EXCERPT_OVERHEAD
-from foveate.policies.types import INSTRUCTIONS, Budget, History, PruneState, Scores, Segment, Selection
+from foveate.policies.reasoning import lightened
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.seams import SCARCE, UNWANTED, mended
+from foveate.policies.types import (
+    INSTRUCTIONS,
+    SUMMARY,
+    Budget,
+    History,
+    Key,
+    PruneState,
+    Scores,
+    Segment,
+    Selection,
+)
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
+SEAMS = 4  # times that a selection is made smaller, to make room for what mends its seams
 SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segments are worth
 
 
@@ -21,8 +33,7 @@ SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segmen
 class Situation:
     """What is to be decided: a history, the turn that it is judged by, and what holds for it.
 
-    `budget` is what the prompt has for the history, `state` what earlier requests of the conversation decided, and
-    `before` what its previous prompt was made of: `state` itself, where that is to hold.
+    `budget` is what the prompt has for the history, and `state` what earlier requests of the conversation decided.
     """
 
     segments: Sequence[Segment]  # oldest first
@@ -31,12 +42,17 @@ class Situation:
     policy: Policy
     budget: Budget
     state: PruneState = PruneState()
-    before: PruneState = PruneState()
     insists: bool = False  # the reasoning of an open tool loop has to stay
+    early: int | None = None  # tokens to cut to though the budget does not ask for it
+    settled: bool = False  # what was decided holds, and nothing new is decided
+    summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
+    turns: bool = False  # whoever reads what is left may insist that user and assistant take turns
 
     def plan(self) -> Plan:
         """Return what has to be done."""
-        if self._prompt() > self.budget.high:
+        if self.settled:
+            return "sticky" if self.state.dropped else "untouched"
+        if self.early is not None or self.prompt() > self.budget.high:
             return "cut"
         if not self.state.dropped:
             return "untouched"
@@ -44,12 +60,14 @@ class Situation:
         unjudged = turn >= 0 and turn not in self.state.recalled
         return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
 
-    def _prompt(self) -> int:
+    def prompt(self) -> int:
         """Return the tokens of the history as it stands."""
         dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
         size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
         if quoted:
-            size += sum([s.tokens for s in self.segments if s.key in quoted]) + EXCERPT_OVERHEAD * len(quoted)
+            frames = sum([bool(keys) for keys in self.state.recalled.values()])
+            size += sum([s.tokens for s in self.segments if s.key in quoted])
+            size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * frames
         if bare:
             size -= sum([s.thought for s in self.segments if s.key in bare])
         return size
@@ -59,29 +77,41 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     """Return a verdict for every segment; `history` is needed for the plans that are scored.
 
     Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
-    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled. Reasoning that a
-    change invalidates goes with it.
+    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
     """
     plan = situation.plan()
     if history is None or plan not in SCORED:
-        selection = Selection(situation.segments, situation.state, False)
-    elif plan == "cut":
-        light = lightened(history.segments, situation.insists)
-        selection = cut(replace(history, segments=light), situation.policy, situation.budget.low)
-    else:
-        selection = recall(history, situation.policy, situation.budget.high, situation.state)
-    state = thoughtless(situation.segments, situation.before, selection.state, situation.insists)
-    return selection if state is selection.state else replace(selection, state=state)
+        return Selection(situation.segments, situation.state, False)
+    if plan == "recall":
+        return recall(history, situation.policy, situation.budget.high, situation.state)
+    light = lightened(history.segments, situation.insists)
+    low = situation.budget.low if situation.early is None else situation.early
+    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
 
 
-def cut(history: History, policy: Policy, low: int) -> Selection:
-    """Decide afresh which segments fill `low` tokens."""
-    history = replace(history, segments=policy.pins.apply(history.segments, low))
+def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: bool = False) -> Selection:
+    """Decide afresh which segments fill `low` tokens; none of the first `summed_up` items that may go.
+
+    With `turns` what is left begins as the history does, and user and assistant take turns where they did.
+    """
+    spent = {s.key for s in history.segments if s.key[0] < summed_up and s.pin in ("", SUMMARY)}
+    spent -= {s.key for s in history.segments if s.role in INSTRUCTIONS and s.pin != SUMMARY}
+    history = replace(history, segments=pinned(history.segments, policy, low, spent))
     room = low - sum(s.tokens for s in history.segments if s.pin)
-    rows, competing = candidates(history)
+    rows, competing = candidates(history, spent)
     shares, scores = judge(history, rows, competing, policy)
-    chosen, below = policy.select(competing, scores[rows], max(0, room))
-    kept = {rows[i] for i in chosen} | {i for i, s in enumerate(history.segments) if s.pin}
+    fixed = frozenset([i for i, s in enumerate(history.segments) if s.pin])
+    closed = [i for i, s in enumerate(history.segments) if s.key in spent]
+    for left in range(SEAMS, 0, -1):
+        chosen, below = policy.select(competing, scores[rows], max(0, room))
+        kept = fixed | {rows[i] for i in chosen}
+        if not turns:
+            break
+        kept = mended(history.segments, kept, scores, closed, UNWANTED if left > 1 else SCARCE)
+        over = sum([history.segments[i].tokens for i in kept]) - low
+        if over <= 0 or room <= 0:
+            break
+        room -= over
     state = PruneState(
         dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
         recalled={latest_turn(history.segments): ()},
@@ -106,13 +136,25 @@ def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
     return list({s.id: i for i, s in enumerate(segments) if s.id not in present}.values())
 
 
-def candidates(history: History) -> tuple[list[int], History]:
+def pinned(segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key]) -> tuple[Segment, ...]:
+    """Return `segments` with the reason set on each that is pinned; none of the `spent` is."""
+    if not spent:
+        return policy.pins.apply(segments, low)
+    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low))
+    return tuple([replace(s, pin="") if s.key in spent else next(rest) for s in segments])
+
+
+def candidates(history: History, spent: Collection[Key] = ()) -> tuple[list[int], History]:
     """Return the positions of what competes, and the history of those segments alone.
 
-    Instructions and the latest turn itself do not, and no candidate is measured by them.
+    Instructions, the latest turn itself and what is `spent` do not, and no candidate is measured by them.
     """
     latest = latest_turn(history.segments)
-    rows = [i for i, s in enumerate(history.segments) if s.role not in INSTRUCTIONS and s.key[0] != latest]
+    rows = [
+        i
+        for i, s in enumerate(history.segments)
+        if s.role not in INSTRUCTIONS and s.key[0] != latest and s.key not in spent
+    ]
     competing = replace(
         history,
         segments=[history.segments[i] for i in rows],

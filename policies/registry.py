@@ -26,13 +26,13 @@ SELECTORS = {
 }
 
 GRAPHS = {
-    "neighbours": "foveate.policies.graph:Neighbours",
-    "pagerank": "foveate.policies.graph:PageRank",
+    "neighbours": "foveate.policies.flow.graph:Neighbours",
+    "pagerank": "foveate.policies.flow.graph:PageRank",
 }
 
 FUSIONS = {
-    "weighted": "foveate.policies.fusion:Weighted",
-    "reciprocal_rank": "foveate.policies.fusion:ReciprocalRank",
+    "weighted": "foveate.policies.flow.fusion:Weighted",
+    "reciprocal_rank": "foveate.policies.flow.fusion:ReciprocalRank",
 }
 
 

@@ -14,7 +14,10 @@ Kind = Literal["conversation", "code", "log", "document", "tool"]
 Fate = Literal["kept", "dropped", "recalled"]
 # Where a segment stands in the request: its first item, the block of that, and its piece or -1 for all of it.
 Key = tuple[int, int, int]
+# Pins that mark the end of a prefix for the provider's cache: Anthropic's, and OpenAI's from GPT-5.6 on.
+MARKS = ("cache_control", "prompt_cache_breakpoint")
 INSTRUCTIONS = ("system", "developer")  # roles whose messages are never candidates
+SUMMARY = "compaction"  # the pin of what stands for all before it, which only a later summary makes needless
 Scores = NDArray[np.float64]  # one value a segment, shape (n,)
 Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
 Terms = NDArray[np.uint32]  # ids of terms, ascending, each once

@@ -49,10 +49,9 @@ class Cache:
             self._young += size
 
     def _forget(self, space: Space, key: Hashable) -> None:
-        if known := space.old.pop(key, None):
-            self._old -= known[1]
-        if known := space.young.pop(key, None):
-            self._young -= known[1]
+        old, young = space.old.pop(key, None), space.young.pop(key, None)
+        self._old -= old[1] if old else 0
+        self._young -= young[1] if young else 0
 
 
 class Space:

@@ -40,13 +40,15 @@ def settle() -> None:
 
 def give_back() -> None:
     """Give back the free pages of the heap, a millisecond's work in which Python's lock is not held."""
-    if libc := glibc():
+    libc = glibc()
+    if libc:
         libc.malloc_trim(0)
 
 
 def tune(parameter: int, value: int) -> None:
     """Set one of malloc's parameters where it has them."""
-    if libc := glibc():
+    libc = glibc()
+    if libc:
         libc.mallopt(parameter, value)
 
 

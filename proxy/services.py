@@ -119,7 +119,7 @@ def build(settings: schema.Settings) -> Services:
         windows=Windows(settings.window, settings.budget, upstream),
         calibration=Calibration(),
         histories=build_histories(settings, cache, worker),
-        memory=Memory(build_states(settings.state)),
+        memory=build_memory(settings),
         worker=worker,
         cache=cache,
         recent=Recent(settings.recent.max_outcomes, text_bytes(settings.recent)),
@@ -138,7 +138,7 @@ def rebuild(settings: schema.Settings, running: Services) -> Services:
     if (settings.embedder, settings.index) != (old.embedder, old.index):
         parts = replace(parts, histories=build_histories(settings, parts.cache, parts.worker))
     if settings.state != old.state:
-        parts = replace(parts, memory=Memory(build_states(settings.state)))
+        parts = replace(parts, memory=build_memory(settings))
     if (settings.upstream, settings.window, settings.budget) != (old.upstream, old.window, old.budget):
         parts = replace(parts, windows=Windows(settings.window, settings.budget, parts.upstream))
     fresh = assemble(settings, parts)
@@ -150,15 +150,17 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
     """Return services of these parts, with a pruner and a handler of the settings."""
     policies = build_policies(settings)
     wires = formats.load()
+    mode = "dry-run" if settings.mode == "shadow" else settings.mode
     pruner = Pruner(
-        Rules("dry-run" if settings.mode == "shadow" else settings.mode, settings.policy, policies, settings.sticky),
+        Rules(mode, settings.policy, policies, settings.sticky, settings.economy),
         Parser(parts.worker, parts.cache, settings.segments.split_over),
         Watermarks(parts.windows, parts.calibration),
         parts.memory,
         parts.histories,
         parts.worker,
     )
-    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib))
+    caller = settings.callers.header.lower().encode()
+    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller)
     handler = Handler(routes, parts.upstream, pruner, parts.recent, parts.observers)
     return Services(settings, policies, parts, pruner, handler, wires)
 
@@ -181,6 +183,11 @@ def build_histories(settings: schema.Settings, cache: Cache, worker: Worker) -> 
     kept = build_index(index.type, embedder.name, folder, index.url, index.options)
     bounds = Bounds(model.deadline, index.max_entries, index.max_age_days)
     return Histories(embedder, kept, cache, worker, bounds)
+
+
+def build_memory(settings: schema.Settings) -> Memory:
+    """Return what remembers decisions, in the store that the settings name."""
+    return Memory(build_states(settings.state, settings.data.expanduser()))
 
 
 def build_tracer() -> Observer:

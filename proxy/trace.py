@@ -9,11 +9,12 @@ from types import TracebackType
 class Trace:
     """A stopwatch for the stages of one request."""
 
-    __slots__ = ("milliseconds", "stage")
+    __slots__ = ("late", "milliseconds", "stage")
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}
         self.stage = ""
+        self.late = 0  # segments that had to be judged without the vector that they could have
 
     def timed(self, stage: str) -> Stage:
         """Add the time spent inside to `stage`; after an exception `self.stage` still names it."""

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, configuration, settings
 
-ROOT = Path(__file__).parent.parent
-# The packages under test come before the folders of the same names beside this file.
-for place in (str(ROOT / "tests"), str(ROOT)):
-    if place in sys.path:
-        sys.path.remove(place)
-    sys.path.insert(0, place)
-
-from hypothesis import HealthCheck, Phase, configuration, settings  # noqa: E402
-
-from foveate.proxy.vectors.indexes.in_memory import InMemory  # noqa: E402
-from support.client import chat  # noqa: E402
-from support.conversations import body  # noqa: E402
-from support.parts import WordEmbedder  # noqa: E402
-from support.server import Live, serve, serve_with, settings_for  # noqa: E402
-from support.upstream import Upstream, until  # noqa: E402
+from foveate.proxy.vectors.indexes.in_memory import InMemory
+from support.client import chat
+from support.conversations import body
+from support.parts import WordEmbedder
+from support.server import Live, serve, serve_with, settings_for
+from support.upstream import Upstream, until
 
 # Bounded and the same on every machine: a law that fails, fails again.
 settings.register_profile(

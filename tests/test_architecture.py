@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ LAYERS = (
     "policies",
     "policies.policy",
     "policies.prune",
-    ("proxy", "proxy.errors", "proxy.process", "proxy.cache", "proxy.trace"),
+    ("proxy", "proxy.errors", "proxy.importer", "proxy.process", "proxy.cache", "proxy.trace", "proxy.worker"),
     ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors"),
     "proxy.upstreams",
     "proxy.pruning",
@@ -41,22 +42,50 @@ CLIENTS = {
     "aiohttp": "foveate.proxy.upstreams.http",
     "chromadb": "foveate.proxy.vectors.indexes.chroma",
     "litellm": "foveate.proxy.upstreams.litellm",
-    "onnx": "foveate.proxy.vectors.embedders.minilm",
-    "onnxruntime": "foveate.proxy.vectors.embedders.onnx",
+    "onnx": "foveate.proxy.vectors.embedders.minilm foveate.proxy.vectors.embedders.e5",
+    "onnxruntime": "foveate.proxy.vectors.embedders.onnx foveate.proxy.vectors.embedders.multilingual",
     "tokenizers": "foveate.proxy.vectors.embedders.onnx",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers",
     "torch": "foveate.proxy.vectors.embedders.sentence_transformers",
-    "redis": "foveate.proxy.pruning.redis_store",
+    "redis": "foveate.proxy.pruning.states.redis",
     "tiktoken": "foveate.proxy.formats.tokens",
+    "tiktoken_ext": "foveate.proxy.formats.tokens",
+    "prometheus_client": "foveate.proxy.observers.metrics",
+    "opentelemetry": "foveate.proxy.observers.tracing",
 }
+# Each wire is a family of its own, whose files know each other and what all wires share.
+WIRES = tuple(
+    f"foveate.proxy.formats.{p.name}" for p in (ROOT / "proxy" / "formats").iterdir() if (p / "__init__.py").is_file()
+)
 FAMILIES = (
     "foveate.proxy.vectors.embedders",
     "foveate.proxy.vectors.indexes",
     "foveate.proxy.upstreams",
-    "foveate.proxy.formats",
+    "foveate.proxy.pruning.states",
     "foveate.policies.signals",
     "foveate.policies.selectors",
 )
+HELPERS = {
+    "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
+    "foveate.proxy.pruning.states.in_memory",  # the latest of what others keep
+    "foveate.proxy.vectors.embedders.e5",  # the model that the multilingual one runs
+    "foveate.proxy.vectors.embedders.unigram",
+    "foveate.policies.selectors.filling",
+    "foveate.policies.selectors.price",
+}
+# Keys of wire JSON, and those that name nothing else where something is looked up by them.
+WIRE_KEYS = {
+    "tool_calls", "tool_use", "tool_result", "tool_call_id", "function_call", "function_call_output", "cache_control",
+}  # fmt: skip
+LOOKED_UP = {"messages", "input", "role", "content"}
+# Who reads wire JSON: the formats, the upstreams that answer themselves, and what measures or shows conversations.
+READERS = (
+    "foveate.proxy.formats",
+    "foveate.proxy.upstreams",
+    "foveate.proxy.evaluation",
+    "foveate.proxy.pages.explanation",
+)
+PYDANTIC = "foveate.proxy.errors"  # reads pydantic's `input`
 
 
 def imports(module: str) -> Iterator[str]:
@@ -132,37 +161,62 @@ def test_no_two_folders_import_each_other(folder: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("module", TREES)
-def test_only_the_pruner_prunes_and_only_the_handler_calls_it(module: str) -> None:
+def test_only_pruning_prunes_and_only_serving_calls_it(module: str) -> None:
     found = set(imports(module))
-    if "foveate.policies.prune" in found:
-        assert module in (
-            "foveate.proxy.pruning.pruner",
-            "foveate.proxy.evaluation.evaluate",
-        )  # requests, and measuring without any
+    if "foveate.policies.prune" in found:  # requests, and measuring without any
+        assert within(module, "foveate.proxy.pruning") or module == "foveate.proxy.evaluation.evaluate"
     if "foveate.proxy.pruning.pruner" in found:
-        assert module in ("foveate.proxy.serving.handler", "foveate.proxy.services")
+        assert within(module, "foveate.proxy.serving") or module == "foveate.proxy.services"
 
 
 @pytest.mark.parametrize("module", TREES)
 def test_a_third_party_client_is_imported_in_the_file_of_its_name_alone(module: str) -> None:
     for name in imports(module):
         client = name.partition(".")[0]
-        assert CLIENTS.get(client, module) == module
+        assert module in CLIENTS.get(client, module).split()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_members_of_a_family_do_not_know_each_other_nor_other_families(family: str) -> None:
-    members = [m for m in TREES if m.startswith(f"{family}.")]
-    for module in members:
+    for module in [m for m in TREES if m.startswith(f"{family}.")]:
         for name in imports(module):
-            others = [f for f in FAMILIES if within(name, f) and f != family]
-            assert not others, f"{module} imports {name}"
-            helpers = {
-                "foveate.proxy.vectors.embedders.minilm",
-                "foveate.proxy.formats.message",
-                "foveate.proxy.formats.text",
-            }
-            assert name == family or not within(name, family) or name in helpers, f"{module} imports {name}"
+            assert not [f for f in FAMILIES if within(name, f) and f != family], f"{module} imports {name}"
+            assert name == family or not within(name, family) or name in HELPERS, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_wire_knows_no_other_and_nobody_above_knows_a_wire(wire: str) -> None:
+    for module in TREES:
+        known = [name for name in imports(module) if within(name, wire)]
+        speaks = any(within(module, place) for place in (wire, "foveate.proxy.upstreams", "foveate.proxy.evaluation"))
+        assert speaks or not known, f"{module} imports {known}"
+
+
+def wire_keys(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Lines that name a key of wire JSON."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in WIRE_KEYS:
+            yield node.lineno, str(node.value)
+        key = node.slice if isinstance(node, ast.Subscript) else None
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "get"
+            and node.args
+        ):
+            key = node.args[0]
+        if isinstance(key, ast.Constant) and key.value in LOOKED_UP:
+            yield node.lineno, str(key.value)
+
+
+@pytest.mark.parametrize("module", [m for m in TREES if within(m, "foveate.proxy") and m != PYDANTIC])
+def test_wire_json_is_read_in_the_formats_alone(module: str) -> None:
+    if not any(within(module, reader) for reader in READERS):
+        assert not list(wire_keys(TREES[module]))
+
+
+def test_the_keys_of_wire_json_are_found_where_they_are_read() -> None:
+    assert list(wire_keys(TREES["foveate.proxy.formats.chat.message"]))
 
 
 def reads_environment(tree: ast.AST) -> Iterator[int]:
@@ -188,7 +242,7 @@ def reads_environment(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if m != "foveate.proxy.config.schema"])
+@pytest.mark.parametrize("module", [m for m in TREES if m != "foveate.proxy.config.loading"])
 def test_only_the_configuration_reads_the_environment(module: str) -> None:
     assert not list(reads_environment(TREES[module]))
 
@@ -210,3 +264,42 @@ def test_every_file_opens_with_what_it_is_for(module: str) -> None:
     told = ast.get_docstring(TREES[module])
     assert told
     assert told.splitlines()[0].endswith((".", ":"))
+
+
+def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How many arguments a function takes, itself aside."""
+    given = function.args
+    names = [a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_no_function_takes_more_than_six_arguments(module: str) -> None:
+    functions = [n for n in ast.walk(TREES[module]) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    commands = [f for f in functions if any("command" in ast.dump(d) for d in f.decorator_list)]  # their options
+    assert not [f.name for f in functions if f not in commands and arguments(f) > 6]
+
+
+def test_hardly_any_line_does_two_things() -> None:
+    walruses = [(m, n.lineno) for m, tree in TREES.items() for n in ast.walk(tree) if isinstance(n, ast.NamedExpr)]
+    assert len(walruses) <= 10, walruses
+
+
+def test_files_are_short() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in FILES if (n := len(p.read_text().splitlines())) > 300}
+    assert len(long) <= 2, long
+
+
+# Folders that are still to be divided: each leaves this list, and the test says so, once it is.
+FULL = {"policies/results", "proxy/formats", "proxy/pruning"}
+
+
+def folders() -> Iterator[Any]:
+    """Every folder, those that are known to be too full marked."""
+    for folder in sorted({str(p.parent.relative_to(ROOT)) for p in FILES}):
+        yield pytest.param(folder, marks=pytest.mark.xfail(folder in FULL, reason="to be divided", strict=True))
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_folders_are_small(folder: str) -> None:
+    assert len([p for p in FILES if str(p.parent.relative_to(ROOT)) == folder]) <= 12

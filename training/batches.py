@@ -10,7 +10,7 @@ from training.conversations import Conversation, Question
 
 TURNS = 400  # of a batch
 ASKED = 96  # questions of a batch
-CHAT = ("friendsqa", "friendsqa", "friendsqa", "plots", "ubuntu")  # a source named thrice is learned from thrice an epoch
+CHAT = ("friendsqa", "friendsqa", "friendsqa", "plots", "ubuntu")  # one named thrice is met thrice an epoch
 MOST = 0.6  # of the turns may answer a question: there must be wrong ones
 SHAPED = 0.3  # of the questions are put in another shape
 NEXT = 0.3  # of the conversations also ask with their last turn

@@ -136,8 +136,8 @@ def main() -> None:
     MARKS.write_text("\n".join(marks(conversations)) + "\n")
     for source in dict.fromkeys(c.source for c in conversations):
         mine = [c for c in conversations if c.source == source]
-        questions = sum(len(c.questions) for c in mine)
-        print(f"{source:12} {len(mine):5} conversations {sum(len(c.turns) for c in mine):7} turns {questions:6} questions")
+        turns, questions = sum(len(c.turns) for c in mine), sum(len(c.questions) for c in mine)
+        print(f"{source:12} {len(mine):5} conversations {turns:7} turns {questions:6} questions")
 
 
 if __name__ == "__main__":

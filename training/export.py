@@ -54,7 +54,8 @@ def packed(arrays: dict[str, Array]) -> bytes:
         for name in sorted(arrays):
             member = BytesIO()
             np.save(member, np.ascontiguousarray(arrays[name]))
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, member.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=9)
     return out.getvalue()
 
 

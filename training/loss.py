@@ -16,7 +16,7 @@ def contrast(scores: Tensor, right: Tensor, loose: Tensor, spread: float) -> Ten
     `scores` are cosines, shape (questions, turns); `right` says which turns answer, the same shape; `loose` which
     questions are answered by their turns as a whole, shape (questions,). Half is InfoNCE (Oord et al. 2018) over the
     sum of the right turns, half sets each right turn against all wrong ones; a loose question has the first alone.
-    `spread` is the share of the first half in which a turn also stands for its neighbours, as the policy's graph has it.
+    `spread` is the share of the first half in which a turn stands for its neighbours too, as in the policy's graph.
     """
     logits = scores / TEMPERATURE
     wrong = logits.masked_fill(right, -torch.inf).logsumexp(1, keepdim=True)

@@ -42,7 +42,8 @@ def kept(scores: Tensor, sizes: Tensor) -> Tensor:
 
 
 def mark(found: dict[str, float]) -> float:
-    """Return what training stops and chooses by: the mean of chat and meetings, alone and with their neighbours."""
-    names = [f"{source} {kind}" for source in ("friendsqa", "meetings", "meetings wide") for kind in ("alone", "around")]
+    """Return what training stops and chooses by: the mean of chat and meetings."""
+    sources = ("friendsqa", "meetings", "meetings wide")
+    names = [f"{source} {kind}" for source in sources for kind in ("alone", "around")]
     values = [found[name] for name in names if name in found]
     return sum(values) / max(1, len(values))

@@ -1,6 +1,8 @@
 """Trains the relevance model: several seeds, the best moment of each, and their mean.
 
-    python -m training.train --data training.jsonl.gz --out model.safetensors       minutes on a GPU, hours on two cores
+    python -m training.train --data training.jsonl.gz --out model.safetensors
+
+Minutes on a GPU, hours on two cores.
 """
 
 from __future__ import annotations

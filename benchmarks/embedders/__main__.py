@@ -87,8 +87,6 @@ class Function:
     def __init__(self, embed: Any) -> None:
         self.embed = self.embed_queries = embed
 
-    def check(self) -> None: ...
-
     def load(self) -> None: ...
 
 

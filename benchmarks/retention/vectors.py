@@ -29,10 +29,6 @@ class Stored:
                 self._known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
         self._read = len(self._known)
 
-    def check(self) -> None:
-        """Find what the embedder finds."""
-        self._embedder.check()
-
     def load(self) -> None:
         """Leave the model on disk until a text is new."""
 

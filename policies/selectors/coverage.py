@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.policies.filling import fill
-from foveate.policies.fusion import best_first
-from foveate.policies.price import discount, talk_strength
-from foveate.policies.shape import Shape, shape_of
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.flow.shape import Shape, shape_of
+from foveate.policies.selectors.filling import fill
+from foveate.policies.selectors.price import discount, talk_strength
 from foveate.policies.types import History, Places, Scores, Segment
 
 
@@ -61,7 +61,8 @@ class Coverage:
         talk = np.exp(np.clip(scores, -8.0, 8.0))
         base = (1 - gate) * talk / mean(talk[free])
         scale = gate / mean(total[free])
-        return lazily(history.segments, base, base + scale * total, scale * worth, carried, density, room)
+        gains = Gains(base, scale * worth, carried, density)
+        return lazily(history.segments, gains, (base + scale * total) * density, room)
 
     def worths(self, scores: Scores, what: Places, where: Places, values: int) -> Scores:
         """Return the worth of each value; segment `where[k]` carries value `what[k]`, oldest segment first.
@@ -85,16 +86,31 @@ def mean(values: Scores) -> float:
     return max(float(values.mean()), 1e-12) if values.size else 1.0
 
 
-def lazily(
-    segments: Sequence[Segment], base: Scores, first: Scores, worth: Scores, carried: Sequence[Places],
-    density: Scores, room: int,
-) -> list[int]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What taking a segment brings: its own value and the worth of what nothing taken carries yet, by its price."""
+
+    base: Scores
+    worth: Scores  # of each value, 0 once it is carried; shape (values,)
+    carried: Sequence[Places]  # the values of each segment
+    density: Scores  # one over the price of each segment
+
+    def of(self, segment: int) -> float:
+        """Return the gain of a segment now."""
+        return float((self.base[segment] + self.worth[self.carried[segment]].sum()) * self.density[segment])
+
+    def take(self, segment: int) -> None:
+        """Let a segment carry its values."""
+        self.worth[self.carried[segment]] = 0.0
+
+
+def lazily(segments: Sequence[Segment], gains: Gains, first: Scores, room: int) -> list[int]:
     """Return the order of greedy taking (Minoux 1978): gains only shrink, so the best after its update is the best.
 
-    A gain is `base` and the worth of the values carried, `first` before anything was taken, times `density`. What no
-    longer fits is skipped. Of equal gains the newer one is taken first.
+    `first` are the gains before anything was taken. What no longer fits is skipped. Of equal gains the newer one is
+    taken first.
     """
-    heap = [(-gain, -i) for i, gain in enumerate((first * density).tolist()) if not segments[i].pin]
+    heap = [(-gain, -i) for i, gain in enumerate(first.tolist()) if not segments[i].pin]
     heapq.heapify(heap)
     taken: list[int] = []
     while heap:
@@ -102,11 +118,11 @@ def lazily(
         i = -negative
         if segments[i].tokens > room:
             continue
-        now = -float((base[i] + worth[carried[i]].sum()) * density[i])
+        now = -gains.of(i)
         if heap and now > stale + 1e-12 and (now, negative) > heap[0]:
             heapq.heappush(heap, (now, negative))
             continue
         taken.append(i)
         room -= segments[i].tokens
-        worth[carried[i]] = 0.0
+        gains.take(i)
     return taken

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foveate.policies.filling import fill
-from foveate.policies.fusion import best_first
-from foveate.policies.price import discount, talk_strength
-from foveate.policies.shape import shape_of
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.flow.shape import shape_of
+from foveate.policies.selectors.filling import fill
+from foveate.policies.selectors.price import discount, talk_strength
 from foveate.policies.types import History, Scores
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foveate.policies.filling import fill
-from foveate.policies.fusion import best_first
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.selectors.filling import fill
 from foveate.policies.types import History, Scores
 
 

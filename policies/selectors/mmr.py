@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
-from foveate.policies.filling import fill
+from foveate.policies.selectors.filling import fill
 from foveate.policies.types import History, Scores
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.policies.filling import fill
-from foveate.policies.fusion import best_first
-from foveate.policies.topics import Topics
+from foveate.policies.flow.fusion import best_first
+from foveate.policies.flow.topics import Topics
+from foveate.policies.selectors.filling import fill
 from foveate.policies.types import History, Scores
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.policies.shape import speakers_of
+from foveate.policies.flow.shape import speakers_of
 from foveate.policies.types import History, Manner, Scores
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from foveate.policies.flow.topics import Topics
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
 from foveate.policies.recall import Recall
 from foveate.policies.registry import FUSIONS, GRAPHS, SELECTORS, SIGNALS
 from foveate.policies.registry import load as load_class
-from foveate.policies.topics import Topics
 from foveate.policies.types import Kind
 from foveate.proxy.config.schema import PolicySettings, Settings
 from foveate.proxy.errors import ConfigError, explain_error

@@ -36,6 +36,13 @@ class Admin(Section):
     token: SecretStr = SecretStr("")
 
 
+class Callers(Section):
+    """Who is whose: callers share nothing."""
+
+    header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
+    origins: tuple[str, ...] = ()
+
+
 class Upstream(Section):
     """Where requests go."""
 
@@ -69,6 +76,25 @@ class Budget(Section):
         return self
 
 
+class Rate(Section):
+    """What a model's cached tokens cost, relative to a fresh one."""
+
+    read: float = Field(ge=0, le=1)
+    write: float = Field(default=1, ge=1)
+    lifetime: float = Field(default=0, ge=0)
+
+
+class Economy(Section):
+    """When it cuts for money, below the budget."""
+
+    enabled: bool = False
+    keep: Share = 0.4
+    floor: int = Field(default=16_000, ge=0)
+    least: int = Field(default=2000, ge=1)
+    lifetime: float = Field(default=300, gt=0)
+    prices: dict[str, Rate] = {}
+
+
 class Segments(Section):
     """How messages become segments."""
 
@@ -98,7 +124,7 @@ class Index(Section):
 class State(Section):
     """Where decisions are remembered between the requests of a conversation."""
 
-    type: str = "in_memory"
+    type: str = "sqlite"
     options: dict[str, Any] = {}
     url: str = "redis://127.0.0.1:6379/0"
     max_mib: float = Field(default=64, gt=0)
@@ -148,9 +174,11 @@ class Settings(BaseSettings):
     data: Path = DEFAULT_DATA
     server: Server = Server()
     admin: Admin = Admin()
+    callers: Callers = Callers()
     upstream: Upstream = Upstream()
     window: Window = Window()
     budget: Budget = Budget()
+    economy: Economy = Economy()
     segments: Segments = Segments()
     embedder: Embedder = Embedder()
     index: Index = Index()

@@ -37,6 +37,9 @@ class Format(Protocol):
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return what an answer says that it took, from its beginning and its end; None where it does not say."""
 
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return a question for a prompt's tokens in place of one that was answered so, None where it stands."""
+
     def error(self, error: RequestError) -> bytes:
         """Return the body of an error of our own in this API's shape."""
 
@@ -44,6 +47,8 @@ class Format(Protocol):
 # The paths whose requests are pruned, and what reads them.
 FORMATS = {
     "/v1/chat/completions": "foveate.proxy.formats.chat:Chat",
+    "/v1/messages": "foveate.proxy.formats.messages:Messages",
+    "/v1/responses": "foveate.proxy.formats.responses:Responses",
 }
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Anthropic's, and OpenAI's from GPT-5.6 on.
-MARKS = ("cache_control", "prompt_cache_breakpoint")
+from foveate.policies.types import MARKS
 
 
 def found(wire: dict[str, Any]) -> str:

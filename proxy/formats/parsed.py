@@ -11,6 +11,7 @@ from foveate.policies.types import Kind, Segment
 from foveate.proxy.formats.tokens import TokenCounter
 
 Address = tuple[int, int]  # which item of the request, and which block of that item
+BY_ORDER = "\0"  # in place of a tool call's id where there is none: the result is that of the call before it
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -21,8 +22,11 @@ class Outline(msgspec.Struct, frozen=True):
     model: str
     max_output: int | None  # tokens that the caller reserves for the answer
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
+    ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
     stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
+    turns: bool = False  # its upstreams may insist that user and assistant take turns
     insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
+    settled: bool = False  # earlier decisions hold and none is made, as where the history is to be summed up
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -43,14 +47,16 @@ class Block(msgspec.Struct, frozen=True):
     kind: Kind
     tokens: int
     name: str = ""  # of the participant, where the wire gives one
-    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes
-    answers: str = ""  # id of the tool call that it answers
+    calls: frozenset[str] = frozenset()  # ids of the tool calls that it makes, BY_ORDER for one without
+    answers: str = ""  # id of the tool call that it answers, BY_ORDER where it names none
     pin: str = ""  # why it may never go; empty where it may
     pieces: tuple[Piece, ...] = ()  # empty where it is not split
     beside: int = 0  # tokens that keeping one piece costs beside its text
     thought: int = 0  # tokens of its reasoning, which can be taken out of it
     bound: bool = False  # that reasoning is signed or encrypted: the provider ties it to the prompt it was made under
-    leads: bool = False  # it lives and dies with the block that follows, as a reasoning item does with what it led to
+    leads: bool = False  # it lives and dies with what the model says next, as a reasoning item does with its answer
+    clings: bool = False  # it is refused without the reasoning that led to it, which then has to stay
+    sums_up: bool = False  # it stands for all before it
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -59,6 +65,7 @@ class Item(msgspec.Struct, frozen=True):
     id: str  # hash of what it says
     tokens: int
     blocks: tuple[Block, ...]
+    guessed: bool = False  # it holds what is no text, whose tokens are stated estimates
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -84,6 +91,14 @@ class Parsed(msgspec.Struct, frozen=True):
     fixed_tokens: int  # what stands, and the answer's opening: there whatever is dropped
     tokens: int  # of the whole prompt
     counter: TokenCounter
+
+    @property
+    def summed_up(self) -> int:
+        """How many items, from the first on, a later one stands for."""
+        for i in range(len(self.items) - 1, -1, -1):
+            if any(block.sums_up for block in self.items[i].blocks):
+                return i
+        return 0
 
     @property
     def query(self) -> str:

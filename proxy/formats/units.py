@@ -8,7 +8,7 @@ from operator import is_
 import msgspec
 
 from foveate.policies.types import Key, Segment
-from foveate.proxy.formats.parsed import Address, Block, Item, Piece, Place, digest
+from foveate.proxy.formats.parsed import BY_ORDER, Address, Block, Item, Piece, Place, digest
 
 Unit = tuple[Address, ...]  # where the blocks of one unit stand, ascending
 WHOLE = -1  # the piece of a key that means all of it
@@ -33,22 +33,50 @@ class Built(msgspec.Struct, frozen=True):
 def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
     """Return the units of the items from `start` on.
 
-    A tool call with its results; a block that leads with what it leads to; else a block by itself.
+    A tool call with its results; a block that leads with all that the model says next, up to whatever answers it or
+    to the next block that leads; else a block by itself. A result belongs to the latest call of its id. One that names
+    no call, or right behind a call one that is not known, belongs to the latest calls: so providers pair them.
     """
     units: list[list[Address]] = []
     callers: dict[str, list[Address]] = {}
-    leading: list[Address] | None = None
+    calling: list[Address] | None = None  # the latest unit with calls
+    before: list[Address] | None = None
+    answer: list[Address] | None = None  # that the model's next words belong to
+    led = False  # it has more than what leads
     for i in range(start, len(items)):
         for b, block in enumerate(items[i].blocks):
-            unit = leading or (callers.get(block.answers) if block.answers else None)
+            unit = None
+            if block.answers:
+                near = block.answers == BY_ORDER or before is calling
+                unit = callers.get(block.answers) or (calling if near else None)
+            elif answer is not None and block.role == "assistant" and not (block.leads and led):
+                unit = answer
             if unit is None:
                 unit = []
                 units.append(unit)
             unit.append((i, b))
-            leading = unit if block.leads else None
+            if block.leads:
+                answer, led = unit, False
+            elif block.role == "assistant" and unit is answer:
+                led = True
+            else:
+                answer = None
             if block.calls:
                 callers.update(dict.fromkeys(block.calls, unit))
+                calling = unit
+            before = unit
     return [tuple(unit) for unit in units]
+
+
+def looks_back(items: Sequence[Item], start: int) -> bool:
+    """Say whether a result from `start` on may answer a call ahead of there."""
+    called: set[str] = set()
+    for item in items[start:]:
+        for block in item.blocks:
+            if block.answers and block.answers not in called:
+                return True
+            called |= block.calls
+    return False
 
 
 def build(blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> Built:
@@ -81,16 +109,17 @@ def _part(block: Block, piece: Piece, turn: int, key: Key) -> Segment:
 def _whole(blocks: Sequence[Block], turn: int, key: Key) -> Segment:
     first = blocks[0]
     alone = len(blocks) == 1
+    clings = any(block.clings for block in blocks)
     return Segment(
         id=first.id if alone else digest([block.id.encode() for block in blocks]),
         role=first.role,
-        kind=first.kind,
-        text=first.text if alone else "\n".join([block.text for block in blocks]),
+        kind=first.kind if alone else next((block.kind for block in blocks if block.kind == "tool"), first.kind),
+        text=first.text if alone else "\n".join([block.text for block in blocks if block.text]),
         tokens=first.tokens if alone else sum([block.tokens for block in blocks]),
         turn=turn,
         key=key,
         name=first.name,
         pin=next((block.pin for block in blocks if block.pin), ""),
-        thought=sum([block.thought for block in blocks]),
-        bound=any(block.bound for block in blocks),
+        thought=0 if clings else sum([block.thought for block in blocks]),
+        bound=not clings and any(block.bound for block in blocks),
     )

@@ -22,11 +22,13 @@ class Overrides:
     mode: Literal["on", "off", "dry-run"] | None = None
     policy: str | None = None
     budget: Budget | None = None
+    thrifty: bool = False  # cut where that pays, too
     sticky: bool | None = None
     session: str | None = None
 
 
 NO_OVERRIDES = Overrides()
+THRIFTY = "economy"  # a budget that is the window's own, and cut below it where that pays
 
 
 def read_overrides(headers: Headers, policies: Collection[str]) -> Overrides:
@@ -54,7 +56,8 @@ def read_overrides(headers: Headers, policies: Collection[str]) -> Overrides:
     return Overrides(
         mode=mode,  # type: ignore[arg-type]
         policy=policy,
-        budget=None if budget is None else read_budget(budget),
+        budget=None if budget in (None, THRIFTY) else read_budget(str(budget)),
+        thrifty=budget == THRIFTY,
         sticky=None if sticky is None else sticky == "on",
         session=session,
     )
@@ -64,7 +67,7 @@ def read_budget(value: str) -> Budget:
     """Return the watermarks that `16000` or `16000/8000` states."""
     match = _BUDGET.fullmatch(value)
     if not match:
-        raise _refused("X-Pruning-Budget", value, "tokens such as 16000, or high/low such as 16000/8000")
+        raise _refused("X-Pruning-Budget", value, "tokens such as 16000, high/low such as 16000/8000, or economy")
     high, low = int(match[1]), int(match[2] or match[1])
     if low > high:
         raise _refused("X-Pruning-Budget", value, "high/low with low no larger than high")

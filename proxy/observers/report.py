@@ -9,12 +9,15 @@ from foveate.proxy.pruning.outcome import Outcome
 def report(outcome: Outcome, waited: float) -> Headers:
     """Return the response headers that tell what was done; the upstream took `waited` milliseconds to begin."""
     stages = "".join([f"{stage};dur={ms:.1f}, " for stage, ms in outcome.milliseconds.items()])
+    late = f'vectors;desc="{outcome.late} late", ' if outcome.late else ""
     rows = [
         (b"x-pruning-result", outcome.result.encode()),
         (b"x-pruning-policy", outcome.policy.encode()),
         (b"x-pruning-id", outcome.id.encode()),
-        (b"server-timing", f"{stages}upstream;dur={waited:.1f}".encode()),
+        (b"server-timing", f"{stages}{late}upstream;dur={waited:.1f}".encode()),
     ]
+    if outcome.narrowed and outcome.window is not None:
+        rows.append((b"x-pruning-window", f"{outcome.window.tokens}; learned from a refusal".encode()))
     if outcome.tokens_before is not None:
         segments = f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled={outcome.recalled}"
         rows += [

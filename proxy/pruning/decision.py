@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from operator import attrgetter
 
 from foveate.policies.types import Selection
-from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.draft import Draft, changes
-from foveate.proxy.pruning.limits import Limits
-from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.grounds import Grounds, decider
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
-from foveate.proxy.pruning.request import Decision, Request, Wanted
+from foveate.proxy.pruning.request import Decision, Request
 
-
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """What is known of a request ahead of its decision."""
-
-    wanted: Wanted
-    parsed: Parsed
-    limits: Limits
-    earlier: Recollection | None  # None where nothing is known of the conversation, or nothing of it is to hold
+_guessed = attrgetter("guessed")
 
 
 def decision_on(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Decision:
@@ -41,6 +31,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         created=int(time.time()),
         result=result_of(grounds, selection, draft),
         policy=decider(grounds, selection),
+        api=request.format.name,
         model=parsed.outline.model,
         window=limits.window,
         budget=limits.budget,
@@ -48,11 +39,14 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         tokens_after=limits.counted(draft.tokens),
         tokens_prefix=limits.counted(draft.shared) if grounds.earlier else None,
         tokens_estimated=parsed.tokens if grounds.wanted.mode == "dry-run" else draft.tokens,
+        guessed=any(map(_guessed, parsed.items)),
+        narrowed=limits.narrowed,
         tokens_repeated=limits.counted(draft.repeated),
         tokens_recalled=sum(recalled),
         segments=len(parsed.segments),
         kept=len(selection.kept),
         recalled=len(recalled),
+        late=request.trace.late,
         milliseconds=dict(request.trace.milliseconds),
     )
 
@@ -66,9 +60,3 @@ def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
     if not changes(selection.state):
         return "untouched"
     return "cut" if selection.cut else "sticky"
-
-
-def decider(grounds: Grounds, selection: Selection) -> str:
-    """Return the name of the policy whose decision this is: that of an earlier cut where it still serves."""
-    standing = selection.state.dropped and not selection.cut and grounds.earlier
-    return (standing and grounds.earlier and grounds.earlier.policy) or grounds.wanted.policy.name

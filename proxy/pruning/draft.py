@@ -11,6 +11,7 @@ from foveate.proxy.formats import Format
 from foveate.proxy.formats.layout import Row, layout
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.thoughts import excerpts
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -38,14 +39,6 @@ def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollect
 def changes(state: PruneState) -> bool:
     """Say whether a prompt differs from the request that it is made of."""
     return bool(state.dropped or state.bare)
-
-
-def excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:
-    """Return positions of the segments to quote, by the user's item that they are quoted at."""
-    if not state.quoted:
-        return {}
-    position = {s.key: i for i, s in enumerate(parsed.segments)}
-    return {turn: tuple(position[key] for key in keys if key in position) for turn, keys in state.recalled.items()}
 
 
 def repeated_tokens(parsed: Parsed, earlier: Recollection | None) -> int:

@@ -7,14 +7,15 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from foveate.policies.types import Key, PruneState
+from foveate.proxy.errors import StateStoreError
 from foveate.proxy.formats.parsed import Item
 from foveate.proxy.pruning.states import StateStore
 
@@ -53,6 +54,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     ids: tuple[str, ...] = ()  # of its items, where the caller has named a session
     bare: tuple[Key, ...] = ()
     model: str = ""  # whose cache has that prompt
+    origins: tuple[tuple[Key, bytes], ...] = ()  # of its bound reasoning
+    at: float = 0.0  # seconds since the epoch
+    rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
 
     @property
     def state(self) -> PruneState:
@@ -72,7 +76,13 @@ class Recollection:
     state: PruneState
     policy: str = ""  # that has cut; empty where nothing is cut
     model: str = ""  # whose cache has that prompt
+    origins: Mapping[Key, bytes] = field(default_factory=dict)  # of its bound reasoning: a hash of the prompt before it
+    at: float = 0.0  # seconds since the epoch, of the earlier request
+    rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
     record: Record | None = field(default=None, compare=False)  # as it is stored; None where it was moved
+
+
+NOTHING_YET = Recollection(0, PruneState())
 
 
 class Memory:
@@ -104,7 +114,7 @@ class Memory:
         if conversation.session:
             return moved(record, conversation.ids())
         known = record.items == len(conversation.links) - position
-        return Recollection(record.items, record.state, record.policy, record.model, record) if known else None
+        return recollected(record) if known else None
 
     async def keep(self, conversation: Conversation, recalled: Recollection) -> None:
         """Store decisions as those of the whole history."""
@@ -112,7 +122,8 @@ class Memory:
         if key is None:
             return
         if recalled.record is not None and not conversation.session:  # nothing to sort again
-            record = structs.replace(recalled.record, items=len(conversation.items))
+            size = len(conversation.items)
+            record = structs.replace(recalled.record, items=size, at=recalled.at, rent=recalled.rent)
         else:
             record = recorded(conversation, recalled)
         value = _encoder.encode(record)
@@ -127,7 +138,7 @@ class Memory:
     async def _answer(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Return the store's answer, None where it fails or a remote one is late."""
         if not self._store.remote:
-            return await ask()
+            return await self._at_once(ask)
         if time.monotonic() < self._ask_again_at:
             return None
         task = asyncio.ensure_future(ask())
@@ -139,6 +150,14 @@ class Memory:
             self._failed("too slow")
             return None
         return None if task.exception() else task.result()
+
+    async def _at_once(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Return the answer of a store that has it at hand, None where it fails."""
+        try:
+            return await ask()
+        except StateStoreError as error:
+            self._failed(str(error))
+            return None
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._waiting.discard(task)
@@ -163,6 +182,23 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
         ids=conversation.ids() if conversation.session else (),
         bare=tuple(sorted(recalled.state.bare)),
         model=recalled.model,
+        origins=tuple(sorted(recalled.origins.items())),
+        at=recalled.at,
+        rent=recalled.rent,
+    )
+
+
+def recollected(record: Record) -> Recollection:
+    """Return decisions as they were stored."""
+    return Recollection(
+        items=record.items,
+        state=record.state,
+        policy=record.policy,
+        model=record.model,
+        origins=dict(record.origins),
+        at=record.at,
+        rent=record.rent,
+        record=record,
     )
 
 
@@ -182,7 +218,10 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
         if turn in now
     }
     moved_state = PruneState(dropped, recalled, bare)
-    return Recollection(same_beginning(record.ids, ids), moved_state, record.policy, record.model)
+    origins = {(now[key[0]], *key[1:]): origin for key, origin in record.origins if key[0] in now}
+    return replace(
+        recollected(record), items=same_beginning(record.ids, ids), state=moved_state, origins=origins, record=None
+    )
 
 
 def same_beginning(before: Sequence[str], after: Sequence[str]) -> int:

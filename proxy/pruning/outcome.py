@@ -17,6 +17,9 @@ from foveate.proxy.pruning.windows import Window
 Result = Literal["untouched", "cut", "sticky", "over", "dry-run", "off", "failed"]
 
 
+Resent = Literal["", "length", "reasoning"]
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided about a request, and how it ended.
 
@@ -27,6 +30,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     created: int  # seconds since the epoch
     result: Result
     policy: str
+    api: str = ""  # that the request came by
     model: str = ""
     window: Window | None = None
     budget: Budget | None = None
@@ -34,14 +38,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tokens_after: int | None = None
     tokens_prefix: int | None = None  # shared with the conversation's previous prompt; None where that is not known
     tokens_estimated: int = 0  # of what was sent, before calibration
+    guessed: bool = False  # it holds what is no text, whose tokens are stated estimates
+    narrowed: bool = False  # the caller's own budget was lowered to a window that a refusal has named
     tokens_repeated: int = 0  # that the whole history shares with the conversation's previous request
     segments: int = 0
     kept: int = 0
     recalled: int = 0
     tokens_recalled: int = 0  # of the quoted segments
+    late: int = 0  # segments whose vectors could not be had in time
     failure: str = ""  # the stage that failed
     failure_reason: str = ""  # for the log and whoever asks for an explanation; it may quote the request
-    resent: bool = False  # cut deeper after the upstream had refused the first prompt as too long
+    resent: Resent = ""  # sent once more, since the upstream had refused the first prompt for its length or reasoning
     usage: Usage | None = None  # as the upstream counts
     status: int = 0  # of the answer; 499 where the caller hung up, 0 while it is under way
     milliseconds: Mapping[str, float] = msgspec.field(default_factory=dict)
@@ -65,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             "created": self.created,
             "result": self.result,
             "policy": self.policy,
+            "api": self.api,
             "model": self.model,
             "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
             "budget": self.budget and {"high": self.budget.high, "low": self.budget.low},
@@ -77,7 +85,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             "usage": self.usage and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},
             "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": self.recalled},
             "failure": self.failure or None,
-            "resent": self.resent,
+            "resent": self.resent or None,
             "status": self.status,
             "milliseconds": {stage: round(ms, 3) for stage, ms in self.milliseconds.items()},
             "first_byte": self.first_byte and round(self.first_byte, 3),

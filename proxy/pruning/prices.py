@@ -1,4 +1,4 @@
-"""What a prompt costs, from the prices in litellm's wheel."""
+"""What prompts cost, from the prices in litellm's wheel and those of the settings."""
 
 from __future__ import annotations
 
@@ -6,21 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from foveate.proxy.pruning.models import model_entries, model_names
+from foveate.proxy.config import schema as config
+from foveate.proxy.pruning.models import look_up, model_entries
 from foveate.proxy.pruning.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars a prompt token, and one that repeats the previous prompt."""
+    """US dollars a prompt token: one that is neither read from the cache nor written to it, and those two."""
 
     fresh: float
-    cached: float
+    read: float
+    write: float
 
     def of(self, tokens: int, repeated: int) -> float:
         """Return what a prompt costs of which `repeated` tokens stood in the previous one."""
         repeated = min(repeated, tokens)
-        return (tokens - repeated) * self.fresh + repeated * self.cached
+        return (tokens - repeated) * self.write + repeated * self.read
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a cached token costs relative to a fresh one, and how long it stays cached."""
+
+    read: float
+    write: float
+    lifetime: float  # seconds from the last use
 
 
 @lru_cache(maxsize=1)
@@ -30,21 +41,40 @@ def price_table() -> Mapping[str, Price]:
     for name, entry in model_entries():
         fresh = entry.get("input_cost_per_token")
         if isinstance(fresh, (int, float)) and fresh > 0:
-            cached = entry.get("cache_read_input_token_cost")
-            table[name] = Price(fresh, cached if isinstance(cached, (int, float)) else fresh)
+            read = entry.get("cache_read_input_token_cost")
+            write = entry.get("cache_creation_input_token_cost")
+            table[name.lower()] = Price(fresh, numeric(read, fresh), numeric(write, fresh))
     return table
+
+
+def numeric(value: object, default: float) -> float:
+    """Return a number of the table, `default` where it has none."""
+    return float(value) if isinstance(value, (int, float)) and value > 0 else default
+
+
+def price_of(model: str) -> Price | None:
+    """Return the price of a model, None where no table knows it."""
+    return look_up(model, price_table())
+
+
+def rates_of(model: str, settings: config.Economy) -> Rates | None:
+    """Return a model's rates, of the settings where they name it; None where none are known."""
+    own = look_up(model, {name.lower(): price for name, price in settings.prices.items()})
+    if own is not None:
+        return Rates(own.read, own.write, own.lifetime or settings.lifetime)
+    price = price_of(model)
+    return Rates(price.read / price.fresh, price.write / price.fresh, settings.lifetime) if price else None
 
 
 def saved(outcome: Outcome) -> float | None:
     """Return the US dollars that pruning has saved, below 0 where it cost; None where nothing can be said.
 
-    Both prompts are priced alike: what repeats the conversation's previous request costs a cached token's price, the
-    whole history without pruning and the pruned prompt with it. An estimate: whether a provider has a prefix cached is
-    its own affair.
+    Both prompts are priced alike: what repeats the conversation's previous request is read from the cache and the rest
+    written to it, the whole history without pruning and the pruned prompt with it. An estimate: whether a provider has
+    a prefix cached is its own affair.
     """
     before, after = outcome.tokens_before, outcome.tokens_forwarded
-    table = price_table()
-    price = next((table[name] for name in model_names(outcome.model) if name in table), None)
+    price = price_of(outcome.model)
     if before is None or after is None or price is None:
         return None
     if outcome.result in ("dry-run", "untouched"):

@@ -6,25 +6,28 @@ import logging
 import time
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 
 from msgspec import structs
 
 from foveate.policies.policy import Policy
 from foveate.policies.prune import SCORED, Situation, prune
-from foveate.policies.types import INSTRUCTIONS, PruneState, Segment, Selection
+from foveate.policies.types import INSTRUCTIONS, Segment, Selection
+from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.parser import Parser
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http.refusals import TooLong
-from foveate.proxy.pruning.decision import Grounds, decider, decision_on
+from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import draft
+from foveate.proxy.pruning.grounds import Grounds, settled, situation_of
 from foveate.proxy.pruning.limits import Watermarks
-from foveate.proxy.pruning.memory import Conversation, Memory, Recollection
+from foveate.proxy.pruning.memory import Conversation, Memory
 from foveate.proxy.pruning.models import model_table
 from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
+from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS, Worker
 
@@ -32,6 +35,7 @@ _log = logging.getLogger("foveate.pruner")
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
 # The tenth that is left takes a few turns to fill, in which the model reads many times as much; most never come here.
 AHEAD = 0.9
+MUTE = 2048  # tokens: a shorter prompt that is refused without a word was not too long for any chat model
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Rules:
     policy: str
     policies: Mapping[str, Policy]
     sticky: bool
+    economy: Economy
 
 
 class Pruner:
@@ -81,16 +86,28 @@ class Pruner:
         sent = earlier.tokens_after
         if sent is None or wanted.mode != "on" or earlier.result == "failed":
             return None
-        self._watermarks.refused(earlier, refusal)
+        if not refusal.said and sent < MUTE:
+            return None
+        self._watermarks.refused(request, earlier, refusal)
         decision = await self._guarded(request, structs.replace(wanted, ceiling=sent - 1))
         outcome = decision.outcome
         if outcome.result == "failed" or outcome.tokens_estimated >= earlier.tokens_estimated:
             return None
-        return structs.replace(decision, outcome=structs.replace(outcome, resent=True))
+        return structs.replace(decision, outcome=structs.replace(outcome, resent="length"))
 
-    def learn(self, outcome: Outcome, usage: Usage) -> None:
+    async def decide_without_reasoning(self, request: Request, earlier: Outcome) -> Decision | None:
+        """Return the prompt less its bound reasoning after the upstream's refusal of that, None where it has none."""
+        wanted = self._wanted(request)
+        if wanted.mode != "on" or earlier.result == "failed":
+            return None
+        decision = await self._guarded(request, structs.replace(wanted, distrusted=True))
+        if decision.outcome.result == "failed" or decision.body == request.body:
+            return None
+        return structs.replace(decision, outcome=structs.replace(decision.outcome, resent="reasoning"))
+
+    def learn(self, request: Request, outcome: Outcome, usage: Usage) -> None:
         """Take in what the upstream counted."""
-        self._watermarks.learn(outcome, usage)
+        self._watermarks.learn(request, outcome, usage)
 
     def _wanted(self, request: Request) -> Wanted:
         asked, rules = request.overrides, self._rules
@@ -99,7 +116,9 @@ class Pruner:
             mode = "off" if asked.mode == "off" else "on"
         sticky = rules.sticky and asked.sticky is not False and mode != "dry-run"
         policy = rules.policies[asked.policy or rules.policy]
-        return Wanted(mode, policy, asked.policy is not None, sticky)
+        budgeted = asked.budget is not None
+        thrifty = asked.thrifty or (rules.economy.enabled and not budgeted)
+        return Wanted(mode, policy, asked.policy is not None, sticky, budgeted, thrifty=thrifty)
 
     async def _guarded(self, request: Request, wanted: Wanted) -> Decision:
         try:
@@ -124,37 +143,39 @@ class Pruner:
         trace = request.trace
         with trace.timed("parse"):
             outline = request.format.read(request.body)
-            parsed = await self._parser.parse(request.format, outline)
+            if outline.stays:
+                told = structs.replace(bare(request, wanted, "untouched"), model=outline.model)
+                return Decision(request.body, told)
+            if not outline.model and request.model:
+                outline = structs.replace(outline, model=request.model)
+            parsed = await self._parser.parse(request.format, outline, request.tenant)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
         conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
-        grounds = Grounds(wanted, parsed, limits, earlier)
-        selection = await self._selection(request, grounds)
+        many = len(parsed.items) > MANY_ITEMS
+        origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
+        grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
+        situation, rent = situation_of(grounds, self._rules.economy)
+        selection = await self._selection(request, grounds, situation)
+        selection = await self._worker.run(many, without_strangers, parsed, selection, earlier, origins)
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
-            many = len(parsed.items) > MANY_ITEMS
             prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)
         decision = decision_on(request, grounds, selection, prompt)
         if wanted.sticky and not request.rehearsal:
-            await self._memory.keep(conversation, settled(grounds, selection))
+            await self._memory.keep(conversation, settled(grounds, selection, rent))
         return decision
 
-    async def _selection(self, request: Request, grounds: Grounds) -> Selection:
-        parsed, room = grounds.parsed, grounds.limits.room
-        state = standing(grounds)
-        size = parsed.tokens - parsed.fixed_tokens
-        before = grounds.earlier.state if grounds.earlier else PruneState()
-        situation = Situation(
-            parsed.segments, parsed.query, size, grounds.wanted.policy, room, state, before, parsed.outline.insists
-        )
+    async def _selection(self, request: Request, grounds: Grounds, situation: Situation) -> Selection:
         if situation.plan() not in SCORED:
             return prune(situation)
+        parsed = grounds.parsed
         history = await self._histories.history(request.tenant, parsed.segments, parsed.query, request.trace)
         with request.trace.timed("select"):
             much = len(parsed.segments) > FEW_SEGMENTS
             selection = await self._worker.run(much, prune, situation, history)
-        fresh = selection.state.quoted - state.quoted
+        fresh = selection.state.quoted - situation.state.quoted
         if fresh and grounds.wanted.mode == "on" and not request.rehearsal:
             self._histories.recalled(request.tenant, [s for s in selection.segments if s.key in fresh])
         return selection
@@ -174,29 +195,8 @@ def bare(request: Request, wanted: Wanted, result: Result) -> Outcome:
     """Return the outcome of a request that nothing is known of."""
     milliseconds = dict(request.trace.milliseconds)
     now = int(time.time())
-    return Outcome(id=request.id, created=now, result=result, policy=wanted.policy.name, milliseconds=milliseconds)
-
-
-def standing(grounds: Grounds) -> PruneState:
-    """Return the decisions that hold.
-
-    None where another model answers, whose cache is cold, and none of another policy's where the caller insists on one.
-    """
-    earlier, wanted = grounds.earlier, grounds.wanted
-    if earlier is None or earlier.model != grounds.parsed.outline.model:
-        return PruneState()
-    if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
-        return PruneState()
-    return earlier.state
-
-
-def settled(grounds: Grounds, selection: Selection) -> Recollection:
-    """Return what is to be remembered of a decision."""
-    earlier, items, model = grounds.earlier, len(grounds.parsed.items), grounds.parsed.outline.model
-    if earlier and selection.state is earlier.state:
-        return replace(earlier, items=items)
-    policy = decider(grounds, selection) if selection.state.dropped else ""
-    return Recollection(items, selection.state, policy, model)
+    policy, api = wanted.policy.name, request.format.name
+    return Outcome(id=request.id, created=now, result=result, policy=policy, api=api, milliseconds=milliseconds)
 
 
 def lasting(parsed: Parsed, seen: int) -> list[Segment]:

@@ -30,6 +30,7 @@ class Request(msgspec.Struct, frozen=True):
     overrides: Overrides
     tenant: str
     credentials: Sequence[tuple[bytes, bytes]] = ()  # headers that let us ask the upstream for the caller
+    model: str = ""  # that the path names, as Azure's deployments do
     rehearsal: bool = False  # for an explanation: decided whatever `mode` says, and neither remembered nor counted
     id: str = msgspec.field(default_factory=new_id)
     trace: Trace = msgspec.field(default_factory=Trace)
@@ -42,7 +43,10 @@ class Wanted(msgspec.Struct, frozen=True):
     policy: Policy
     insisted: bool  # the caller names the policy: what another has decided does not hold
     sticky: bool  # earlier decisions stand, and this one is remembered
+    budgeted: bool = False  # the caller sets the budget
     ceiling: int | None = None  # tokens that the upstream has refused, where it has
+    thrifty: bool = False  # cut where that pays, too
+    distrusted: bool = False  # the upstream has refused the bound reasoning: all of it goes
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -6,18 +6,19 @@ import hashlib
 from http import HTTPStatus
 from time import perf_counter
 
-from foveate.proxy.formats import Format
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body
-from foveate.proxy.http.headers import Headers
+from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.http.strangers import refuses_reasoning
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.observers.report import report
 from foveate.proxy.pruning.outcome import Ledger, Outcome
 from foveate.proxy.pruning.pruner import Pruner
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.serving.relay import Relay, Scope, Send
+from foveate.proxy.serving.router import Route
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
@@ -26,9 +27,11 @@ CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization
 class Exchange:
     """A request that may be pruned, and its answer."""
 
-    def __init__(self, wire: Format, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
+    def __init__(self, route: Route, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
         self._start = perf_counter()
-        self._format = wire
+        assert route.format is not None
+        self._format = route.format
+        self._model = route.model
         self._upstream = upstream
         self._pruner = pruner
         self._scope = scope
@@ -53,11 +56,13 @@ class Exchange:
             self.request.trace.stage = "answer"
         return report(self.outcome, waited) if self.outcome else []
 
-    async def run(self, body: Body, asked: Overrides, recent: Recent) -> int:
-        """Answer the request and return the status."""
+    async def run(self, body: Body, asked: Overrides, recent: Recent, caller: bytes = b"") -> int:
+        """Answer the request and return the status; the header `caller` tells callers apart beside their keys."""
         content = await body.read()
         credentials = credentials_of(self._scope["headers"])
-        self.request = Request(self._format, content, asked, tenant(credentials), credentials)
+        named = value_of(self._scope["headers"], caller) if caller else b""
+        whose = tenant(credentials, named)
+        self.request = Request(self._format, content, asked, whose, credentials, self._model)
         recent.begun(self.request)
         try:
             return await self._forwarded(body, self.request)
@@ -70,9 +75,14 @@ class Exchange:
         self._told(decision)
 
         async def retry(status: int, answer: bytes) -> UpstreamRequest | None:
-            refusal = refusals.read_refusal(status, answer)
-            again = refusal and await self._pruner.decide_again(request, decision.outcome, refusal)
-            if not again:
+            refusal = refusals.read_refusal(status, answer, request.body)
+            if refusal:
+                again = await self._pruner.decide_again(request, decision.outcome, refusal)
+            elif refuses_reasoning(status, answer):
+                again = await self._pruner.decide_without_reasoning(request, decision.outcome)
+            else:
+                again = None
+            if again is None:
                 return None
             self._told(again)
             return upstream_request(self._scope, again.body)
@@ -90,6 +100,11 @@ class Exchange:
 def no_report(waited: float) -> Headers:
     """Return no headers of our own, for what is relayed untouched."""
     return []
+
+
+def relayed_report(waited: float) -> Headers:
+    """Return the header of what might have been pruned and was not looked into."""
+    return [(b"x-pruning-result", b"relayed")]
 
 
 def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:
@@ -110,7 +125,9 @@ def credentials_of(given: Headers) -> Headers:
     return [(name, value) for name, value in given if name in CREDENTIALS]
 
 
-def tenant(credentials: Headers) -> str:
-    """Return a name for the caller, from a hash of the key: callers with different keys share nothing."""
-    key = b"\n".join(value for _, value in credentials)
+def tenant(credentials: Headers, named: bytes = b"") -> str:
+    """Return a name for the caller, from a hash of the key and of what else names it: others share nothing with it."""
+    key = b"\n".join([value for _, value in credentials])
+    if named:
+        key += b"\n\n" + named
     return hashlib.blake2b(key, digest_size=8, person=b"foveate-tenant").hexdigest()

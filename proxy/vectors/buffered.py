@@ -1,4 +1,4 @@
-"""A vector index behind a thread of its own: written in the background, read between small batches, kept bounded."""
+"""An index behind a thread of its own: written in the background, read in between, kept bounded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from foveate.proxy.vectors.indexes import Entry, EntryKey, VectorIndex
 P = ParamSpec("P")
 T = TypeVar("T")
 WRITE_AFTER = 1.0  # seconds that the first entry waits for others to be written with it
-WRITTEN_AT_ONCE = 40  # entries: a tenth of a second in embedded Chroma, which is what a read may have to wait
+WRITTEN_AT_ONCE = 40  # entries: a tenth of a second in embedded Chroma, that a read may have to wait
 TRIM_EVERY = 3600.0  # seconds, and after as many writes as TRIM_AFTER
 TRIM_AFTER = 2000
 DAY = 86400.0
@@ -32,7 +32,7 @@ class BufferedIndex:
         self._faults = faults
         self._thread = ThreadPoolExecutor(1, "index")
         self._pending: dict[EntryKey, Entry] = {}
-        self._stored: set[int] | None = None  # hashes of what the index may hold; None where only it can tell
+        self._stored: set[int] | None = None  # hashes of what it may hold; None where only it can tell
         self._writing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self._trimmed_at = time.monotonic()
@@ -62,11 +62,15 @@ class BufferedIndex:
         key = (tenant, segment)
         return self._stored is not None and hash(key) not in self._stored and key not in self._pending
 
+    def waiting(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
+        """Return the entries of the ids that are about to be stored."""
+        return {i: self._pending[tenant, i] for i in ids if (tenant, i) in self._pending}
+
     async def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
-        """Return the entries of the ids that are stored or about to be; raises what the index fails with."""
+        """Return the entries that are stored or about to be; raises what the index fails with."""
         await asyncio.wait([self._opened])
         self._opened.result()
-        waiting = {i: self._pending[tenant, i] for i in ids if (tenant, i) in self._pending}
+        waiting = self.waiting(tenant, ids)
         stored = self._stored
         missing = [i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)]
         if not missing:

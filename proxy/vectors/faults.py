@@ -1,4 +1,4 @@
-"""What is late or broken is done without: futures are waited for until a time, and faults counted and told once."""
+"""What is late or broken is done without: futures waited for in time, faults counted and told once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEANING: dict[Part, str] = {
 
 
 class Faults:
-    """Counts faults by part; each kind of one is an error in the log once, and for debugging from then on."""
+    """Counts faults by part; each kind is an error in the log once, then a line for debugging."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = dict.fromkeys(MEANING, 0)
@@ -45,7 +45,7 @@ def has_result(work: asyncio.Future[Any]) -> bool:
 
 
 async def in_time(work: asyncio.Future[Any], end: float) -> bool:
-    """Say whether a future has a result at the time `end`, by the monotonic clock; it goes on where it has not."""
+    """Say whether a future has a result by `end` on the monotonic clock; if not, it goes on."""
     if not work.done():
         await asyncio.wait([work], timeout=max(0.0, end - time.monotonic()))
     return has_result(work)

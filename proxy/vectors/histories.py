@@ -1,4 +1,4 @@
-"""Histories with their vectors: from memory, else from the index, else embedded as long as there is time."""
+"""Histories with their vectors: from memory, else the index, else embedded while there is time."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, Worker
 
 
 class Histories:
-    """Answers with what there is: an embedder or an index that is late or broken costs its vectors and no more."""
+    """Answers with what there is: what is late or broken costs its vectors and no more."""
 
     def __init__(
-        self, embedder: Embedder, index: VectorIndex, cache: Cache, worker: Worker, bounds: Bounds | None = None
+        self,
+        embedder: Embedder,
+        index: VectorIndex,
+        cache: Cache,
+        worker: Worker,
+        bounds: Bounds | None = None,
     ) -> None:
         bounds = bounds or Bounds()
         self.worker = worker
@@ -81,13 +86,15 @@ class Histories:
             elif not has_result(opening):
                 found.append(f"the {what} cannot be used: {opening.exception()}")
         lost = self.failures["writing"]
-        return [*found, f"{lost} batches of vectors could not be stored since the start"] if lost else found
+        if lost:
+            found.append(f"{lost} batches of vectors could not be stored since the start")
+        return found
 
     async def history(self, tenant: str, segments: Sequence[Segment], query: str, trace: Trace) -> History:
-        """Return the history of those segments and the latest user turn; 0 where a vector, age or recall is unknown.
+        """Return the history of those segments and the latest user turn; 0 where nothing is known.
 
-        What has no vector yet is embedded until the deadline, which begins now: the latest turn first, then the
-        likeliest by its words. The rest comes in the background.
+        What has no vector yet is embedded until the deadline, which begins now: the latest turn first,
+        then the likeliest by its words. The rest comes in the background.
         """
         end = time.monotonic() + self._deadline
         known = self._store.remembered(tenant, segments)
@@ -96,8 +103,9 @@ class Histories:
         asking = None if turn else asyncio.ensure_future(self._query(tenant, query, end))
         with trace.timed("features"):
             self._begin(tenant, turn, fresh)
-            much = len(fresh) > 1 or len(segments) > FEW_SEGMENTS or self._features.unread(segments) > LITTLE_NEW
-            bare, fresh = await self.worker.run(much, self._read, segments, query, turn, fresh)
+            many = len(fresh) > 1 or len(segments) > FEW_SEGMENTS
+            much = many or self._features.unread(tenant, segments) > LITTLE_NEW
+            bare, fresh = await self.worker.run(much, self._read, tenant, segments, query, turn, fresh)
         with trace.timed("index"):
             stored = await self._store.fetch(tenant, fresh, end)
             known.update(stored or {})
@@ -109,7 +117,7 @@ class Histories:
             if late:
                 self._queue.later(tenant, late)
                 self.deadlines_met += 1
-                trace.milliseconds["deadline"] = self._deadline * 1000
+                trace.late = len(late)
             vector = await asking if asking else vector_of(turn, known)
             return await self.worker.run(much, filled, bare, known, vector)
 
@@ -122,7 +130,7 @@ class Histories:
         self._store.recalled(tenant, segments)
 
     def _begin(self, tenant: str, turn: Segment | None, fresh: Sequence[Segment]) -> None:
-        """Have embedded what will be needed, while the history is read: the latest turn, then the newest."""
+        """Have embedded, while the history is read, the latest turn and then the newest."""
         for segment in fresh:
             if turn and segment.id == turn.id and self._store.lacks(tenant, segment.id):
                 self._queue.begin(tenant, segment)
@@ -130,10 +138,10 @@ class Histories:
             self._queue.later(tenant, [s for s in reversed(fresh) if turn is None or s.id != turn.id])
 
     def _read(
-        self, segments: Sequence[Segment], query: str, turn: Segment | None, fresh: list[Segment]
+        self, tenant: str, segments: Sequence[Segment], query: str, turn: Segment | None, fresh: list[Segment]
     ) -> tuple[History, list[Segment]]:
-        """Return the history without vectors, and what has none yet: the latest turn first, then the likeliest."""
-        bare = without_vectors(segments, self._features.features(segments), query)
+        """Return the history without vectors, and what has none yet, the likeliest first."""
+        bare = without_vectors(segments, self._features.features(tenant, segments), query)
         if len(fresh) < 2:
             return bare, fresh
         scores = Keyword().score(bare)
@@ -143,7 +151,7 @@ class Histories:
         return bare, sorted(fresh, key=lambda s: likely[s.id], reverse=True)
 
     async def _query(self, tenant: str, text: str, end: float) -> Vector | None:
-        """Return the vector of a latest turn that no segment's vector stands for; None where it is late."""
+        """Return the vector of a turn that no segment's stands for; None where it is late."""
         key = (tenant, text)
         vector: Vector | None = self._queries.get(key)
         if vector is None and text.strip():
@@ -172,17 +180,9 @@ def vector_of(segment: Segment | None, known: Known) -> Vector | None:
 
 def without_vectors(segments: Sequence[Segment], features: Sequence[Features], query: str) -> History:
     """Return the history of segments of which no index knows anything."""
-    none = np.zeros(len(segments))
-    return History(
-        segments=segments,
-        features=features,
-        vectors=np.zeros((len(segments), 0), dtype=np.float32),
-        query_text=query,
-        query=extract(query),
-        query_vector=np.zeros(0, dtype=np.float32),
-        age_hours=none,
-        recalls=none,
-    )
+    nothing, none = np.zeros(0, dtype=np.float32), np.zeros(len(segments))
+    vectors = nothing.reshape(len(segments), 0)
+    return History(segments, features, vectors, query, extract(query), nothing, age_hours=none, recalls=none)
 
 
 def filled(bare: History, known: Known, query: Vector | None) -> History:

@@ -1,4 +1,4 @@
-"""Embeds segments in a thread of its own: for a request that waits, and in the background while none does."""
+"""Embeds segments in its own thread: for a request that waits, in the background while none does."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from foveate.proxy.vectors.indexes import Entry, EntryKey, Vector
 from foveate.proxy.vectors.store import VectorStore
 
 Made = dict[str, Entry]  # by segment id
-# Texts go to the model for about this many seconds at a time, so that no request waits longer behind another's.
+# Texts go to the model for about so many seconds at a time: no request waits longer behind another's.
 SLICE = 0.02
 SLOWEST, FIRST_PACE = 2_000.0, 16_000.0  # characters a second
 MAX_QUEUED = 50_000  # segments that wait for their vectors; the oldest conversation gives way
-# While the event loop is busy for more than a twentieth of the time, background work pauses for as long as it
-# works: on a single core each request would wait for the model's turn to end.
+# While the event loop is busy for more than a twentieth of the time, background work pauses for as long
+# as it works: on a single core each request would wait for the model's turn to end.
 BUSY = 20
-TIDY_EVERY = 10.0  # seconds, at the least, between two times that the heap gives back what the model has used
+TIDY_EVERY = 10.0  # seconds between two times that the heap gives back what the model has used
 
 
 class EmbeddingQueue:
@@ -41,7 +41,7 @@ class EmbeddingQueue:
         self._thread = ThreadPoolExecutor(1, "embed")
         self._pace = FIRST_PACE
         self._underway: dict[EntryKey, asyncio.Future[Made]] = {}
-        self._turns: deque[tuple[str, list[Segment]]] = deque()  # conversations: tenant, what is still to embed
+        self._turns: deque[tuple[str, list[Segment]]] = deque()  # tenant, what is still to embed
         self._queued: set[EntryKey] = set()  # of all in them, and of the batch in hand
         self._task: asyncio.Task[None] | None = None
         self._tidied = -TIDY_EVERY
@@ -79,14 +79,19 @@ class EmbeddingQueue:
         with self._ahead():
             if not await in_time(self._loaded, end):
                 return None
-            embed = self._embedder.embed if self._embedder.symmetric else self._embedder.embed_queries
-            job = self._thread.submit(embed, [text])
-            rows = asyncio.wrap_future(job)
-            self._faults.watch("embedder", rows)
-            if await in_time(rows, end):
-                return np.asarray(rows.result()[0], dtype=np.float32)
+            job = self._thread.submit(self._asking, text)
+            vector = asyncio.wrap_future(job)
+            self._faults.watch("embedder", vector)
+            if await in_time(vector, end):
+                return vector.result()
             job.cancel()
             return None
+
+    def _asking(self, text: str) -> Vector:
+        embed = self._embedder.embed if self._embedder.symmetric else self._embedder.embed_queries
+        vector: Vector
+        (vector,) = np.asarray(embed([text]), dtype=np.float32)
+        return vector
 
     async def at_once(self, tenant: str, segments: Sequence[Segment], end: float) -> Made:
         """Return the entries of as many segments in that order as can be had by the time `end`."""
@@ -104,7 +109,7 @@ class EmbeddingQueue:
         return found
 
     async def _batch(self, tenant: str, batch: Sequence[Segment], end: float) -> Made:
-        """Return the entries of a batch that are there in time; what is being embedded already is waited for."""
+        """Return the entries of a batch that are there in time, whoever embeds them."""
         found = self._store.at_hand(tenant, batch)
         missing = [s for s in batch if s.id not in found]
         others = {self._underway[tenant, s.id] for s in missing if (tenant, s.id) in self._underway}
@@ -146,7 +151,7 @@ class EmbeddingQueue:
         return min(len(segment.text), self._embedder.reads)
 
     def _first(self, segments: Sequence[Segment], seconds: float) -> list[Segment]:
-        """Return the first of the segments: what takes about so long, and as many as the model takes together."""
+        """Return the first of the segments: what takes about so long, a model's batch at least."""
         size = 0
         for count, segment in enumerate(segments):
             size += self._read(segment)
@@ -195,7 +200,7 @@ class EmbeddingQueue:
             self._turns.clear()
 
     async def _next(self) -> bool:
-        """Embed a batch of the conversation whose turn it is, then pause as long as others need; say if it could."""
+        """Embed a batch of the conversation whose turn it is, then pause; say if it could."""
         if not self._turns:  # it is being closed
             return False
         before = time.thread_time()  # spent by the event loop

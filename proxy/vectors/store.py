@@ -27,9 +27,13 @@ class VectorStore:
         self._faults = faults
 
     def remembered(self, tenant: str, segments: Sequence[Segment]) -> Known:
-        """Return what memory holds of each segment."""
+        """Return what memory holds of each segment, what waits to be written included."""
         ids = [s.id for s in segments]
-        return dict(zip(ids, self._memory.get_all([(tenant, i) for i in ids]), strict=True))
+        known: Known = dict(zip(ids, self._memory.get_all([(tenant, i) for i in ids]), strict=True))
+        if self._index.unwritten:
+            unknown = [i for i, entry in known.items() if entry is None]
+            known.update(self._index.waiting(tenant, unknown))
+        return known
 
     def at_hand(self, tenant: str, segments: Sequence[Segment]) -> dict[str, Entry]:
         """Return the entries that memory holds, by segment id."""
@@ -40,7 +44,7 @@ class VectorStore:
         return self._index.lacks(tenant, segment)
 
     async def fetch(self, tenant: str, segments: Sequence[Segment], end: float) -> Mapping[str, Entry] | None:
-        """Return what the index holds of those segments; None where it has not answered at the time `end`."""
+        """Return what the index holds of those segments; None where it has not answered by `end`."""
         if not segments:
             return {}
         reading = asyncio.ensure_future(self._index.get(tenant, [s.id for s in segments]))

@@ -127,3 +127,36 @@ def test_a_kept_request_is_explained_anew_under_another_budget_and_policy(upstre
         assert "semantic" not in explained["verdicts"][5]["shares"]
         assert ask(live.url, "POST", f"/-/outcomes/{key}/explain?budget=none").status == 400
         assert ask(live.url, "POST", "/-/outcomes/prn-0/explain").status == 404
+
+
+def test_a_named_policy_decides_afresh_whatever_was_cut_before(upstream: Upstream) -> None:
+    policies = {"newest": {"signals": {"recency": {}}, "selector": {"type": "window"}}}
+    own = ("Authorization", "Bearer sk-the-caller")
+    with serve_pages(settings_for(upstream.url, policies=policies)) as live:
+        request = body(long_chat())
+        assert chat(live.url, request, budget="1000/500", key="sk-the-caller").result == "cut"
+        answers = {
+            name: page(live, "/-/prune", request, budget("1000/500"), own, ("X-Pruning-Policy", name))
+            for name in ("balanced", "newest")
+        }
+    assert {name: a.result for name, a in answers.items()} == {"balanced": "sticky", "newest": "cut"}
+    assert {name: a.header("x-pruning-policy") for name, a in answers.items()} == {n: n for n in answers}
+    assert answers["balanced"].body != answers["newest"].body
+
+
+def test_what_the_threshold_drops_is_told_from_what_has_no_room(upstream: Upstream) -> None:
+    with serve_pages(settings_for(upstream.url, policies={"strict": {"preset": "balanced", "threshold": 0.5}})) as live:
+        roomy = page(live, "/-/explain", body(long_chat()), budget("1800"), ("X-Pruning-Policy", "strict")).json
+        tight = page(live, "/-/explain", body(long_chat()), budget("200"), ("X-Pruning-Policy", "balanced")).json
+    assert {v["reason"] for v in roomy["verdicts"] if v["fate"] == "dropped"} >= {"below the threshold"}
+    assert {v["reason"] for v in tight["verdicts"] if v["fate"] == "dropped"} == {"no room"}
+
+
+def test_explaining_builds_no_policy(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_pages(settings_for(upstream.url, recent={"keep_text": True})) as live:
+        key = chat(live.url, body(long_chat()), budget="1000/500").header("x-pruning-id")
+        built: list[str] = []
+        monkeypatch.setattr("foveate.proxy.config.policies.build_policy", lambda name, settings: built.append(name))
+        assert page(live, "/-/explain", body(long_chat()), ("X-Pruning-Policy", "agent")).status == 200
+        assert ask(live.url, "POST", f"/-/outcomes/{key}/explain?policy=recency").status == 200
+        assert built == []

@@ -38,7 +38,7 @@ class Followed:
         source = Source(self.file)
         app = create_app(source.load(), source)
         live = Live(app)
-        self.parts: Callable[[], Services] = lambda: app.state.services
+        self.services: Callable[[], Services] = lambda: app.state.services
         return live
 
 
@@ -102,11 +102,11 @@ def test_a_request_under_way_finishes_with_what_it_began_with(
     thread = threading.Thread(target=lambda: answers.append(chat(live.url, body(long_chat(2), stream=True))))
     thread.start()
     until(lambda: news(live) is not None and bool(ask(live.url, "GET", "/-/outcomes").json["underway"]))
-    old = file.parts()
+    old = file.services().parts
     other = {"url": f"{upstream.url}/v1", "read_timeout": 33}
     file.write(upstream=other)
     until(lambda: news(live)["applied"] == 1)
-    assert file.parts().upstream is not old.upstream
+    assert file.services().parts.upstream is not old.upstream
     gate.open()
     thread.join(WAIT)
     assert answers[0].status == 200
@@ -116,11 +116,11 @@ def test_a_request_under_way_finishes_with_what_it_began_with(
 
 def test_what_did_not_change_is_kept_open(followed: tuple[Followed, Live]) -> None:
     file, live = followed
-    old = file.parts()
+    old = file.services().parts
     file.write(budget={"high": 0.5, "low": 0.3}, cache={"max_mib": 1}, recent={"max_outcomes": 1})
     until(lambda: news(live)["applied"] == 1)
-    new = file.parts()
-    for part in ("upstream", "features", "states", "cache", "recent", "metrics"):
+    new = file.services().parts
+    for part in ("upstream", "histories", "memory", "cache", "recent", "metrics"):
         assert getattr(new, part) is getattr(old, part), part
     assert new.cache.max_bytes == 1024 * 1024
     for _ in range(2):
@@ -130,11 +130,11 @@ def test_what_did_not_change_is_kept_open(followed: tuple[Followed, Live]) -> No
 
 def test_another_model_is_opened_before_it_serves(followed: tuple[Followed, Live]) -> None:
     file, live = followed
-    old = file.parts()
+    old = file.services().parts
     file.write(embedder={"threads": 2})
     until(lambda: news(live)["applied"] == 1)
-    assert file.parts().features is not old.features
-    assert file.parts().features.problems() == []
+    assert file.services().parts.histories is not old.histories
+    assert file.services().parts.histories.problems() == []
     file.write(embedder={"model": "/nowhere/model.onnx"})
     until(lambda: "/nowhere/model.onnx" in news(live)["problem"])
     assert chat(live.url, body(long_chat()), budget="500").result == "cut"
@@ -144,8 +144,9 @@ def test_what_needs_a_restart_says_so(followed: tuple[Followed, Live]) -> None:
     file, live = followed
     file.write(server={"port": 1, "log_level": "debug"}, data="/elsewhere")
     until(lambda: news(live)["applied"] == 1)
+    server = file.services().settings.server
     assert news(live)["waiting"] == "server.port, data will change with a restart"
-    assert (file.parts().settings.server.port, file.parts().settings.server.log_level) == (8787, "debug")
+    assert (server.port, server.log_level) == (8787, "debug")
 
 
 def test_a_token_takes_hold_at_once(followed: tuple[Followed, Live]) -> None:

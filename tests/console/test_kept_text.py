@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-from foveate.proxy.http.overrides import Overrides
-from foveate.proxy.observers.recent import Recent
-from foveate.proxy.pruning.asked import Asked
-from foveate.proxy.pruning.outcome import Outcome
 from support.client import ask, chat
 from support.console import serve_pages
 from support.conversations import body, long_chat
@@ -23,8 +19,8 @@ def test_text_is_not_kept_unless_asked_for(upstream: Upstream) -> None:
         found = ask(live.url, "GET", f"/-/outcomes/{key}")
         assert secret not in found.body.decode()
         assert "text" not in found.json["verdicts"][0]
-        assert live.services.recent.get(key or "") is not None
-        assert secret not in repr(vars(live.services.recent))
+        assert live.services.parts.recent.get(key or "") is not None
+        assert secret not in repr(vars(live.services.parts.recent))
 
 
 def test_text_is_kept_where_that_is_asked_for(upstream: Upstream) -> None:
@@ -33,36 +29,9 @@ def test_text_is_kept_where_that_is_asked_for(upstream: Upstream) -> None:
         key = chat(live.url, body(messages), key="sk-never-kept").header("x-pruning-id")
         found = ask(live.url, "GET", f"/-/outcomes/{key}").json
         assert [v["text"] for v in found["verdicts"]] == [m["content"] for m in messages]
-        asked = live.services.recent.asked(key or "")
-        assert asked is not None
-        assert "sk-never-kept" not in repr(asked)
-
-
-def kept(recent: Recent, n: int, size: int) -> str:
-    asked = Asked(b"x" * size, Overrides(), "tenant")
-    recent.put(Outcome(id=str(n), created=0, result="cut", policy="p"), asked=asked)
-    return str(n)
-
-
-def test_the_oldest_text_goes_first_and_its_outcome_stays() -> None:
-    recent = Recent(10, max_text_bytes=1000)
-    keys = [kept(recent, n, 400) for n in range(4)]
-    assert [recent.asked(k) is not None for k in keys] == [False, False, True, True]
-    assert all(recent.get(k) for k in keys)
-    assert 800 <= recent.text_bytes <= 1000
-
-
-def test_the_oldest_outcome_goes_with_its_text() -> None:
-    recent = Recent(2, max_text_bytes=10_000)
-    keys = [kept(recent, n, 100) for n in range(3)]
-    assert [recent.get(k) is not None for k in keys] == [False, True, True]
-    assert 200 <= recent.text_bytes < 300
-
-
-def test_one_text_larger_than_all_is_not_kept() -> None:
-    recent = Recent(5, max_text_bytes=100)
-    assert recent.asked(kept(recent, 1, 1000)) is None
-    assert recent.text_bytes == 0
+        request = live.services.parts.recent.request(key or "")
+        assert request is not None
+        assert "sk-never-kept" not in repr(request)
 
 
 def test_news_comes_once(upstream: Upstream) -> None:

@@ -15,7 +15,7 @@ import pytest
 from foveate.proxy.pages import access
 from support.client import chat
 from support.console import TOKEN, serve_pages
-from support.conversations import body, long_chat
+from support.conversations import body, count, long_chat
 from support.server import Live, settings_for
 from support.upstream import Gate, Upstream, chat_events, completion, reply_json, stream
 
@@ -104,17 +104,23 @@ def test_requests_appear_by_themselves_with_totals(seen: Seen, live: Live) -> No
     assert seen.page.locator("#charts figure canvas").count() == 4
 
 
-def test_a_request_that_was_sent_unread_says_so(browser: Any, upstream: Upstream) -> None:
-    upstream.script = reply_json({**completion("Hi"), "usage": {"prompt_tokens": 480, "completion_tokens": 1}})
-    with serve_pages(settings_for(upstream.url)) as live:
-        seen = Seen(browser, live.url)
-        chat(live.url, body(long_chat(2)))
-        cells = seen.page.locator("#requests tbody td").all_inner_texts
-        seen.page.wait_for_selector("#requests tbody tr")
-        assert cells()[1:7] == ["untouched", "gpt-4o", "balanced", "480", "–", "–"]
-        seen.page.locator("#requests tbody a").first.click()
-        seen.page.wait_for_selector("#detail :text('it was sent on unread')")
-        seen.close()
+def test_a_request_within_its_budget_is_counted_and_shown_whole(seen: Seen, live: Live) -> None:
+    request = body(long_chat(2))
+    chat(live.url, request)
+    seen.page.wait_for_selector("#requests tbody tr")
+    cells = seen.page.locator("#requests tbody td").all_inner_texts()
+    assert cells[1:5] == ["untouched", "gpt-4o", "balanced", f"{count(request):,}"]
+    seen.page.locator("#requests tbody a").first.click()
+    seen.page.wait_for_selector("#detail .strip g")
+    assert seen.page.locator("#detail .strip").first.locator("g").count() == len(request["messages"])
+
+
+def test_a_request_of_which_nothing_was_decided_says_so(browser: Any, live: Live) -> None:
+    chat(live.url, body(long_chat(2)), pruning="off")
+    seen = Seen(browser, live.url)
+    seen.page.locator("#requests tbody a").first.click()
+    seen.page.wait_for_selector("#detail :text('Nothing was decided')")
+    seen.close()
 
 
 def test_a_request_under_way_shows_its_stage(seen: Seen, live: Live, upstream: Upstream) -> None:
@@ -245,9 +251,9 @@ def test_every_control_has_a_name(seen: Seen, live: Live) -> None:
 
 
 def test_a_refused_change_of_the_settings_is_told(seen: Seen, live: Live) -> None:
-    live.services.reloads.problem = "config.yaml: budget is wrong"
+    live.services.parts.reloads.problem = "config.yaml: budget is wrong"
     seen.page.wait_for_selector("[role=alert]:has-text('refused: config.yaml: budget is wrong')")
-    live.services.reloads.problem = ""
+    live.services.parts.reloads.problem = ""
     seen.page.wait_for_selector("#problem", state="hidden")
 
 

@@ -38,7 +38,7 @@ def test_every_decision_is_a_valid_request_with_its_instructions_and_latest_turn
 ) -> None:
     decision = decide(to_bytes(body(messages), 0), budget, budget)
     left = json.loads(decision.body)["messages"]
-    assert decision.outcome.result in ("cut", "untouched")
+    assert decision.outcome.result in ("cut", "untouched", "over")
     assert problems(left) == []
     latest = [m for m in messages if m["role"] == "user"][-1]
     assert latest in left
@@ -90,9 +90,10 @@ def test_the_same_input_gets_the_same_answer_in_a_fresh_process(tmp_path: Path) 
         "import sys; from pathlib import Path; from support.deciding import decide\n"
         "sys.stdout.buffer.write(decide(Path(sys.argv[1]).read_bytes(), 900, 900, real=True).body)"
     )
+    path = os.pathsep.join(map(str, (ROOT / ".package", ROOT, ROOT / "tests")))
     answers = []
     for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
         done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path / "body.json")],
             env=environment, capture_output=True, check=True, timeout=120, cwd=tmp_path,

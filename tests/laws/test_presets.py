@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveate.policies.prune import prune
-from foveate.policies.types import Budget, PruneState, Segment
-from foveate.proxy.config import schema as config
+from foveate.policies.types import Budget, Segment
+from foveate.proxy.config.policies import build_policy, preset_names
+from foveate.proxy.config.schema import PolicySettings
 from laws.strategies import plain
-from support.conversations import TOPICS, history, segment
+from support.conversations import TOPICS, history, pruned, segment
 from support.deciding import read
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,12 +41,12 @@ def talks(draw: st.DrawFn) -> list[Segment]:
     return [*made, segment("where is file_7?", id="q", turn=turn + 1)]
 
 
-@pytest.mark.parametrize("name", config.preset_names())
+@pytest.mark.parametrize("name", preset_names())
 @settings(max_examples=40)
 @given(given_segments=talks(), low=st.integers(0, 600))
 def test_the_shares_add_up_and_the_room_is_kept(name: str, given_segments: list[Segment], low: int) -> None:
-    policy = config.build_policy(name, config.PolicySettings(preset=name))
-    selection = prune(history(given_segments, "where is file_7?"), policy, Budget(0, low), PruneState())
+    policy = build_policy(name, PolicySettings(preset=name))
+    selection = pruned(history(given_segments, "where is file_7?"), policy, Budget(0, low))
     kept = 0
     for verdict in selection.verdicts:
         assert np.isfinite(verdict.score)
@@ -61,16 +61,16 @@ def kept_of_tool_work(name: str) -> frozenset[int]:
     last = max(i for i, m in enumerate(messages) if m["role"] == "user")
     parsed = read({"model": "gpt-4o", "messages": messages[: last + 1]})
     seen = history(parsed.segments, parsed.query)
-    policy = config.build_policy(name, config.PolicySettings(preset=name))
+    policy = build_policy(name, PolicySettings(preset=name))
     low = sum(s.tokens for s in seen.segments) * 7 // 10
-    return prune(seen, policy, Budget(0, low), PruneState()).kept
+    return frozenset(pruned(seen, policy, Budget(0, low)).kept)
 
 
 def test_tool_work_is_cut_the_same_way_in_a_fresh_process() -> None:
-    names = config.preset_names()
+    names = preset_names()
     answers = set()
     for seed in ("1", "2"):
-        path = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
+        path = os.pathsep.join(map(str, (ROOT / ".package", ROOT, ROOT / "tests")))
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
         command = [sys.executable, "-c", SCRIPT, *names]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
@@ -84,8 +84,8 @@ def test_the_default_keeps_a_standing_instruction() -> None:
     question = "When does the night train to Vienna leave?"
     seen = history([segment("hello", turn=1), told, *chatter, segment(question, turn=80, tokens=8)], question)
     with_it, without = (
-        config.build_policy("p", config.PolicySettings(preset="balanced", signals={"directive": {"weight": weight}}))
+        build_policy("p", PolicySettings(preset="balanced", signals={"directive": {"weight": weight}}))
         for weight in (2.0, 0.0)
     )
-    assert 1 in prune(seen, with_it, Budget(0, 300), PruneState()).kept
-    assert 1 not in prune(seen, without, Budget(0, 300), PruneState()).kept
+    assert 1 in pruned(seen, with_it, Budget(0, 300)).kept
+    assert 1 not in pruned(seen, without, Budget(0, 300)).kept

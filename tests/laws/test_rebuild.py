@@ -9,13 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveate.proxy.cache import Cache
-from foveate.proxy.formats import chat
 from foveate.proxy.formats.text import split
-from foveate.proxy.formats.tokens import TokenCounter
 from laws.strategies import conversations, long_texts, plain, to_bytes
 from support.conversations import body, count, problems
-from support.deciding import read, rebuild, rebuilt
+from support.deciding import memo, parse, read, rebuild, rebuilt
 
 MARK = re.compile(r"\n?\[\.\.\. [\d,]+ tokens left out \.\.\.\]\n?")
 
@@ -81,8 +78,8 @@ def test_whole_messages_keep_their_bytes(messages: list[dict[str, Any]], style: 
     kept = subset(data, len(parsed.segments))
     made, _ = rebuild(parsed, kept)
     for i in kept:
-        for m in parsed.places[i].messages:
-            assert bytes(parsed.request.messages[m]) in made
+        for m in parsed.places[i].items:
+            assert parsed.outline.items[m] in made
 
 
 @settings(max_examples=100)
@@ -103,7 +100,7 @@ def test_the_tokens_of_a_rebuilt_prompt_are_those_of_its_messages(
 def test_a_history_is_read_the_same_whatever_was_read_before(
     messages: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    reader = chat.Reader(TokenCounter("o200k_base"), Cache(1 << 22), 100)
+    known = memo(split_over=100)
     for _ in range(data.draw(st.integers(2, 5))):
         history = list(messages)
         match data.draw(st.sampled_from(["grown", "grown", "moved", "gone"])):
@@ -113,10 +110,9 @@ def test_a_history_is_read_the_same_whatever_was_read_before(
                 history.insert(data.draw(st.integers(0, len(history))), history.pop(data.draw(place(history))))
             case "gone":
                 del history[data.draw(place(history))]
-        request = chat.read(json.dumps(body(history)).encode())
-        again, afresh = reader.parse(request), read(body(history), split_over=100)
+        again, afresh = parse(known, json.dumps(body(history)).encode()), read(body(history), split_over=100)
         assert (again.segments, again.places, again.links) == (afresh.segments, afresh.places, afresh.links)
-        assert (again.messages, again.tokens) == (afresh.messages, afresh.tokens)
+        assert (again.items, again.tokens) == (afresh.items, afresh.tokens)
 
 
 def place(history: list[dict[str, Any]]) -> st.SearchStrategy[int]:
@@ -143,8 +139,8 @@ def test_segments_never_cost_more_than_they_say(messages: list[dict[str, Any]], 
 @given(conversations(last="any"))
 def test_every_message_is_in_a_segment_and_none_is_in_two(messages: list[dict[str, Any]]) -> None:
     parsed = read(body(messages), split_over=100)
-    seen = sorted({(m, place.piece) for place in parsed.places for m in place.messages}, key=str)
-    assert len(seen) == sum(len(place.messages) for place in parsed.places)
+    seen = sorted({(m, place.piece) for place in parsed.places for m in place.items}, key=str)
+    assert len(seen) == sum(len(place.items) for place in parsed.places)
     assert {m for m, _ in seen} == set(range(len(messages)))
 
 

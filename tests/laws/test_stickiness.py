@@ -11,15 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from foveate.policies.recall import SHARE, Recall, need
-from foveate.proxy.formats.chat import linked, wire_messages
-from foveate.proxy.pruning.asked import Decision
-from foveate.proxy.pruning.state_store import chain, session_key
+from foveate.proxy.pruning.request import Decision
 from laws.strategies import long_texts, plain
 from support.conversations import TOPICS, call, count, problems, result
 from support.conversations import body as request_body
-from support.deciding import read
+from support.deciding import CHAT, read
 from support.server import settings_for
-from support.sessions import NOWHERE, Deciding, caller, ends, pieces
+from support.sessions import NOWHERE, Deciding, caller, conversation, ends, pieces
 
 Messages = list[dict[str, Any]]
 ALLOWANCE = Recall().tokens
@@ -101,8 +99,8 @@ def own_words(message: dict[str, Any]) -> list[str]:
 
 def is_valid(messages: Messages, decision: Decision) -> None:
     """The prompt is one that the upstream takes, with its instructions, and the user's own words at their end."""
-    left = wire_messages(decision.body)
-    assert decision.outcome.result in ("untouched", "cut", "sticky")
+    left = CHAT.items(decision.body)
+    assert decision.outcome.result in ("untouched", "cut", "sticky", "over")
     assert problems(left) == []
     assert decision.outcome.tokens_after == count({"messages": left})
     asked = next(m for m in reversed(messages) if m["role"] == "user")
@@ -114,6 +112,13 @@ def is_valid(messages: Messages, decision: Decision) -> None:
     for message in left:
         if "tool_calls" in message:
             made.remove(json.dumps(message["tool_calls"]))  # each call at most as often as it was made
+
+
+def is_cut(decision: Decision) -> bool:
+    """Whether it was decided afresh, and not for nothing."""
+    assert decision.ledger is not None
+    selection = decision.ledger.selection
+    return selection.cut and bool(selection.state.dropped)
 
 
 def fits(messages: Messages, decision: Decision, high: int, low: int) -> None:
@@ -128,6 +133,7 @@ def fits(messages: Messages, decision: Decision, high: int, low: int) -> None:
         assert after <= max(low, pinned(messages))
     else:
         assert after <= high + allowance(high)
+    assert (decision.outcome.result == "over") == (after > high)
 
 
 def quotes_what_is_gone(decision: Decision) -> None:
@@ -162,7 +168,7 @@ def test_without_a_cut_the_previous_prompt_is_a_prefix_of_the_next(
         is_valid(messages[:end], decision)
         fits(messages[:end], decision, high, low)
         quotes_what_is_gone(decision)
-        if decision.outcome.result != "cut":
+        if not is_cut(decision):
             assert sent[: len(previous)] == previous
         previous = sent
 
@@ -214,7 +220,7 @@ def test_what_is_quoted_stays_to_the_byte_until_the_next_cut(deciding: Deciding)
             is_valid(messages[:end], decision)
             fits(messages[:end], decision, 450, 200)
             quotes_what_is_gone(decision)
-            if decision.outcome.result != "cut":
+            if not is_cut(decision):
                 assert sent[: len(previous)] == previous
             else:
                 assert excerpts(decision) == 0
@@ -249,7 +255,7 @@ def test_a_fork_goes_on_from_the_prompt_of_the_longest_history_it_shares(
             known = [n for n in range(end, 0, -1) if json.dumps(asked[:n]) in sent]
             decision = deciding.ask(asked, key, high, low)
             is_valid(asked, decision)
-            if known and decision.outcome.result != "cut":
+            if known and not is_cut(decision):
                 before = sent[json.dumps(asked[: known[0]])]
                 assert pieces(decision.body)[: len(before)] == before
             sent[json.dumps(asked)] = pieces(decision.body)
@@ -303,12 +309,12 @@ def test_cache_marks_that_move_along_never_break_the_prefix(
     for end in ends(messages):
         asked = marked(messages[:end])
         decision = deciding.ask(asked, key, high, low)
-        sent = unmarked(wire_messages(decision.body))
+        sent = unmarked(CHAT.items(decision.body))
         fits(asked, decision, high, low)
         for message in asked:
             if "cache_control" in str(message):
                 assert [m for m in sent if unmarked([message])[0]["role"] == m["role"]]
-        if decision.outcome.result != "cut":
+        if not is_cut(decision):
             assert flat(sent[: len(previous)]) == flat(previous)
         previous = sent
 
@@ -349,18 +355,24 @@ def test_what_one_key_does_changes_nothing_for_another(
 def test_two_keys_never_share_a_place_in_the_store(a: str, b: str, ids: list[str], one: str, two: str) -> None:
     assume(a != b)
     assume(not any(0xD800 <= ord(c) <= 0xDFFF for c in "".join([a, b, one, two, *ids])))
-    places = [*chain(a, linked([], ids)), *chain(b, linked([], ids))]
+    places = [*conversation(a, ids).keys(), *conversation(b, ids).keys()]
     assert len(set(places)) == 2 * len(ids)
-    assert not {session_key(a, one), session_key(b, one)} & set(places)
     if one:
-        assert session_key(a, one) != session_key(b, one)
+        named = {next(conversation(tenant, ids, one).keys()) for tenant in (a, b)}
+        assert len(named) == 2
+        assert not named & set(places)
+
+
+def keys(ids: list[str]) -> list[str]:
+    """Where a history of those messages is looked up, the longest first."""
+    return list(conversation("key", ids).keys())
 
 
 @given(st.lists(st.text(alphabet="ab", max_size=3), min_size=1, max_size=12), st.data())
 def test_the_place_of_a_history_is_that_of_its_messages_in_their_order(ids: list[str], data: st.DataObject) -> None:
     other = data.draw(st.permutations(ids))
-    assert (chain("key", linked([], ids)) == chain("key", linked([], other))) == (ids == other)
-    assert chain("key", linked([], [*ids, "more"]))[:-1] == chain("key", linked([], ids))
+    assert (keys(ids) == keys(other)) == (ids == other)
+    assert keys([*ids, "more"])[1:] == keys(ids)
 
 
 @pytest.mark.parametrize("said", SMALL_TALK)

@@ -115,7 +115,7 @@ def test_odd_conversations_are_answered_by_the_upstream(
     answer = chat(quick.url, ODD[name], budget=budget)
     assert answer.status == 200
     assert upstream.last.messages
-    assert answer.result == "cut" or upstream.last.body == ODD[name]
+    assert answer.result in ("cut", "over") or upstream.last.body == ODD[name]
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -124,7 +124,7 @@ def test_what_cannot_be_read_is_forwarded_unchanged(quick: Live, upstream: Upstr
     upstream.script = reply_json({"ok": True})
     answer = chat(quick.url, UNREADABLE[name], budget=budget)
     assert (answer.status, answer.json) == (200, {"ok": True})
-    assert answer.result in ("failed", "untouched")
+    assert answer.result in ("failed", "untouched", "over")
     assert upstream.last.body == UNREADABLE[name]
     assert len(upstream.received) == 1
 
@@ -217,7 +217,7 @@ def test_pins_that_exceed_the_budget_alone_are_forwarded_with_all_else_dropped(q
     tools = [{"type": "function", "function": {"name": "look_up", "description": "tool " * 300, "parameters": {}}}]
     answer = chat(quick.url, body(messages, tools=tools), budget="500")
     assert answer.status == 200
-    assert answer.result == "cut"
+    assert answer.result == "over"
     assert upstream.last.messages == [messages[0], messages[-1]]
     assert upstream.last.json["tools"] == tools
     assert answer.segments == {"total": len(messages), "kept": 2, "dropped": len(messages) - 2, "recalled": 0}
@@ -228,5 +228,6 @@ def test_a_single_message_over_the_budget_is_forwarded_as_it_is(quick: Live, ups
     content = json.dumps(body([{"role": "user", "content": LONG}]), indent=1).encode()
     answer = chat(quick.url, content, budget="100")
     assert answer.status == 200
-    assert answer.result == "untouched"
+    assert answer.result == "over"
     assert upstream.last.body == content
+    assert int(answer.header("x-pruning-tokens-after") or 0) > 100

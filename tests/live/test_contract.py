@@ -52,17 +52,38 @@ def test_what_is_under_budget_is_untouched_to_the_byte(full: Live, upstream: Ups
     assert upstream.last.body == content
 
 
-def test_what_is_under_budget_is_counted_for_whoever_steers(full: Live, upstream: Upstream) -> None:
-    content = json.dumps(body(long_chat()), indent=2).encode()
-    answer = chat(full.url, content, pruning="on")
-    assert answer.result == "untouched"
-    assert upstream.last.body == content
-    assert (
-        answer.header("x-pruning-tokens-before")
-        == answer.header("x-pruning-tokens-after")
-        == str(count(body(long_chat())))
-    )
-    assert answer.segments["dropped"] == 0
+CONTRACT = {
+    "x-pruning-result", "x-pruning-policy", "x-pruning-tokens-before", "x-pruning-tokens-after", "x-pruning-prefix",
+    "x-pruning-segments", "x-pruning-id", "server-timing",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("turns", [0, 1, 40])
+@pytest.mark.parametrize("budget", [None, "100"])
+def test_every_answer_carries_every_header_and_counts(
+    quick: Live, upstream: Upstream, turns: int, budget: str | None
+) -> None:
+    request = body(long_chat(turns))
+    answer = chat(quick.url, request, **({"budget": budget} if budget else {}))
+    assert {name for name, _ in answer.headers if name.startswith("x-pruning") or name == "server-timing"} == CONTRACT
+    assert int(answer.header("x-pruning-tokens-before") or 0) == count(request)
+    assert int(answer.header("x-pruning-tokens-after") or 0) == count(upstream.last.json)
+    assert answer.segments["total"] == len(request["messages"])
+
+
+def test_an_error_of_the_upstream_carries_every_header_too(quick: Live, upstream: Upstream) -> None:
+    upstream.script = reply_json({"error": {}}, 429)
+    answer = chat(quick.url, body(long_chat(2)))
+    assert answer.status == 429
+    assert {name for name, _ in answer.headers} >= CONTRACT
+
+
+def test_a_prompt_that_stays_over_its_budget_says_so(quick: Live, upstream: Upstream) -> None:
+    question = {"role": "user", "content": "word " * 500}
+    answer = chat(quick.url, body([*long_chat(5), question]), budget="300/200")
+    assert (answer.status, answer.result) == (200, "over")
+    assert upstream.last.messages == [long_chat()[0], question]
+    assert int(answer.header("x-pruning-tokens-after") or 0) == count(upstream.last.json) > 300
 
 
 def test_a_prompt_of_exactly_the_high_watermark_is_untouched(quick: Live, upstream: Upstream) -> None:
@@ -186,6 +207,33 @@ def test_a_policy_of_the_settings_can_be_asked_for(upstream: Upstream) -> None:
         kept = upstream.last.messages
         assert answer.header("x-pruning-policy") == "newest"
         assert kept == [messages[0], *messages[-(len(kept) - 1) :]]
+
+
+def test_a_policy_that_the_caller_names_decides_afresh_and_is_told(upstream: Upstream) -> None:
+    policies = {"newest": {"signals": {"recency": {"half_life_turns": 1}}, "pins": {"first_user": False}}}
+    with serve_with(settings_for(upstream.url, policies=policies), WordEmbedder(), InMemory()) as live:
+        messages = long_chat()
+
+        def ask_for(policy: str | None = None) -> tuple[str | None, str | None]:
+            """Send what has grown by a turn; return the result and who decided."""
+            messages.extend([{"role": "assistant", "content": "Yes."}, {"role": "user", "content": "And then?"}])
+            named = {"policy": policy} if policy else {}
+            answer = chat(live.url, body(messages), budget="900/500", key=KEY, **named)
+            return answer.result, answer.header("x-pruning-policy")
+
+        assert ask_for() == ("cut", "balanced")
+        assert ask_for() == ("sticky", "balanced")
+        assert ask_for("newest") == ("cut", "newest")
+        assert ask_for("newest") == ("sticky", "newest")
+        assert ask_for() == ("sticky", "newest"), "who says nothing goes on with what was decided"
+        assert ask_for("balanced") == ("cut", "balanced")
+
+
+def test_another_model_decides_afresh(quick: Live, upstream: Upstream) -> None:
+    request = body(long_chat())
+    assert chat(quick.url, request, budget="900/500", key="sk-models").result == "cut"
+    assert chat(quick.url, request, budget="900/500", key="sk-models").result == "sticky"
+    assert chat(quick.url, {**request, "model": "gpt-4o-mini"}, budget="900/500", key="sk-models").result == "cut"
 
 
 def test_an_outcome_can_be_looked_up_by_its_id(full: Live, upstream: Upstream) -> None:

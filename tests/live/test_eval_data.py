@@ -50,7 +50,7 @@ def test_our_own_conversations_stay_valid_through_the_server(
     budget = max(1, int(share * sum(conversation["tokens"])))
     answer = chat(full.url, body(messages), budget=str(budget), sticky="off", key="sk-data")
     assert answer.status == 200
-    assert answer.result in ("cut", "untouched")
+    assert answer.result in ("cut", "untouched", "over")
     check(messages, upstream.last.messages)
 
 
@@ -81,6 +81,6 @@ def test_every_real_tool_conversation_stays_valid() -> None:
                 asked += [(json.dumps(body(messages)).encode(), budget, budget) for budget in budgets]
     assert len(asked) > 3 * len(names)
     decisions = decide_all(asked)
-    assert {d.outcome.result for d in decisions} <= {"cut", "untouched"}
+    assert {d.outcome.result for d in decisions} <= {"cut", "untouched", "over"}
     assert [p for d in decisions for p in problems(json.loads(d.body)["messages"])] == []
-    assert sum(d.outcome.result == "cut" for d in decisions) > len(decisions) // 2
+    assert sum(d.outcome.dropped > 0 for d in decisions) > len(decisions) // 2

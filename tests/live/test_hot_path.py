@@ -1,14 +1,13 @@
-"""What is never parsed, and what its answers tell."""
+"""What is done beside the event loop, and once."""
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
 import pytest
 
-from foveate.proxy.formats import chat as format_chat
+from foveate.proxy.formats.memo import Memo
 from foveate.proxy.vectors import features
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import chat
@@ -22,38 +21,9 @@ def large(size: int = 32 * 1024, **more: Any) -> dict[str, Any]:
     return body([{"role": "user", "content": "word " * (size // 5)}], **more)
 
 
-def test_a_body_too_small_for_the_budget_is_sent_unread(quick: Live, upstream: Upstream) -> None:
-    unknown = large()
-    unknown["messages"][0]["role"] = "a role that nobody knows"  # reading it would fail
-    content = json.dumps(unknown).encode()
-    answer = chat(quick.url, content)
-    assert answer.result == "untouched"
-    assert answer.header("x-pruning-tokens-before") is None
-    assert upstream.last.body == content
-
-
-def test_whoever_steers_is_told_what_the_body_holds(quick: Live) -> None:
-    assert chat(quick.url, large(500)).header("x-pruning-tokens-before") is None
-    assert int(chat(quick.url, large(500), pruning="on").header("x-pruning-tokens-before") or 0) > 90
-    assert int(chat(quick.url, large(500), budget="1000").header("x-pruning-tokens-before") or 0) > 90
-
-
-def test_a_body_that_may_exceed_the_budget_is_read(quick: Live) -> None:
-    answer = chat(quick.url, large(), budget="20000")
-    assert (answer.result, answer.header("x-pruning-tokens-before")) != ("untouched", None)
-
-
-def test_a_dry_run_is_always_counted(quick: Live) -> None:
-    assert chat(quick.url, large(), pruning="dry-run").header("x-pruning-tokens-before")
-
-
-def test_images_count_for_more_than_their_bytes() -> None:
-    image = {"type": "image_url", "image_url": {"url": "http://x/y.png"}}
-    content = json.dumps(body([{"role": "user", "content": [image] * 100}])).encode()
-    assert format_chat.most_tokens(content) > 765 * 100
-
-
-def test_what_was_sent_unread_is_read_and_cut_where_the_upstream_refuses_it(quick: Live, upstream: Upstream) -> None:
+def test_a_prompt_within_its_budget_is_read_and_cut_where_the_upstream_refuses_it(
+    quick: Live, upstream: Upstream
+) -> None:
     messages = [{"role": "user" if n % 2 == 0 else "assistant", "content": f"{n} " + "word " * 200} for n in range(41)]
     refusal = {"error": {"code": "context_length_exceeded", "message": "maximum context length is 6000 tokens"}}
     seen = []
@@ -75,15 +45,6 @@ def test_a_stream_of_unknown_length_ends_where_the_upstream_ends_it(quick: Live,
     assert chat(quick.url, large()).body == b"data: one\n\ndata: two\n\ndata: [DONE]\n\n"
 
 
-def test_what_was_sent_unread_is_reported_as_the_upstream_counts_it(quick: Live, upstream: Upstream) -> None:
-    upstream.script = reply_json({"choices": [], "usage": {"prompt_tokens": 4321, "completion_tokens": 1}})
-    key = chat(quick.url, large(500)).header("x-pruning-id") or ""
-    until(lambda: quick.services.recent.get(key))
-    found = quick.services.recent.described(key) or {}
-    assert (found["result"], found["tokens"]["before"], found["tokens"]["after"]) == ("untouched", 4321, 4321)
-    assert found["verdicts"] == []
-
-
 def test_a_histories_first_cut_is_read_beside_the_event_loop(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +56,7 @@ def test_a_histories_first_cut_is_read_beside_the_event_loop(
     messages = [{"role": "assistant" if n % 2 else "user", "content": f"{n} " + "some words " * 200} for n in range(41)]
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
         chat(live.url, body(messages), budget="17500", key="sk-1")  # within it, and near enough to be embedded
-        until(lambda: live.services.features.queued == 0)
+        until(lambda: live.services.parts.histories.queued == 0)
         assert threads == []
         assert chat(live.url, body(messages), budget="9000", key="sk-1").result == "cut"
     assert len(threads) > 30
@@ -106,13 +67,13 @@ def test_a_message_too_large_to_be_kept_is_read_once_a_request(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    learned = format_chat.Reader._learned
+    learned = Memo._learned
     monkeypatch.setattr(
-        format_chat.Reader,
+        Memo,
         "_learned",
         lambda self, raw: (read.append(threading.current_thread().name), learned(self, raw))[1],
     )
     settings = settings_for(upstream.url, cache={"max_mib": 0.05})
     with serve_with(settings, WordEmbedder(), InMemory()) as live:
-        assert chat(live.url, large(100_000), pruning="on").result == "untouched"
+        assert chat(live.url, large(100_000)).result == "untouched"
     assert [name.partition("_")[0] for name in read] == ["prune"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from foveate.proxy.serving.handler import tenant
+from foveate.proxy.serving.exchange import tenant
 from foveate.proxy.vectors.indexes.chroma import Chroma
 from support.client import chat
 from support.conversations import body, long_chat

@@ -271,7 +271,7 @@ def test_an_outcome_tells_of_the_prefix_and_of_what_the_upstream_had_cached(upst
     upstream.script = reply_json({**completion("Hello."), "usage": usage})
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
         answers = [chat(live.url, body(long_chat(40)), budget=BUDGET, key="sk-1") for _ in range(2)]
-        outcome = live.services.recent.get(str(answers[1].header("x-pruning-id")))
+        outcome = live.services.parts.recent.get(str(answers[1].header("x-pruning-id")))
     assert outcome is not None
     found = outcome.summary()
     assert found["usage"] == {"prompt": 390, "cached": 256}

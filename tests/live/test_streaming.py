@@ -145,7 +145,7 @@ def test_a_caller_who_hangs_up_is_noted_as_499(quick: Live, upstream: Upstream) 
     response.read1(100)
     response.close()
     connection.close()
-    until(lambda: (found := quick.services.recent.get(key)) is not None and found.status == 499)
+    until(lambda: (found := quick.services.parts.recent.get(key)) is not None and found.status == 499)
 
 
 def test_a_silent_upstream_is_a_504_in_openais_shape(upstream: Upstream) -> None:

@@ -106,17 +106,17 @@ def test_a_prompt_that_is_refused_is_cut_deeper_and_sent_once_more(
     assert second["messages"][-1] == messages[-1]
     assert int(answer.header("x-pruning-tokens-after") or 0) == count(second)
     assert len(answer.all("x-pruning-result")) == 1
-    outcome = live.services.recent.get(str(answer.header("x-pruning-id")))
+    outcome = live.services.parts.recent.get(str(answer.header("x-pruning-id")))
     assert outcome is not None
     assert (outcome.resent, outcome.status) == (True, 200)
     upstream.received.clear()
     chat(live.url, body(long_chat(30)), key="sk-2")
     assert len(asked(upstream)) == (1 if named else 2)  # a window that was named is remembered
     if named:
-        assert live.services.windows.known("gpt-4o").tokens == WINDOW
+        assert live.services.parts.windows.known("gpt-4o").tokens == WINDOW
 
 
-def test_unread_requests_refused_at_the_same_time_teach_no_wrong_counts(upstream: Upstream) -> None:
+def test_requests_refused_at_the_same_time_teach_no_wrong_counts(upstream: Upstream) -> None:
     refuse, arrived, both = narrow(), [], Gate()
 
     async def script(request: web.BaseRequest, content: bytes) -> web.StreamResponse:
@@ -131,7 +131,7 @@ def test_unread_requests_refused_at_the_same_time_teach_no_wrong_counts(upstream
     with serve_with(settings, WordEmbedder(), InMemory()) as live, ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda n: chat(live.url, body(long_chat(80 + n))), range(2)))
         assert [a.status for a in answers] == [200, 200]
-        assert live.services.pruner._calibration.ratio("gpt-4o") < 1.05
+        assert live.services.parts.calibration.ratio("gpt-4o") < 1.05
         assert min(int(a.header("x-pruning-tokens-after") or 0) for a in answers) > 0.5 * WINDOW
 
 
@@ -298,7 +298,7 @@ def test_the_window_that_the_upstream_lists_is_kept(upstream: Upstream) -> None:
     upstream.script = script
     with serve_with(settings_for(upstream.url, window={"models": {}}), WordEmbedder(), InMemory()) as live:
         answer = chat(live.url, body(long_chat(60), model="served"), key="sk-1")
-        outcome = live.services.recent.get(str(answer.header("x-pruning-id")))
+        outcome = live.services.parts.recent.get(str(answer.header("x-pruning-id")))
     assert outcome is not None
     assert outcome.window is not None
     assert (outcome.window.tokens, outcome.window.source) == (3000, "upstream")

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foveate.policies.features import extract, stem
-from foveate.policies.fusion import standardise
+from foveate.policies.features import extract
+from foveate.policies.flow.fusion import standardise
+from foveate.policies.language.stemming import stem
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
-from foveate.policies.prune import prune
 from foveate.policies.registry import load
 from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.signals.keyword import Keyword
 from foveate.policies.signals.recency import Recency
-from foveate.policies.types import Budget, History, PruneState, Segment, Selection
-from support.conversations import history, segment
+from foveate.policies.types import Budget, History, Segment, Selection
+from support.conversations import history, pruned, segment
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def chat(*roles: str, tokens: int = 10) -> list[Segment]:
     found = []
     for i, role in enumerate(roles):
         turn += role == "user"
-        found.append(segment(str(i), role=role, turn=turn, tokens=tokens, key=(i, -1), id=str(i)))
+        found.append(segment(str(i), role=role, turn=turn, tokens=tokens, key=(i, 0, -1), id=str(i)))
     return found
 
 
@@ -128,7 +128,7 @@ POLICY = Policy(
 
 
 def cut(seen: History, low: int) -> Selection:
-    return prune(seen, POLICY, Budget(high=0, low=low), PruneState())
+    return pruned(seen, POLICY, Budget(high=0, low=low))
 
 
 def conversation(n: int = 20) -> History:
@@ -166,7 +166,7 @@ def test_a_score_is_the_sum_of_its_shares() -> None:
 def test_dropped_segments_stay_dropped() -> None:
     seen = conversation()
     first = cut(seen, 100)
-    later = prune(seen, POLICY, Budget(high=10_000, low=10_000), first.state)
+    later = pruned(seen, POLICY, Budget(high=400, low=400), first.state)
     assert not later.cut
     dropped = [v.segment.id for v in first.verdicts if v.fate == "dropped"]
     assert [v.segment.id for v in later.verdicts if v.fate != "kept"] == dropped
@@ -179,7 +179,7 @@ def test_a_weight_changes_who_stays() -> None:
         selector=Greedy(),
         pins=Pins(first_user=False, last_turns=0),
     )
-    selection = prune(conversation(), newest, Budget(0, 60), PruneState())
+    selection = pruned(conversation(), newest, Budget(0, 60))
     assert [i for i, v in enumerate(selection.verdicts) if v.fate == "kept"] == [35, 36, 37, 38, 39, 40]
 
 

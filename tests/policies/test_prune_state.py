@@ -8,15 +8,17 @@ from dataclasses import replace
 import pytest
 
 from foveate.policies.policy import Policy
-from foveate.policies.prune import absent, plan, prune
-from foveate.policies.recall import EXCERPT_OVERHEAD
-from foveate.policies.types import Budget, History, PruneState, Segment
-from support.conversations import TOPICS, history, segment
-from support.server import settings_for
+from foveate.policies.prune import absent, prune
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.types import Budget, History, Key, PruneState, Segment
+from foveate.proxy.config.policies import build_policy
+from foveate.proxy.config.schema import PolicySettings
+from support.conversations import TOPICS, history, pruned, segment, situation
 
 ASKED = "Which platform does the night train to Vienna leave from?"
-POLICY: Policy = settings_for("http://127.0.0.1:1").build_policies()["balanced"]
+POLICY: Policy = build_policy("balanced", PolicySettings(preset="balanced"))
 BUDGET = Budget(200, 100)
+ROOMY = Budget(410, 200)  # with an allowance for a single excerpt
 
 
 def talk(turns: int, question: str = ASKED) -> list[Segment]:
@@ -27,7 +29,7 @@ def talk(turns: int, question: str = ASKED) -> list[Segment]:
         said.append(segment(f"Note {n}: {topic}", turn=n + 1))
         said.append(segment(f"On note {n}: {topic}, indeed", role="assistant", turn=n + 1))
     said.append(segment(question, turn=turns + 1))
-    return [replace(s, key=(i, -1), id=f"{s.role} {s.text}") for i, s in enumerate(said)]
+    return [replace(s, key=(i, 0, -1), id=f"{s.role} {s.text}") for i, s in enumerate(said)]
 
 
 def seen(segments: Sequence[Segment]) -> History:
@@ -35,85 +37,110 @@ def seen(segments: Sequence[Segment]) -> History:
     return history(segments, segments[-1].text)
 
 
-def dropped(*positions: int) -> frozenset[tuple[int, int]]:
+def key(position: int) -> Key:
+    """The key of a whole message."""
+    return (position, 0, -1)
+
+
+def dropped(*positions: int) -> frozenset[Key]:
     """Keys of whole messages."""
-    return frozenset((i, -1) for i in positions)
+    return frozenset(key(i) for i in positions)
+
+
+def plan(segments: Sequence[Segment], query: str, budget: Budget, state: PruneState) -> str:
+    """What has to be done about those segments."""
+    return situation(segments, query, POLICY, budget, state).plan()
 
 
 def test_under_high_nothing_is_to_be_done() -> None:
-    assert plan(talk(9), ASKED, POLICY, BUDGET, PruneState()) == "sticky"
+    assert plan(talk(9), ASKED, BUDGET, PruneState()) == "untouched"
 
 
 def test_over_high_is_cut_and_at_high_is_not() -> None:
-    assert plan(talk(9), ASKED, POLICY, Budget(199, 100), PruneState()) == "cut"
-    assert plan(talk(9), ASKED, POLICY, Budget(200, 100), PruneState()) == "sticky"
+    assert plan(talk(9), ASKED, Budget(199, 100), PruneState()) == "cut"
+    assert plan(talk(9), ASKED, Budget(200, 100), PruneState()) == "untouched"
+
+
+def test_a_cut_stands_under_a_larger_budget_too() -> None:
+    state = PruneState(dropped(3, 4), {5: (key(3),)})
+    selection = pruned(seen(talk(9, "ok")), POLICY, Budget(10**6, 10**6), state)
+    assert selection.state == state
+    assert not selection.cut
 
 
 def test_what_was_dropped_no_longer_counts_towards_high() -> None:
     state = PruneState(dropped(3, 4))
-    assert plan(talk(10), "ok", POLICY, BUDGET, state) == "sticky"
-    assert plan(talk(11), "ok", POLICY, BUDGET, state) == "cut"
+    assert plan(talk(10), "ok", BUDGET, state) == "sticky"
+    assert plan(talk(11), "ok", BUDGET, state) == "cut"
 
 
 def test_what_is_quoted_counts_towards_high() -> None:
-    quoting = PruneState(dropped(1, 2, 3, 4), {15: ((3, -1),)})
-    assert plan(talk(10), "ok", POLICY, Budget(180 + 10 + EXCERPT_OVERHEAD, 100), quoting) == "sticky"
-    assert plan(talk(10), "ok", POLICY, Budget(179 + 10 + EXCERPT_OVERHEAD, 100), quoting) == "cut"
+    quoting = PruneState(dropped(1, 2, 3, 4), {15: (key(3),)})
+    assert plan(talk(10), "ok", Budget(180 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting) == "sticky"
+    assert plan(talk(10), "ok", Budget(179 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting) == "cut"
 
 
 def test_a_cut_remembers_what_it_dropped_and_that_its_turn_was_judged() -> None:
     segments = talk(15)
-    selection = prune(seen(segments), POLICY, BUDGET, PruneState())
+    selection = pruned(seen(segments), POLICY, BUDGET)
     assert selection.cut
     assert selection.state.dropped == {v.segment.key for v in selection.verdicts if v.fate == "dropped"}
     assert selection.state.recalled == {31: ()}
-    assert plan(segments, ASKED, POLICY, BUDGET, selection.state) == "sticky"
+    assert plan(segments, ASKED, BUDGET, selection.state) == "sticky"
 
 
 def test_a_cut_starts_afresh_and_lets_excerpts_go() -> None:
-    before = PruneState(dropped(1, 2), {3: ((1, -1),)})
-    selection = prune(seen(talk(15)), POLICY, BUDGET, before)
+    before = PruneState(dropped(1, 2), {3: (key(1),)})
+    selection = pruned(seen(talk(15)), POLICY, BUDGET, before)
     assert selection.cut
     assert not selection.state.quoted
 
 
 def test_a_turn_that_needs_what_was_dropped_gets_it_and_keeps_it() -> None:
-    segments, roomy = talk(6), Budget(400, 200)
-    state = PruneState(dropped(11, 12))
-    first = prune(seen(segments), POLICY, roomy, state)
+    segments = talk(20)
+    state = PruneState(dropped(9, 10, 11, 12, 21, 22, 23, 24))
+    first = pruned(seen(segments), POLICY, ROOMY, state)
     assert not first.cut
     assert first.state.dropped == state.dropped
     assert first.state.quoted
     assert first.state.quoted <= state.dropped
-    again = prune(seen(segments), POLICY, roomy, first.state)
+    again = pruned(seen(segments), POLICY, ROOMY, first.state)
     assert again.state == first.state
-    later = [*segments, segment("A seat, too.", role="assistant", turn=7), segment("thanks!", turn=8)]
-    later = [replace(s, key=(i, -1)) for i, s in enumerate(later)]
-    assert prune(seen(later), POLICY, roomy, first.state).state == first.state
+    later = [*segments, segment("A seat, too.", role="assistant", turn=21), segment("thanks!", turn=22)]
+    later = [replace(s, key=key(i)) for i, s in enumerate(later)]
+    assert pruned(seen(later), POLICY, ROOMY, first.state).state == first.state
 
 
 def test_a_turn_is_judged_once() -> None:
-    state = PruneState(dropped(11, 12), {13: ()})
-    assert plan(talk(6), ASKED, POLICY, BUDGET, state) == "sticky"
+    unjudged = PruneState(dropped(11, 12, 21, 22, 23, 24))
+    assert plan(talk(15), ASKED, ROOMY, unjudged) == "recall"
+    assert plan(talk(15), ASKED, ROOMY, replace(unjudged, recalled={31: ()})) == "sticky"
 
 
 def test_where_no_user_has_spoken_nothing_is_quoted() -> None:
-    silent = [replace(s, role="assistant") if s.role == "user" else s for s in talk(6)]
-    assert plan(silent, ASKED, POLICY, BUDGET, PruneState(dropped(11, 12))) == "sticky"
+    silent = [replace(s, role="assistant") if s.role == "user" else s for s in talk(15)]
+    assert plan(silent, ASKED, ROOMY, PruneState(dropped(11, 12, 21, 22, 23, 24))) == "sticky"
+
+
+def test_without_scores_earlier_decisions_stand() -> None:
+    state = PruneState(dropped(1, 2))
+    given = situation(talk(15), ASKED, POLICY, BUDGET, state)
+    assert given.plan() == "cut"
+    assert prune(given).state == state
 
 
 def test_what_the_prompt_says_already_is_not_absent() -> None:
     segments = [segment("the same", turn=n + 1) for n in range(4)]
-    segments = [replace(s, key=(i, -1), id="the same" if i < 3 else "else") for i, s in enumerate(segments)]
+    segments = [replace(s, key=key(i), id="the same" if i < 3 else "else") for i, s in enumerate(segments)]
     assert absent(segments, PruneState(dropped(0, 1))) == []
     assert absent(segments, PruneState(dropped(0, 1, 2))) == [2]
-    assert absent(segments, PruneState(dropped(0, 1, 2), {3: ((0, -1),)})) == []
+    assert absent(segments, PruneState(dropped(0, 1, 2), {3: (key(0),)})) == []
 
 
 @pytest.mark.parametrize("fate", ["kept", "dropped", "recalled"])
 def test_every_fate_has_its_reason(fate: str) -> None:
-    state = PruneState(dropped(1, 2), {3: ((1, -1),)})
-    verdicts = prune(seen(talk(6, "ok")), POLICY, BUDGET, state).verdicts
+    state = PruneState(dropped(1, 2, 3, 4), {5: (key(1),)})
+    verdicts = pruned(seen(talk(10, "ok")), POLICY, Budget(225, 100), state).verdicts
     assert {v.segment.key[0] for v in verdicts if v.fate == "recalled"} == {1}
-    assert {v.segment.key[0] for v in verdicts if v.fate == "dropped"} == {2}
+    assert {v.segment.key[0] for v in verdicts if v.fate == "dropped"} == {2, 3, 4}
     assert all(v.reason for v in verdicts if v.fate == fate)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.client import ask, chat
-from support.conversations import body
+from support.conversations import body, long_chat
 from support.upstream import Upstream
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,7 +22,14 @@ COMMAND = [sys.executable, "-c", "from foveate.proxy.cli import main; main()"]
 
 
 def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home), "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / ".package"),
+        "HOME": str(home),
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "COLUMNS": "200",
+    }
 
 
 def run(folder: Path, *given: str) -> subprocess.CompletedProcess[str]:
@@ -58,24 +65,6 @@ def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
     )
 
 
-def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    fails_in_one_line(
-        run(tmp_path, "serve", "--port", "0", "--data", str(tmp_path / "file")), str(tmp_path / "file"), "--data"
-    )
-
-
-def test_a_model_file_that_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("embedder: {model: /no/such/model.onnx}\ndata: d\n")
-    fails_in_one_line(run(tmp_path, "serve", "--port", "0"), "/no/such/model.onnx", "embedder.model")
-
-
-def test_a_model_file_that_is_another(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"no model")
-    (tmp_path / "config.yaml").write_text("embedder: {model: model.onnx}\ndata: d\n")
-    fails_in_one_line(run(tmp_path, "serve", "--port", "0"), "model.onnx", "sha256")
-
-
 @pytest.mark.parametrize("text", ["colour: red", "server: {port: x}", "[1"])
 def test_a_wrong_settings_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "mine.yaml").write_text(text)
@@ -108,7 +97,7 @@ def serving(folder: Path, *given: str) -> tuple[subprocess.Popen[str], str, str]
         cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert process.stdout
-    line = process.stdout.readline()
+    line = next(line for line in process.stdout if line.startswith("foveate listens on"))
     found = re.search(r"http://[\d.]+:\d+", line)
     assert found, line
     return process, line, found[0]
@@ -127,6 +116,30 @@ def test_serve_says_in_one_line_where_it_listens_and_forwards(upstream: Upstream
         process.send_signal(signal.SIGINT)
         assert process.wait(30) is not None
     assert (tmp_path / "data" / "chroma" / "chroma.sqlite3").is_file()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("embedder: {model: /no/such/model.onnx}", "embedder.model /no/such/model.onnx: No such file"),
+        ("embedder: {model: model.onnx}", "model.onnx has sha256"),
+        ("data: model.onnx\nstate: {type: in_memory}", "the Chroma index at model.onnx/chroma cannot be opened"),
+    ],
+    ids=["model missing", "another model", "data folder is a file"],
+)
+def test_what_cannot_be_opened_is_told_and_done_without(tmp_path: Path, settings: str, told: str) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    data = "" if "data" in settings else "data: d\n"
+    (tmp_path / "config.yaml").write_text(f"upstream: {{type: echo}}\n{data}{settings}\n")
+    process, _, address = serving(tmp_path)
+    try:
+        answer = chat(address, body(long_chat()), budget="1000/500")
+        assert (answer.status, answer.result) == (200, "cut")
+    finally:
+        process.terminate()
+        said, _ = process.communicate(timeout=30)
+    assert said.count(told) == 1, said
+    assert "Traceback" not in said
 
 
 def test_serve_reads_the_settings_file_in_the_working_folder(tmp_path: Path) -> None:

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from foveate.proxy import services
 from foveate.proxy.config import schema as config
-from foveate.proxy.vectors import Bounds
-from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes.in_memory import InMemory
-from foveate.proxy.worker import Worker
 from support.client import ask
 from support.parts import WordEmbedder
-from support.server import Live, application
+from support.server import Live, serve_with
 
 TOKEN = "correct-horse-battery-staple"
 
 
 def serve_pages(settings: config.Settings) -> Live:
     """Serve all that the settings describe but the model."""
-    built = services.build(settings)
-    features = Histories(WordEmbedder(), InMemory(), built.cache, Worker(), Bounds(settings.embedder.deadline))
-    parts = services.assemble(
-        settings, built.upstream, features, built.states, built.recent, built.cache, built.windows, built.metrics,
-        built.observers, built.reloads,
-    )  # fmt: skip
-    return Live(application(parts))
+    return serve_with(settings, WordEmbedder(), InMemory())
 
 
 def samples(

@@ -11,7 +11,9 @@ import numpy as np
 import tiktoken
 
 from foveate.policies.features import extract
-from foveate.policies.types import History, Segment, Vectors
+from foveate.policies.policy import Policy
+from foveate.policies.prune import Situation, prune
+from foveate.policies.types import Budget, History, PruneState, Segment, Selection, Vectors
 from foveate.proxy.formats.tokens import load_encoding
 from support.parts import word_vector
 
@@ -27,7 +29,7 @@ TOPICS = (
 
 def segment(text: str = "words", *, tokens: int = 10, role: str = "user", turn: int = 1, **more: Any) -> Segment:
     """Return a segment."""
-    given = {"id": f"{role}-{turn}-{text[:20]}", "kind": "conversation", "key": (0, -1), **more}
+    given = {"id": f"{role}-{turn}-{text[:20]}", "kind": "conversation", "key": (0, 0, -1), **more}
     return Segment(text=text, tokens=tokens, role=role, turn=turn, **given)
 
 
@@ -36,7 +38,7 @@ def history(segments: Sequence[Segment], query: str = "", vectors: Vectors | Non
     rows = [word_vector(s.text) for s in segments]
     stacked = np.stack(rows) if rows else np.zeros((0, 64), dtype=np.float32)
     return History(
-        segments=tuple(replace(s, key=(i, -1)) for i, s in enumerate(segments)),
+        segments=tuple(replace(s, key=(i, 0, -1)) for i, s in enumerate(segments)),
         features=[extract(s.text) for s in segments],
         vectors=stacked if vectors is None else vectors,
         query_text=query,
@@ -45,6 +47,20 @@ def history(segments: Sequence[Segment], query: str = "", vectors: Vectors | Non
         age_hours=np.zeros(len(segments)),
         recalls=np.zeros(len(segments)),
     )
+
+
+def situation(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState) -> Situation:
+    """Return what is to be decided about those segments, which take together what their history takes.
+
+    The conversation's previous prompt was made of `state`.
+    """
+    return Situation(segments, query, sum(s.tokens for s in segments), policy, budget, state)
+
+
+def pruned(history: History, policy: Policy, budget: Budget, state: PruneState | None = None) -> Selection:
+    """Return the verdicts on a history of which `state`, nothing by default, was decided before."""
+    given = situation(history.segments, history.query_text, policy, budget, state or PruneState())
+    return prune(given, history)
 
 
 def long_chat(turns: int = 40, question: str = "When does the night train to Vienna leave?") -> list[dict[str, Any]]:

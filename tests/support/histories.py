@@ -54,7 +54,8 @@ def histories(
 def said(count: int = 30, name: str = "a") -> list[Segment]:
     """Return what the participant `name` says."""
     return [
-        segment(f"{name} says number {n}. " + "word " * 100, turn=n, id=f"{name}{n}", key=(n, -1)) for n in range(count)
+        segment(f"{name} says number {n}. " + "word " * 100, turn=n, id=f"{name}{n}", key=(n, 0, -1))
+        for n in range(count)
     ]
 
 

@@ -29,9 +29,6 @@ class WordEmbedder:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def check(self) -> None:
-        """Find nothing wrong."""
-
     def load(self) -> None:
         """Need nothing."""
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from foveate.proxy.vectors.histories import Histories
 
 from foveate.proxy import services
 from foveate.proxy.app import create_app, serving
@@ -19,6 +18,7 @@ from foveate.proxy.config import schema as config
 from foveate.proxy.services import Services
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import Embedder
+from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes import VectorIndex
 from support.upstream import WAIT
 
@@ -90,5 +90,6 @@ def settings_for(upstream_url: str, **given: Any) -> config.Settings:
     """
     given.setdefault("window", {"models": {"gpt-4o": 128_000, "": 128_000}})
     given.setdefault("embedder", {"deadline": 60})
+    given.setdefault("state", {"type": "in_memory"})
     upstream = {"url": f"{upstream_url}/v1", "connect_timeout": 5, "read_timeout": 20, **given.pop("upstream", {})}
     return config.Settings(**{"index": {"type": "in_memory"}, "upstream": upstream, **given})

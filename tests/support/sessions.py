@@ -13,8 +13,11 @@ from typing import Any
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.schema import Settings
+from foveate.proxy.formats import Format
+from foveate.proxy.formats.memo import linked
+from foveate.proxy.formats.parsed import Item
 from foveate.proxy.http.overrides import Overrides
-from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.memory import Conversation, Memory
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
 from foveate.proxy.pruning.windows import Windows
@@ -62,13 +65,22 @@ class Deciding:
     ) -> Decision:  # fmt: skip
         """Return the decision on a request of the caller `key`."""
         overrides = Overrides(mode=mode, budget=Budget(high, low), sticky=sticky, session=session)
-        content = json.dumps(body(list(messages), **more)).encode()
-        return self._runner.run(self._services.pruner.decide(Request(CHAT, content, overrides, key)))
+        return self.decide(json.dumps(body(list(messages), **more)).encode(), key, overrides)
+
+    def decide(self, content: bytes, key: str, overrides: Overrides, wire: Format = CHAT) -> Decision:
+        """Return the decision on a request of any API."""
+        return self._runner.run(self._services.pruner.decide(Request(wire, content, overrides, key)))
 
 
 def caller() -> str:
     """Return the name of a caller of whom nothing is known."""
     return secrets.token_hex(8)
+
+
+def conversation(tenant: str, ids: Sequence[str], session: str = "") -> Conversation:
+    """Return a history of items of which nothing but their hashes is known."""
+    items = [Item(each, 1, ()) for each in ids]
+    return Conversation(tenant, linked([], items), items, session)
 
 
 def pieces(content: bytes) -> list[bytes]:

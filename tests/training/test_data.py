@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from training import sources
 from training.conversations import Conversation, Question, plain, read, write
 from training.data import MARKS, held_out, mark, marks, worth
@@ -90,7 +91,8 @@ def test_a_call_asks_for_the_turns_that_gave_its_values(tmp_path: Path) -> None:
 def test_a_heading_asks_for_its_section(tmp_path: Path) -> None:
     page = tmp_path / "docs/de/docs/tutorial/body.md"
     page.parent.mkdir(parents=True)
-    page.write_text("# Anfang { #start }\n\nEin Absatz, der lang genug ist.\n\n## Ende\n\nNoch ein Absatz, auch lang.\n")
+    parts = ["# Anfang { #start }", "Ein Absatz, der lang genug ist.", "## Ende", "Noch ein Absatz, auch lang."]
+    page.write_text("\n\n".join(parts))
     [made] = sources.manual(tmp_path)
     assert (made.source, made.id) == ("manual_de", "tutorial/body.md")
     assert [(q.text, q.evidence) for q in made.questions] == [("Anfang", (0,)), ("Ende", (1,))]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.chat import counting
 from foveate.proxy.formats.chat.answer import read_usage
@@ -14,6 +12,7 @@ from foveate.proxy.formats.chat.request import outline_of
 from foveate.proxy.formats.chat.rewriting import rewrite
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
 
@@ -30,12 +29,12 @@ class Chat:
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return a message as it is understood."""
-        block = read_message(raw, counter, split_over)
-        return Item(block.id, block.tokens, (block,))
+        block, guessed = read_message(raw, counter, split_over)
+        return Item(block.id, block.tokens, (block,), guessed)
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of tools, functions or a response format."""
-        return counting.standing_tokens(name, orjson.loads(raw), counter)
+        return counting.standing_tokens(name, decoded(raw), counter)
 
     def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
         """Return the request with what is left of its messages."""
@@ -44,13 +43,17 @@ class Chat:
     def items(self, body: bytes) -> list[object]:
         """Return a request's messages decoded, none where it cannot be read."""
         try:
-            return [orjson.loads(raw) for raw in outline_of(body).items]
-        except (FormatError, orjson.JSONDecodeError):
+            return [decoded(raw) for raw in outline_of(body).items]
+        except FormatError:
             return []
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return the usage at an answer's end."""
         return read_usage(tail)
+
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return None: reasoning refuses no count."""
+        return None
 
     def error(self, error: RequestError) -> bytes:
         """Return an error in OpenAI's shape."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from foveate.proxy.formats.chat.reasoning import is_thought, thinks, thought_tokens
+from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
 from foveate.proxy.formats.tools import tools_tokens
 
@@ -13,6 +14,11 @@ PER_MESSAGE = 3
 PER_NAME = 1
 PRIMING = 3
 _CALLED = ("tool_calls", "function_call")
+_GUESSED = frozenset({"images", "audio", *FIELDS})
+# Where each kind of part says something in plain text.
+_SPOKEN = {"text": "text", "refusal": "refusal", "input_text": "text", "output_text": "text"}
+_MEDIUM = re.compile(r"(?:input_|output_)?(image|audio|video|file|document|pdf)(?:_url|_file)?")
+_MEDIA = {"image": IMAGE, "audio": AUDIO, "video": AUDIO, "file": FILE, "document": FILE, "pdf": FILE}
 
 
 def message_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
@@ -27,7 +33,19 @@ def message_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
             count += counter.json(value)
         elif key == "refusal" and isinstance(value, str):
             count += counter.text(value)
+        elif key == "images" and isinstance(value, list):  # OpenRouter's: pictures that the model has made
+            count += sum([part_tokens(part, counter) for part in value])
+        elif key == "audio" and value:  # an answer that was spoken, by its id
+            count += AUDIO
     return count + thought_tokens(message, counter) if thinks(message) else count
+
+
+def is_guessed(message: dict[str, Any]) -> bool:
+    """Say whether a message holds what is not plain text, so that a provider may count it in quite another way."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    odd = any(not isinstance(part, dict) or part.get("type") not in _SPOKEN for part in parts)
+    return odd or isinstance(content, dict) or not _GUESSED.isdisjoint(message)
 
 
 def content_tokens(content: Any, counter: TokenCounter) -> int:
@@ -42,17 +60,33 @@ def content_tokens(content: Any, counter: TokenCounter) -> int:
 
 
 def part_tokens(part: Any, counter: TokenCounter) -> int:
-    """Return the tokens of one content part; those of what is no text are stated estimates."""
+    """Return the tokens of one content part: stated estimates of what is no text, the JSON of what is not known."""
+    if isinstance(part, str):
+        return counter.text(part)
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind == "image_url":
-        image = part.get("image_url")
-        return IMAGE_LOW if isinstance(image, dict) and image.get("detail") == "low" else IMAGE
-    if kind == "input_audio":
-        return AUDIO
-    if kind == "file":
-        return FILE
-    text = part.get("text", part.get("refusal")) if isinstance(part, dict) else None
-    return counter.text(text) if isinstance(text, str) else counter.json(part)
+    if not isinstance(kind, str):
+        return counter.json(part)
+    said = part.get(_SPOKEN.get(kind, ""))
+    if isinstance(said, str):
+        return counter.text(said)
+    return media_tokens(part, kind) or counter.json(part)
+
+
+def media_tokens(part: dict[str, Any], kind: str) -> int:
+    """Return the estimate for a picture, a recording or a file, whatever API calls it so; 0 where it is none."""
+    medium = _MEDIUM.fullmatch(kind)
+    if medium is None or (kind == "document" and carries_text(part)):
+        return 0
+    image = part.get("image_url")
+    if isinstance(image, dict) and image.get("detail") == "low":
+        return IMAGE_LOW
+    return _MEDIA[medium[1]]
+
+
+def carries_text(part: dict[str, Any]) -> bool:
+    """Say whether a document is text, which counts as it stands."""
+    source = part.get("source")
+    return isinstance(source, dict) and source.get("type") in ("text", "content")
 
 
 def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:

@@ -1,66 +1,73 @@
-"""How a chat completion's message is understood."""
+"""How a chat completion's message is understood; one that is of no known kind is kept or dropped as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-from foveate.proxy.errors import FormatError
 from foveate.proxy.formats import marks
-from foveate.proxy.formats.chat.counting import message_tokens
+from foveate.proxy.formats.chat.counting import PER_MESSAGE, is_guessed, message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
-from foveate.proxy.formats.parsed import Block, Piece, digest
-from foveate.proxy.formats.text import kind_of, split
+from foveate.proxy.formats.parsed import BY_ORDER, Block, Piece, digest
+from foveate.proxy.formats.reading import decoded
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
 
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-CONTENT_TYPES = frozenset(
-    {"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url", "thinking", "redacted_thinking"}
-)
-# The most that a message may hold beside its text and still be split: each part that stays brings it along.
-MOST_BESIDE = 30
-MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
+SPLIT_ROLES = ("user", "assistant")
+RESULT_ROLES = ("tool", "function")
 
 
-def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
-    """Return a message as it is understood; FormatError where its role or content is of no known type."""
-    wire = _decoded(raw)
-    role, content = wire["role"], wire.get("content")
-    _check_content(content)
+def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Block, bool]:
+    """Return a message as it is understood, and whether its tokens are a guess; FormatError where it is no JSON.
+
+    What OpenAI does not list, a role, a part of content or a call, counts as its JSON, and its message is never split.
+    """
+    wire = decoded(raw)
+    if not isinstance(wire, dict):
+        return _opaque(raw, "", counter), True
+    try:
+        return _understood(wire, counter, split_over), is_guessed(wire)
+    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+        return _opaque(raw, _role(wire), counter), True
+
+
+def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Block:
+    """Return a message of which no more is known than its JSON."""
+    text = raw.decode("utf-8", "replace")
+    return Block(id=digest([raw]), role=role, text=text, kind="document", tokens=PER_MESSAGE + counter.text(text))
+
+
+def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:
+    role, content = _role(wire), wire.get("content")
     calls = _calls(wire)
-    text = _text(wire)
     tokens = message_tokens(wire, counter)
-    splits = tokens > split_over and role in ("user", "assistant") and not calls
+    splits = tokens > split_over and role in SPLIT_ROLES and not calls
     pieces = _pieces(content, tokens, counter, split_over) if splits else ()
     name = wire.get("name")
     thoughtful = thinks(wire)
+    text = _text(wire)
     return Block(
         id=_identity(wire),
         role=role,
         text=text,
-        kind="tool" if calls or role in ("tool", "function") else kind_of(text),
+        kind="tool" if calls or role in RESULT_ROLES else kind_of(text),
         tokens=tokens,
         name=name if isinstance(name, str) and role != "function" else "",
         calls=calls,
-        answers=_answers(wire),
+        answers=_answers(wire, role),
         pin=marks.found(wire),
         pieces=pieces,
-        beside=_beside(tokens, pieces),
+        beside=beside_of(tokens, pieces),
         thought=thought_tokens(wire, counter) if thoughtful else 0,
         bound=thoughtful and is_bound(wire),
     )
 
 
-def _decoded(raw: bytes) -> dict[str, Any]:
-    try:
-        wire = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise FormatError(f"a message is not JSON: {error}") from None
-    if not isinstance(wire, dict) or wire.get("role") not in ROLES:
-        raise FormatError("a message is not an object with a known role")
-    return wire
+def _role(wire: dict[str, Any]) -> str:
+    role = wire.get("role")
+    return role if isinstance(role, str) else ""
 
 
 def _identity(wire: dict[str, Any]) -> str:
@@ -72,73 +79,56 @@ def _identity(wire: dict[str, Any]) -> str:
     content = said.get("content")
     if isinstance(content, list):
         spoken = [part for part in content if not is_thought(part)]
-        alone = len(spoken) == 1 and spoken[0].keys() == {"type", "text"}
+        alone = len(spoken) == 1 and isinstance(spoken[0], dict) and spoken[0].keys() == {"type", "text"}
         said["content"] = spoken[0]["text"] if alone else spoken
     return digest([orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
 
 
-def _check_content(content: Any) -> None:
-    if content is None or isinstance(content, str):
-        return
-    if not isinstance(content, list):
-        raise FormatError(f"a message's content is a {type(content).__name__}")
-    for part in content:
-        if not isinstance(part, dict) or part.get("type") not in CONTENT_TYPES:
-            raise FormatError("a message's content has a part of an unknown type")
-
-
 def _calls(wire: dict[str, Any]) -> frozenset[str]:
-    calls = wire.get("tool_calls") or []
-    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
-        raise FormatError("a message's tool_calls is not a list of objects")
-    ids = {str(call.get("id", "")) for call in calls}
+    calls = wire.get("tool_calls")
+    given = calls if isinstance(calls, list) else [calls] if calls else []
+    ids = {_id(call.get("id") if isinstance(call, dict) else None) for call in given}
     if isinstance(wire.get("function_call"), dict):  # the form that tool_calls replaced: answered by name
         ids.add(f"function {wire['function_call'].get('name')}")
     return frozenset(ids)
 
 
-def _answers(wire: dict[str, Any]) -> str:
-    if wire["role"] == "tool":
-        return str(wire.get("tool_call_id", ""))
-    return f"function {wire.get('name')}" if wire["role"] == "function" else ""
+def _answers(wire: dict[str, Any], role: str) -> str:
+    if role == "tool":
+        return _id(wire.get("tool_call_id"))
+    return f"function {wire.get('name')}" if role == "function" else ""
+
+
+def _id(given: object) -> str:
+    """Return what pairs a call with its result: an id, or the order that they come in."""
+    return BY_ORDER if given is None or given == "" else str(given)
 
 
 def _text(wire: dict[str, Any]) -> str:
-    calls = [*(wire.get("tool_calls") or []), {"function": wire.get("function_call")}]
-    functions = [call.get("function") for call in calls]
+    calls = wire.get("tool_calls")
+    given = [*(calls if isinstance(calls, list) else []), {"function": wire.get("function_call")}]
+    functions = [call.get("function") for call in given if isinstance(call, dict)]
     called = [f"{f.get('name', '')} {f.get('arguments', '')}" for f in functions if isinstance(f, dict)]
     return "\n".join([*_texts(wire.get("content")), *called])
 
 
 def _texts(content: Any) -> Iterable[str]:
+    """Yield the text of a message's content, one for each of its parts."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, list):
-        yield from (str(part["text"]) for part in content if "text" in part)
+        for part in content:
+            if isinstance(part, str):
+                yield part
+            elif isinstance(part, dict) and "text" in part:
+                yield str(part["text"])
 
 
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
     if isinstance(content, list) and not all(_is_plain_text(part) for part in content):
         return ()
-    pieces = tuple(
-        Piece(n, stretch, counter.text(stretch), kind_of(stretch))
-        for n, text in enumerate(_texts(content))
-        for stretch in split(text, size=4 * (split_over // 4))
-    )
-    beside = tokens - sum(piece.tokens for piece in pieces)
-    return pieces if len(pieces) > 1 and beside <= MOST_BESIDE else ()
+    return pieces_of(_texts(content), tokens, counter, split_over)
 
 
-def _is_plain_text(part: dict[str, Any]) -> bool:
-    return part["type"] == "text" and isinstance(part.get("text"), str)
-
-
-def _beside(tokens: int, pieces: Sequence[Piece]) -> int:
-    """Return the most that keeping one piece costs beside its text.
-
-    The message's frame, a mark on either side, and one in each other text of a content list.
-    """
-    if not pieces:
-        return 0
-    texts = len({piece.part for piece in pieces})
-    return tokens - sum(piece.tokens for piece in pieces) + MARK_TOKENS * (1 + texts)
+def _is_plain_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)

@@ -38,15 +38,6 @@ def is_bound(message: dict[str, Any]) -> bool:
     return any(isinstance(block.get(name), str) and block[name] for block in sealed for name in SEALS)
 
 
-def without_thoughts(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message less its reasoning."""
-    left = {name: value for name, value in message.items() if name not in FIELDS}
-    content = left.get("content")
-    if isinstance(content, list):
-        left["content"] = [part for part in content if not is_thought(part)] or None
-    return left
-
-
 def _blocks(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name in LISTS:
         found = message.get(name)
@@ -66,9 +57,8 @@ def is_thought(part: Any) -> bool:
 
 
 def _block_tokens(block: dict[str, Any], counter: TokenCounter) -> int:
-    told = [block.get(name) for name in ("thinking", "text", "summary")]
-    texts = [text for text in told if isinstance(text, str)]
-    if texts:
-        return sum([counter.text(text) for text in texts])
+    told = [block[name] for name in ("thinking", "text", "summary") if block.get(name)]
+    if told:  # Mistral's is a list of parts
+        return sum([counter.text(each) if isinstance(each, str) else counter.json(each) for each in told])
     sealed = block.get("data")
     return len(sealed) // SEALED_CHARACTERS if isinstance(sealed, str) else 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
-import orjson
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
+from foveate.proxy.formats.reading import check_items, is_count, named, own, read_object, value
 
 STANDING = ("tools", "functions", "response_format")  # `functions` is the older name of `tools`
 
@@ -25,35 +23,25 @@ class Wire(msgspec.Struct):
     response_format: msgspec.Raw = msgspec.Raw()
 
 
-_decode = msgspec.json.Decoder(Wire).decode
+_decoder = msgspec.json.Decoder(Wire)
 
 
 def outline_of(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is no chat completion."""
     try:
-        wire = _decode(body)
-        model = value(wire.model)
-        limits = value(wire.max_completion_tokens), value(wire.max_tokens)
-    except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError) as error:
+        check_items(body, "messages")
+        wire, readable = read_object(body, _decoder)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FormatError(f"the body is not a chat completion: {error}") from None
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
+    limits = value(wire.max_completion_tokens), value(wire.max_tokens)
     fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
     return Outline(
         body,
-        items=[bytes(raw) for raw in wire.messages],
-        model=model if isinstance(model, str) else "",
+        items=own([bytes(raw) for raw in wire.messages], readable, body),
+        model=named(value(wire.model)),
         max_output=next((limit for limit in limits if is_count(limit)), None),
+        turns=True,
         standing=tuple([(name, raw) for name, raw in fields if raw]),
     )
-
-
-def value(raw: msgspec.Raw) -> Any:
-    """Return what a field says, None where there is none."""
-    content = bytes(raw)
-    return orjson.loads(content) if content else None
-
-
-def is_count(limit: Any) -> bool:
-    """Say whether a limit is a number of tokens."""
-    return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0

@@ -1,28 +1,28 @@
-"""A chat completion with what is left of its messages."""
+"""A chat completion with what is left of its messages, all else in the caller's own bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-import msgspec
 import orjson
 
 from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
-from foveate.proxy.formats.chat.reasoning import without_thoughts
+from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
+from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
+from foveate.proxy.formats.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.text import left_out
 
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+Fields = dict[str, bytes]  # of an object, each as JSON
 
 
 def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     """Return the request with the messages of those rows.
 
     They are the caller's own bytes; only a message of which parts are left out, or that excerpts are put into, is
-    written anew.
+    written anew, its other fields as they are.
     """
     written: list[bytes] = []
     tokens: list[int] = []
@@ -32,38 +32,56 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
             written.append(raw)
             tokens.append(parsed.items[row.item].tokens)
             continue
-        wire = orjson.loads(raw)
-        if row.left is not None:
-            _, kept = row.left[0]
-            wire = _shortened(wire, parsed.items[row.item].blocks[0].pieces, kept or ())
-        if row.bare:
-            wire = without_thoughts(wire)
-        if row.excerpts:
-            wire = _quoting(wire, [parsed.segments[i] for i in row.excerpts])
-        written.append(orjson.dumps(wire))
-        tokens.append(message_tokens(wire, parsed.counter))
-    messages = msgspec.Raw(b"[" + b",".join(written) + b"]")
-    fields = {**_decode_object(parsed.outline.body), "messages": messages}
-    return Prompt(msgspec.json.encode(fields), tokens)
+        message = _object(_changed(parsed, row, fields_of(raw)))
+        written.append(message)
+        tokens.append(message_tokens(decoded(message), parsed.counter))
+    messages = b"[" + b",".join(written) + b"]"
+    return Prompt(_object({**fields_of(parsed.outline.body), "messages": messages}), tokens)
 
 
-def _quoting(message: dict[str, Any], segments: Sequence[Segment]) -> dict[str, Any]:
-    quoted = "".join([f"[{' '.join(filter(None, (said_by(s), s.name)))}] {s.text}\n" for s in segments])
-    frame = f"[Excerpts from earlier in this conversation]\n{quoted}[End of excerpts]\n\n"
-    content = message.get("content")
-    if isinstance(content, list):
-        return {**message, "content": [{"type": "text", "text": frame}, *content]}
-    return {**message, "content": frame + (content or "")}
+def _changed(parsed: Parsed, row: Row, message: Fields) -> Fields:
+    if row.left is not None:
+        _, kept = row.left[0]
+        message = _shortened(message, parsed.items[row.item].blocks[0].pieces, kept or ())
+    if row.bare:
+        message = _thoughtless(message)
+    if row.excerpts:
+        message = _quoting(message, [parsed.segments[i] for i in row.excerpts])
+    return message
 
 
-def said_by(segment: Segment) -> str:
-    """Return who is quoted."""
-    return "tool" if segment.kind == "tool" else segment.role
+def _object(fields: Fields) -> bytes:
+    return b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
 
 
-def _shortened(message: dict[str, Any], pieces: Sequence[Piece], kept: Collection[int]) -> dict[str, Any]:
+def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
+    frame = quoted(segments)
+    content = message.get("content", b"null").strip()
+    if content.startswith(b"["):
+        part = orjson.dumps({"type": "text", "text": frame})
+        return {**message, "content": b"[" + b",".join([part, *elements_of(content)]) + b"]"}
+    if content.startswith(b'"'):
+        return {**message, "content": orjson.dumps(frame)[:-1] + content[1:]}
+    said = "" if content == b"null" else content.decode("utf-8", "replace")
+    return {**message, "content": orjson.dumps(frame + said)}
+
+
+def _thoughtless(message: Fields) -> Fields:
+    """Return a message less its reasoning."""
+    left = {name: value for name, value in message.items() if name not in FIELDS}
+    content = left.get("content", b"").strip()
+    if content.startswith(b"["):
+        spoken = [part for part in elements_of(content) if not is_thought(decoded(part))]
+        left["content"] = b"[" + b",".join(spoken) + b"]" if spoken else b"null"
+    return left
+
+
+def _shortened(message: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:
     texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
-    content = message["content"]
-    if isinstance(content, str):
-        return {**message, "content": texts[0]}
-    return {**message, "content": [{**part, "text": texts.get(n, part["text"])} for n, part in enumerate(content)]}
+    content = message["content"].strip()
+    if content.startswith(b'"'):
+        return {**message, "content": orjson.dumps(texts[0])}
+    parts = elements_of(content)
+    for n, text in texts.items():
+        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+    return {**message, "content": b"[" + b",".join(parts) + b"]"}

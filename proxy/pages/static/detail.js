@@ -25,7 +25,7 @@ export async function detail(id, place, about) {
           whatIf(found, about, show),
           table(found.verdicts),
         ]
-      : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : found.result === "untouched" ? "Its size alone says that it is within the budget: it was sent on unread." : "Nothing was decided about this request.")]),
+      : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : "Nothing was decided about this request.")]),
   );
   title.focus();
 }
@@ -37,6 +37,7 @@ function summary(o) {
   return facts([
     ["result", o.failure ? `failed at ${o.failure}` : o.result],
     ["policy", o.policy],
+    ["api", o.api],
     ["model", o.model || "–"],
     ["tokens", change(o)],
     ["budget", o.budget ? `${number(o.budget.high)} / ${number(o.budget.low)}` : "–"],

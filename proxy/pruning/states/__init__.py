@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 from foveate.proxy.config import schema as config
 from foveate.proxy.importer import constructor, import_class
 
 STATES = {
+    "sqlite": "foveate.proxy.pruning.states.sqlite:SqliteStates",
     "in_memory": "foveate.proxy.pruning.states.in_memory:InMemoryStates",
     "redis": "foveate.proxy.pruning.states.redis:RedisStates",
 }
@@ -17,7 +19,7 @@ STATES = {
 class StateStore(Protocol):
     """Keeps bytes by key for a while; StateStoreError where it cannot.
 
-    A class is built with the keywords `url`, `max_mib` and `ttl_hours`, as far as it takes them, and without I/O.
+    A class is built with the keywords `folder`, `url`, `max_mib` and `ttl_hours`, as far as it takes them.
     """
 
     remote: bool  # an answer may be long in coming
@@ -32,9 +34,9 @@ class StateStore(Protocol):
         """Close what is open."""
 
 
-def build_states(settings: config.State) -> StateStore:
-    """Return the state store of the type that is set; ConfigError where its client is not installed."""
-    given = settings.model_dump(exclude={"type", "options"})
+def build_states(settings: config.State, folder: Path) -> StateStore:
+    """Return the state store of the type that is set, whose files go to `folder`; ConfigError where there is none."""
+    given = {"folder": folder, **settings.model_dump(exclude={"type", "options"})}
     made: StateStore = constructor(
         "state", import_class("state.type", STATES, settings.type), given, settings.options
     )()

@@ -34,17 +34,21 @@ def compiled(weights: Weights, graph: Graph | None = None) -> bytes:
     return graph.serialised()
 
 
-class Weights(Protocol):
-    """A model's weights by the names that BERT gives them."""
+class Layers(Protocol):
+    """A model's layers by the names that BERT gives them."""
 
     def array(self, name: str) -> Array:
         """Return a tensor as it is."""
 
-    def table(self, name: str) -> tuple[Array, Array]:
-        """Return an embedding table: int8, shape (rows, 384), and its scales, shape (rows, 1)."""
-
     def linear(self, *names: str) -> tuple[Array, Array, Array]:
         """Return the layers side by side: int8, shape (in, out), scales and biases, shape (out,)."""
+
+
+class Weights(Layers, Protocol):
+    """A whole model: its layers, and its tables of embeddings."""
+
+    def table(self, name: str) -> tuple[Array, Array]:
+        """Return an embedding table: int8, shape (rows, 384), and its scales, shape (rows, 1)."""
 
 
 class PackageWeights:
@@ -109,7 +113,7 @@ class Graph:
         scaled = self("Mul", scale, self.constant(scales))
         return self("Add", self("Mul", self("Cast", product, to=TensorProto.FLOAT), scaled), self.constant(bias))
 
-    def normalised(self, x: str, weights: Weights, name: str) -> str:
+    def normalised(self, x: str, weights: Layers, name: str) -> str:
         """Apply the layer normalisation of that name."""
         scale, bias = (self.constant(weights.array(f"{name}.LayerNorm.{part}")) for part in ("weight", "bias"))
         return self("LayerNormalization", x, scale, bias, axis=-1, epsilon=EPSILON)
@@ -137,7 +141,7 @@ def embedded(graph: Graph, weights: Weights) -> str:
     return graph.normalised(graph("Add", word, position), weights, "embeddings")
 
 
-def encoded(graph: Graph, weights: Weights, name: str, hidden: str) -> str:
+def encoded(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
     """Add one encoder layer: self-attention, then the feed-forward network."""
     attention, output = f"{name}attention.output", f"{name}output"
     mixed = graph.linear(attended(graph, weights, name, hidden), weights.linear(f"{attention}.dense"))
@@ -147,7 +151,7 @@ def encoded(graph: Graph, weights: Weights, name: str, hidden: str) -> str:
     return graph.normalised(graph("Add", narrow, middle), weights, output)
 
 
-def attended(graph: Graph, weights: Weights, name: str, hidden: str) -> str:
+def attended(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
     """Add scaled dot-product attention over all heads (Vaswani et al. 2017)."""
     layers = weights.linear(*(f"{name}attention.self.{part}" for part in ("query", "key", "value")))
     split = graph("Reshape", graph.linear(hidden, layers), graph.constant([0, 0, 3 * HEADS, PER_HEAD]))

@@ -1,4 +1,4 @@
-"""The default embedder: the project's relevance model, or plain all-MiniLM-L6-v2, on onnxruntime; no torch, no download."""
+"""The default embedder: the relevance model, or plain all-MiniLM-L6-v2, on onnxruntime; no torch, no download."""
 
 from __future__ import annotations
 

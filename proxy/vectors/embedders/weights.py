@@ -16,7 +16,7 @@ class OwnWeights:
 
     def __init__(self, content: bytes) -> None:
         with np.load(BytesIO(content), allow_pickle=False) as stored:
-            self._arrays = dict(stored)
+            self._arrays: dict[str, Array] = dict(stored)
 
     def array(self, name: str) -> Array:
         """Return a tensor as it is."""

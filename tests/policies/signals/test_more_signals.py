@@ -67,6 +67,14 @@ def test_task_shares_the_words_of_the_last_user_turns() -> None:
     assert Task(turns=0).score(seen)[:3] == pytest.approx([0, 0, 0])
 
 
+def test_task_reads_all_user_turns_where_there_are_fewer_than_asked_for() -> None:
+    talk = [segment("the roof leaks"), segment("roof tiles", role="assistant"), segment("and the price")]
+    seen = history(talk, "thanks")
+    for turns in (2, 3, 100):
+        assert Task(turns=turns).score(seen)[1] > 0
+    assert Task(turns=3).score(seen) == pytest.approx(Task(turns=2).score(seen))
+
+
 DIRECTIVES = [
     ("From now on, answer in metric units.", "instruction"),
     ("Please always cite sources.", "instruction"),

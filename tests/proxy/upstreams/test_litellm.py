@@ -15,7 +15,8 @@ from aiohttp import web
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from foveate.proxy.errors import UpstreamError
-from foveate.proxy.upstreams import Headers, UpstreamRequest, UpstreamResponse
+from foveate.proxy.http.headers import Headers
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 from foveate.proxy.upstreams.litellm import LiteLLM
 
 HELLO = [{"role": "user", "content": "hello"}]

@@ -16,11 +16,11 @@ class Mine(WordEmbedder):
 
 
 def test_the_default_is_the_relevance_model() -> None:
-    assert build_embedder("onnx").name.startswith("relevance-")
+    assert build_embedder("onnx", "", 1, {}).name.startswith("relevance-")
 
 
 def test_a_users_own_is_built_with_the_settings() -> None:
-    made = build_embedder(f"{__name__}:Mine", "small", 2, url="http://x")
+    made = build_embedder(f"{__name__}:Mine", "small", 2, {"url": "http://x"})
     assert isinstance(made, Mine)
     assert made.given == ("small", 2, "http://x")
 
@@ -28,16 +28,16 @@ def test_a_users_own_is_built_with_the_settings() -> None:
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        ("milvus", 'embedder.type "milvus" is not one of onnx, sentence_transformers; write module:Class'),
+        ("milvus", 'embedder.type "milvus" is not one of onnx, multilingual, sentence_transformers'),
         ("no_such_module:Model", "cannot be imported: No module named 'no_such_module'"),
         (f"{__name__}:Absent", "cannot be imported: .*no attribute 'Absent'"),
     ],
 )
 def test_one_that_is_not_there_is_named_with_the_choices(kind: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        build_embedder(kind)
+        build_embedder(kind, "", 1, {})
 
 
 def test_an_option_that_it_does_not_take_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"embedder: Onnx cannot be built .*'colour'"):
-        build_embedder("onnx", colour="red")
+    with pytest.raises(ConfigError, match=r"embedder: .*Onnx.* cannot be built .*'colour'"):
+        build_embedder("onnx", "", 1, {"colour": "red"})

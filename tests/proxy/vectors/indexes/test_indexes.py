@@ -168,9 +168,9 @@ class Mine(InMemory):
 
 
 def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
-    assert isinstance(build_index("in_memory", "words", tmp_path), InMemory)
-    assert isinstance(build_index("chroma", "words", tmp_path), Apart)
-    made = build_index(f"{__name__}:Mine", "words", tmp_path, "http://x", metric="l2")
+    assert isinstance(build_index("in_memory", "words", tmp_path, "", {}), InMemory)
+    assert isinstance(build_index("chroma", "words", tmp_path, "", {}), Apart)
+    made = build_index(f"{__name__}:Mine", "words", tmp_path, "http://x", {"metric": "l2"})
     assert isinstance(made, Mine)
     assert made.given == ("words", tmp_path, "http://x", "l2")
 
@@ -185,12 +185,12 @@ def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
 )
 def test_an_index_that_is_not_there_is_named_with_the_choices(tmp_path: Path, kind: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        build_index(kind, "words", tmp_path)
+        build_index(kind, "words", tmp_path, "", {})
 
 
 def test_an_option_that_an_index_does_not_take_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"index: Chroma cannot be built .*'colour'"):
-        build_index("chroma", "words", tmp_path, colour="red")
+    with pytest.raises(ConfigError, match=r"index: .*Chroma.* cannot be built .*'colour'"):
+        build_index("chroma", "words", tmp_path, "", {"colour": "red"})
 
 
 @pytest.fixture
@@ -265,7 +265,9 @@ def test_an_index_ends_with_the_process_that_uses_it(tmp_path: Path) -> None:
         "a = Apart(partial(Chroma, 'words', Path(sys.argv[1]))); a.open();"
         "print(a._process.pid, flush=True); os._exit(9)"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT / ".package", capture_output=True, check=False
+    )
     pid = int(done.stdout)
     until(lambda: not alive(pid))
 
@@ -303,7 +305,7 @@ for n in range(5):
 
 def test_nothing_is_written_of_what_memory_held_before(tmp_path: Path) -> None:
     """Chroma writes its file with room for vectors to come, as the memory was found."""
-    subprocess.run([sys.executable, "-c", HEAP, str(tmp_path)], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", HEAP, str(tmp_path)], check=True, cwd=ROOT / ".package")
     files = [f for f in tmp_path.rglob("*") if f.is_file()]
     assert any(f.name == "data_level0.bin" for f in files)
     assert not [f for f in files if b"xylophone" in f.read_bytes()]

@@ -1,0 +1,98 @@
+"""Which pieces of several results fill one room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from foveate.policies.results.choosing import order_of
+from foveate.policies.results.piece import Pieces
+from foveate.policies.results.render import gaps, opened, render
+from foveate.policies.results.scoring import Need, Offer, field_of
+from foveate.policies.results.settings import Results
+from foveate.policies.types import Scores
+
+BRIDGE = 16.0  # tokens: a shorter gap is shown, since its mark would be as hard to read
+SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first
+NAME = 80  # characters of a row's first value that stands with any other of its row
+Count = Callable[[str], int]
+
+
+def compete(offers: Sequence[Offer], need: Need, room: int, results: Results, count: Count) -> list[frozenset[int]]:
+    """Return the pieces of each result that stay: with their openings at most `room` tokens by `count`.
+
+    A unit none of whose results has any goes as a whole; in one that stays a result without any is a mark alone.
+    """
+    if not offers:
+        return []
+    field = field_of(offers, need, results)
+    order = order_of(field, room * SPARE, results.price, openings_of(offers))
+    starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])])
+    taken = [(int(field.offer[i]), int(i - starts[field.offer[i]])) for i in order]
+    costs = _Costs(offers, count)
+    low, high = 0, len(taken)
+    while low < high:  # the longest part of the order that fits
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if costs.of(sets_of(taken[:middle], len(offers))) <= room else (low, middle - 1)
+    return [shown(o.pieces, s, o.ratio) for o, s in zip(offers, sets_of(taken[:low], len(offers)), strict=True)]
+
+
+def openings_of(offers: Sequence[Offer]) -> Scores:
+    """Return the tokens that fall due with the first piece of each unit."""
+    units = np.array([o.unit for o in offers], dtype=np.intp)
+    return np.asarray(np.bincount(units, [o.opening for o in offers]), dtype=float)
+
+
+def sets_of(taken: Collection[tuple[int, int]], n: int) -> list[frozenset[int]]:
+    """Return the pieces of each of `n` offers."""
+    sets: list[set[int]] = [set() for _ in range(n)]
+    for offer, piece in taken:
+        sets[offer].add(piece)
+    return [frozenset(s) for s in sets]
+
+
+def shown(pieces: Pieces, chosen: Collection[int], ratio: float) -> frozenset[int]:
+    """Return the chosen pieces, those that lead to them, and what is shorter than the mark in its stead."""
+    found = opened(pieces, chosen)
+    if pieces.kind == "json":
+        return found | _names(pieces, found)
+    if not found:
+        return found
+    bits: list[int] = []
+    for first, last in gaps(len(pieces), found):
+        if (pieces.all[last].end - pieces.all[first].start) * ratio <= BRIDGE:
+            bits += range(first, last + 1)
+    return opened(pieces, [*found, *bits])
+
+
+def _names(pieces: Pieces, found: frozenset[int]) -> set[int]:
+    """Return the first value of each object of a list that is shown in part: what it is known by."""
+    names = set()
+    for i in found:
+        piece, inside = pieces.all[i], pieces.all[i + 1 : i + 2]
+        listed = piece.parent >= 0 and pieces.all[piece.parent].form == "array"
+        if piece.form == "object" and listed and inside[0].form == "leaf" and inside[0].end - inside[0].start <= NAME:
+            names.add(i + 1)
+    return names
+
+
+class _Costs:
+    """Counts what is shown; a result whose pieces are the same as before is not counted again."""
+
+    def __init__(self, offers: Sequence[Offer], count: Count) -> None:
+        self.offers = offers
+        self.count = count
+        self.known: dict[tuple[int, frozenset[int]], int] = {}
+
+    def of(self, sets: Sequence[frozenset[int]]) -> int:
+        """Return the tokens of all results with these pieces."""
+        stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen}
+        return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if self.offers[i].unit in stay)
+
+    def _one(self, i: int, chosen: frozenset[int]) -> int:
+        if (i, chosen) not in self.known:
+            offer = self.offers[i]
+            text = render(offer.pieces, shown(offer.pieces, chosen, offer.ratio))
+            self.known[i, chosen] = offer.opening + self.count(text)
+        return self.known[i, chosen]

@@ -1,0 +1,127 @@
+"""Any text but JSON as pieces: its lines, and the headings that they stand under."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from foveate.policies.results.kinds import DEFINITION, DIFF_FILE, HUNK, delimiter_of, sample
+from foveate.policies.results.piece import Piece, ResultKind, division, gathered
+
+LONGEST_HUNK = 1600  # characters: a longer one may lose lines
+_RULE = re.compile(r"[\s|:+-]+$")
+_FOLDER = re.compile(r"\S.*:\s*+$")
+_INDENT = re.compile(r"(?:\s*+\d++[:|\t\u2192])?([ \t]*+)(\S?)")
+# What says under which heading a line stands: given all lines, the position of one for each, -1 for none.
+Nesting = Callable[[Sequence[str]], list[int]]
+
+
+def lines(text: str, kind: ResultKind, grain: int) -> list[Piece]:
+    """Return the pieces of a text, which follow each other without a gap."""
+    ends = [m.end() for m in re.finditer("\n", text)]
+    if not ends or ends[-1] < len(text):
+        ends.append(len(text))
+    stops = gathered(ends, 0, grain)
+    if kind == "diff":
+        stops = joined(text, stops)
+    stops = stops or [(0, 1)]
+    starts = [0, *(stop for stop, _ in stops[:-1])]
+    heads = nesting(text, kind)([text[a : min(b, a + 200)] for a, (b, _) in zip(starts, stops, strict=True)])
+    pieces: list[Piece] = []
+    places: list[int] = []
+    number = 1
+    for start, (stop, count), head in zip(starts, stops, heads, strict=True):
+        places.append(len(pieces))
+        parent = places[head] if head >= 0 else -1
+        _divide(pieces, Piece("lines", start, stop, parent, number, count), text, grain)
+        number += count
+    return pieces
+
+
+def _divide(pieces: list[Piece], line: Piece, text: str, grain: int) -> None:
+    """Append a line, in parts if it is long; several lines stay together."""
+    if line.extent > 1 or line.end - line.start <= grain:
+        pieces.append(line)
+        return
+    start, count = line.start, 1
+    for cut in division(text, start, line.end, grain):
+        pieces.append(Piece("part", start, cut, line.parent, line.number, count))
+        start, count = cut, 0
+
+
+def joined(text: str, stops: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ends of a diff's pieces: a file's heading and a hunk of ordinary length are one piece each."""
+    found: list[tuple[int, int]] = []
+    opened, start, inside = 0, 0, False
+    for stop, count in stops:
+        heading = DIFF_FILE.match(text, start) and not text.startswith("--- ", start)
+        hunk = HUNK.match(text, start)
+        whole = opened + stop - start <= LONGEST_HUNK
+        if inside and whole and not heading and not hunk:
+            found[-1] = (stop, found[-1][1] + count)
+        else:
+            found.append((stop, count))
+            opened, inside = 0, bool(heading or hunk)
+        opened += stop - start
+        start = stop
+    return found
+
+
+def nesting(text: str, kind: ResultKind) -> Nesting:
+    """Return what finds the headings of a kind."""
+    if kind == "table":
+        return under_first if delimiter_of(sample(text)) else alone
+    return {"diff": under_hunks, "listing": under_folders, "code": under_definitions}.get(kind, alone)
+
+
+def alone(lines: Sequence[str]) -> list[int]:
+    """Return no heading for any line."""
+    return [-1] * len(lines)
+
+
+def under_first(lines: Sequence[str]) -> list[int]:
+    """Return the first row of a table as the heading of all others, and the rule below it where it has one."""
+    ruled = len(lines) > 1 and _RULE.match(lines[1]) is not None
+    return [-1, *([0] if ruled else []), *([int(ruled)] * (len(lines) - 1 - ruled))]
+
+
+def under_hunks(lines: Sequence[str]) -> list[int]:
+    """Return the file's heading for a hunk, and the hunk's for what is left of a long one."""
+    heads, file, hunk = [], -1, -1
+    for i, line in enumerate(lines):
+        if DIFF_FILE.match(line):
+            heads.append(-1)
+            file, hunk = i, -1
+        elif HUNK.match(line):
+            heads.append(file)
+            hunk = i
+        else:
+            heads.append(hunk if hunk >= 0 else file)
+    return heads
+
+
+def under_folders(lines: Sequence[str]) -> list[int]:
+    """Return the line that names the folder, as `ls -R` writes it."""
+    heads, folder = [], -1
+    for i, line in enumerate(lines):
+        if _FOLDER.match(line):
+            folder = i
+            heads.append(-1)
+        else:
+            heads.append(folder if line.strip() else -1)
+    return heads
+
+
+def under_definitions(lines: Sequence[str]) -> list[int]:
+    """Return the function or class that a line of code stands in, by its indentation."""
+    heads: list[int] = []
+    opened: list[tuple[int, int]] = []
+    for i, line in enumerate(lines):
+        indent, first = _INDENT.match(line).groups()  # type: ignore[union-attr]
+        depth = len(indent.expandtabs(4))
+        while first and opened and opened[-1][0] >= depth and first not in "})]":
+            opened.pop()
+        heads.append(opened[-1][1] if opened else -1)
+        if DEFINITION.match(line) and first != "@":
+            opened.append((depth, i))
+    return heads

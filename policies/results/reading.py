@@ -1,0 +1,149 @@
+"""What the pieces of a result say, read once: their words, the values that they carry, and the cues in them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate.policies.language.words import normal, terms_of, words
+from foveate.policies.results.kinds import DEFINITION
+from foveate.policies.results.piece import Pieces
+from foveate.policies.results.render import template_of
+from foveate.policies.terms import term_id
+from foveate.policies.types import Places, Scores, Terms
+
+SHORTEST = 60  # characters of a piece that are read in any case
+LONGEST = 120  # characters of a token: a longer one is data that nobody names
+_TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
+_JOINT = re.compile(r"[-.:/\\@+]")
+_CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
+# A line that begins as a report of a failure does.
+_FAILURE = re.compile(
+    r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|error(?:\[\w+\])?:|fatal:|panic:|Traceback )"
+    r"|[\w.]{0,80}(?:Error|Exception|Failure)\b(?=:|\s*$)|[\w./\\+-]{1,200}[:(]\d[\d:,)]{0,12}:? (?:fatal )?error\b)",
+    re.MULTILINE,
+)
+# Words of a line that speaks of trouble, and of one that sums up.
+_TROUBLE = frozenset(
+    "error errors exception exceptions traceback fail failed failure failures fails failing fatal panic denied missing "
+    "undefined cannot unable invalid mismatch conflict conflicts refused timeout".split()
+)
+_TOTALS = frozenset("total totals sum summary passed failed skipped matches found changed rows results ran".split())
+_READ = 1_000_000  # characters of a result: of a longer one the beginning of each piece must do
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What scoring needs of the pieces of one result; for every occurrence its piece, ascending."""
+
+    terms: Terms
+    term_places: Places
+    values: Terms  # ids of identifiers, paths, numbers, names in code; each once a piece
+    value_places: Places
+    size: Scores  # characters of each piece, shape (n,); of one that holds others those around them
+    leaf: NDArray[np.bool_]  # whether it holds no other
+    failure: Scores  # 1 where a line reports a failure, shape (n,)
+    trouble: Scores  # 1 where a word of trouble stands
+    total: Scores  # 1 where something is summed up
+    repeats: Scores  # how many pieces say the same but for their numbers, itself included
+    definition: Scores  # 1 where code defines a name
+
+
+def reading_of(pieces: Pieces) -> Reading:
+    """Return what the pieces of a result say."""
+    n = len(pieces)
+    leaf = np.ones(n, dtype=bool)
+    leaf[[p.parent for p in pieces.all if p.parent >= 0 and pieces.kind == "json"]] = False
+    texts = own_texts(pieces)
+    size = np.array([len(text) for text in texts], dtype=float)
+    longest = max(SHORTEST, _READ // max(1, n))
+    tokens = [_TOKEN.findall(text[:longest]) for text in texts]
+    known = [[_token(raw) for raw in found if len(raw) <= LONGEST] for found in tokens]
+    terms = [[i for token in found for i in token.terms] for found in known]
+    values = [list({i: None for token in found for i in token.values}) for found in known]
+    return Reading(
+        np.array([i for found in terms for i in found], dtype=np.uint32),
+        np.repeat(np.arange(n), [len(found) for found in terms]),
+        np.array([i for found in values for i in found], dtype=np.uint32),
+        np.repeat(np.arange(n), [len(found) for found in values]),
+        size,
+        leaf,
+        failure=np.array([_FAILURE.match(text) is not None for text in texts], dtype=float) * leaf,
+        trouble=np.array([any(t.trouble for t in found) for found in known], dtype=float) * leaf,
+        total=np.array([any(t.total for t in found) for found in known], dtype=float) * leaf,
+        repeats=repeats(texts),
+        definition=defined(pieces) * leaf,
+    )
+
+
+def own_texts(pieces: Pieces) -> list[str]:
+    """Return the text of each piece; of one that holds others what stands ahead of them."""
+    text = pieces.text
+    if pieces.kind != "json":
+        return [text[p.start : p.end] for p in pieces.all]
+    following = [*(p.start for p in pieces.all[1:]), len(text)]
+    return [
+        text[p.start : p.end if p.form in ("leaf", "chunk") else max(p.start, after)]
+        for p, after in zip(pieces.all, following, strict=True)
+    ]
+
+
+def repeats(texts: Sequence[str]) -> Scores:
+    """Return how many of the texts are like each but for their numbers, shape (n,)."""
+    templates = [template_of(text) for text in texts]
+    counts = Counter(templates)
+    return np.array([counts[template] for template in templates], dtype=float)
+
+
+class Token(NamedTuple):
+    """What one token of a text stands for."""
+
+    terms: tuple[int, ...]
+    values: tuple[int, ...]
+    trouble: bool
+    total: bool
+
+
+def tokens_of(text: str) -> tuple[list[int], list[int]]:
+    """Return the ids of a text's terms, repeats included, and of its values, each once."""
+    found = [_token(raw) for raw in _TOKEN.findall(text) if len(raw) <= LONGEST]
+    return [i for token in found for i in token.terms], list({i: None for token in found for i in token.values})
+
+
+@lru_cache(maxsize=65536)
+def _token(raw: str) -> Token:
+    if raw.replace(".", "", 1).isdecimal():
+        number = (term_id(raw),)
+        return Token(number, number if len(raw) > 1 else (), False, False)
+    lower = raw.lower()
+    terms = tuple(term_id(stem) for word in words(normal(raw)) for stem in terms_of(word))
+    names = {lower.lstrip("#")} if is_value(raw) else set()
+    if "/" in raw:
+        names.add(lower.rsplit("/", 1)[-1])
+    names |= {part.lower() for part in _JOINT.split(raw) if is_value(part)}
+    values = tuple(sorted(term_id(name) for name in names if len(name) > 1))
+    terms += tuple(i for i in values if i not in terms)  # a name in full is rarer than its words
+    trouble = lower in _TROUBLE or raw.endswith(("Error", "Exception"))
+    return Token(terms, values, trouble, raw in _TOTALS or raw in ("Total", "TOTAL", "Ran"))
+
+
+def is_value(raw: str) -> bool:
+    """Return whether a token is one that a later step would copy: it has digits, parts, or case inside."""
+    if len(raw) < 2:
+        return False
+    inner = any(c in raw for c in "_@/.:\\-")
+    return inner or any(c.isdigit() for c in raw) or bool(_CAMEL.search(raw)) or (raw.isupper() and len(raw) > 2)
+
+
+def defined(pieces: Pieces) -> Scores:
+    """Return 1 for each line that defines a name, shape (n,)."""
+    if pieces.kind == "json":
+        return np.zeros(len(pieces))
+    return np.array([float(DEFINITION.match(pieces.text, p.start, p.end) is not None) for p in pieces.all])

@@ -1,0 +1,248 @@
+"""What each piece is worth, before anything is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate.policies.results.piece import Pieces
+from foveate.policies.results.reading import Reading, tokens_of
+from foveate.policies.results.settings import Results
+from foveate.policies.types import Places, Scores, Terms
+
+K1, B = 1.2, 0.4
+RECENT = 2.0  # units
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What the agent is doing: what a result is read for."""
+
+    turn: str = ""  # the user's
+    since: int = 0  # units of the conversation since that turn: the more, the less it says what comes next
+    step: str = ""  # the names and arguments of the latest calls, and the agent's words beside them
+    named: Mapping[int, float] = field(default_factory=dict)  # ids of values said elsewhere: how lately, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A result that competes for room."""
+
+    pieces: Pieces
+    reading: Reading
+    age: int = 0  # units of the conversation since
+    call: str = ""  # name and arguments of the call that it answers
+    unit: int = 0  # results of one unit stay or go together, each with a mark at least
+    opening: int = 0  # tokens that fall due with the first piece of its unit: the call's own share, and its frame
+    ratio: float = 0.25  # tokens a character
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The pieces of all offers laid end to end."""
+
+    offer: Places  # which offer each piece is of, shape (n,)
+    unit: Places  # and which unit
+    parent: Places  # -1 at the top
+    leaf: NDArray[np.bool_]
+    tokens: Scores  # an estimate
+    base: Scores  # worth beside its values
+    values: Places  # of each occurrence of a value which one it is
+    places: Places  # and the piece that carries it
+    worth: Scores  # of each value, in units of a piece's mean
+
+
+def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
+    """Return the pieces of `offers` with what they are worth for `need`."""
+    sizes = [len(o.pieces) for o in offers]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+    offer = np.repeat(np.arange(len(offers)), sizes)
+    parent = np.concatenate([_parents(o, int(s)) for o, s in zip(offers, starts, strict=False)])
+    leaf = np.concatenate([o.reading.leaf for o in offers])
+    tokens = np.concatenate([o.reading.size * o.ratio + 0.5 for o in offers])
+    scale = standing(offers, need, results)
+    base = _base(offers, starts, need, results) * scale[offer] * leaf
+    values, places, worth = _values(offers, starts, scale, leaf)
+    total = np.bincount(places, worth[values], offer.size)
+    mean = float(total[leaf].mean()) if leaf.any() else 0.0
+    typical = float(scale[offer][leaf].mean()) if leaf.any() else 1.0
+    worth = worth * (results.weights.values * typical / max(mean, 1e-12))
+    unit = np.array([o.unit for o in offers], dtype=np.intp)[offer]
+    return Field(offer, unit, parent, leaf, tokens, base, values, places, worth)
+
+
+def standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
+    """Return how much the pieces of each result count: recent ones, and those that the turn or the step is about.
+
+    What has just come counts most, unless the user has just asked about something else.
+    """
+    w = results.weights
+    ages = np.array([o.age for o in offers], dtype=float)
+    fresh = float(np.exp2(-need.since / results.turn_half_life))
+    turn, step = about(offers, [need.turn, need.step])
+    elsewhere = fresh * float(turn.max())
+    recency = np.exp2(-ages / results.half_life) + w.recent * (1.0 - elsewhere) * np.exp2(-ages / RECENT)
+    counts: Scores = recency * (1.0 + w.same * step) + fresh * w.about * turn**2
+    return counts
+
+
+def _parents(offer: Offer, start: int) -> Places:
+    parents = np.array([p.parent for p in offer.pieces.all], dtype=np.intp)
+    return np.where(parents >= 0, parents + start, -1)
+
+
+def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results) -> Scores:
+    """Return the worth of each piece beside its values, from its words, cues and place."""
+    w = results.weights
+    terms = np.concatenate([o.reading.terms for o in offers])
+    places = np.concatenate([o.reading.term_places + s for o, s in zip(offers, starts, strict=False)])
+    n = int(starts[-1])
+    idf = _Rarity(terms, places, n)
+    turn = w.turn * float(np.exp2(-need.since / results.turn_half_life))
+    base = turn * idf.match(tokens_of(need.turn)[0]) + w.step * idf.match(tokens_of(need.step)[0])
+    base += results.kin * np.concatenate(
+        [kin(o, base[a:b]) for o, a, b in zip(offers, starts[:-1], starts[1:], strict=True)]
+    )
+    base += np.concatenate([_cues(o.reading, results) for o in offers])
+    base += w.named * _named(offers, need)
+    base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
+    own = [(w.floor + _ends(len(o.pieces), results)) * novelty(o) for o in offers]
+    return np.asarray(base + np.concatenate(own), dtype=float)
+
+
+def novelty(offer: Offer) -> Scores:
+    """Return how much of each piece's own worth is left where others of a log or a text say the same, at most 1."""
+    if offer.pieces.kind not in ("log", "text"):
+        return np.ones(len(offer.pieces))
+    left: Scores = offer.reading.repeats**-0.5
+    return left
+
+
+def _cues(r: Reading, results: Results) -> Scores:
+    w = results.weights
+    cues = w.failure * _rare(r.failure) + w.trouble * _rare(r.trouble)
+    return cues + w.total * _rare(r.total) + w.definition * _rare(r.definition)
+
+
+def _rare(marks: Scores) -> Scores:
+    """Return marks weakened where most pieces have them: a cue that is everywhere tells nothing."""
+    return np.asarray(marks * (1.0 - marks.mean())) if marks.size else marks
+
+
+def kin(offer: Offer, scores: Scores) -> Scores:
+    """Return what each piece takes from those it belongs to: its heading, in JSON the best of its object."""
+    parents = np.array([p.parent for p in offer.pieces.all], dtype=np.intp)
+    inner = np.flatnonzero(parents >= 0)
+    out = np.zeros(scores.size)
+    if offer.pieces.kind != "json":
+        out[inner] = scores[parents[inner]]
+        return out
+    objects = np.array([p.form == "object" for p in offer.pieces.all], dtype=bool)
+    inner = inner[objects[parents[inner]]]
+    best = np.zeros(scores.size)
+    np.maximum.at(best, parents[inner], scores[inner])
+    out[inner] = best[parents[inner]]
+    return out
+
+
+def _ends(n: int, results: Results) -> Scores:
+    """Return the worth of being near the first or last piece."""
+    at = np.arange(n)
+    w = results.weights
+    return w.head * np.exp(-at / results.near) + w.tail * np.exp(-(n - 1 - at) / results.near)
+
+
+def smoothed(scores: Scores, offer: Places, share: float) -> Scores:
+    """Return scores raised by what neighbours of the same result have: half as much two pieces on."""
+    out = scores.copy()
+    for lag, weight in ((1, share), (2, share / 2)):
+        if scores.size > lag:
+            same = (offer[lag:] == offer[:-lag]) * weight
+            out[lag:] += scores[:-lag] * same
+            out[:-lag] += scores[lag:] * same
+    return out
+
+
+class _Rarity:
+    """BM25 over pieces."""
+
+    def __init__(self, terms: Terms, places: Places, n: int) -> None:
+        self.n = n
+        self.terms, self.places = terms, places
+        lengths = np.bincount(places, minlength=n).astype(float)
+        self.norm = K1 * (1 - B + B * lengths / max(1e-9, float(lengths.mean()) if n else 1.0))
+
+    def match(self, wanted: Sequence[int]) -> Scores:
+        """Return how well each piece matches the wanted terms, at most 1."""
+        place, term, counts, idf = self._hits(wanted)
+        part = idf[term] * counts * (K1 + 1) / (counts + self.norm[place])
+        scores = np.asarray(np.bincount(place, part, self.n), dtype=float)
+        rare = float(np.log1p(self.n))  # what one rare word gives: words that are everywhere must not pass for it
+        return np.asarray(scores / max(float(scores.max(initial=0.0)), rare))
+
+    def cover(self, wanted: Sequence[int]) -> Scores:
+        """Return the share of the wanted terms that each piece has, those that stand nowhere left out."""
+        place, term, _, idf = self._hits(wanted)
+        return np.bincount(place, idf[term], self.n) / max(float(idf[np.unique(term)].sum()), 1e-9)
+
+    def _hits(self, wanted: Sequence[int]) -> tuple[Places, Places, Places, Scores]:
+        """Return where wanted terms stand: pieces, terms, how often; and how rare each term is."""
+        ids = np.unique(np.array(wanted, dtype=np.uint32))
+        if not ids.size or not self.terms.size:
+            none = np.zeros(0, dtype=np.intp)
+            return none, none, none, np.zeros(ids.size)
+        at = np.searchsorted(ids, self.terms)
+        at[at == ids.size] = 0
+        hits = np.flatnonzero(ids[at] == self.terms)
+        pairs, counts = np.unique(self.places[hits] * ids.size + at[hits], return_counts=True)
+        place, term = pairs // ids.size, pairs % ids.size
+        df = np.bincount(term, minlength=ids.size)
+        return place, term, counts, np.log1p((self.n - df + 0.5) / (df + 0.5))
+
+
+def about(offers: Sequence[Offer], queries: Sequence[str]) -> list[Scores]:
+    """Return for each query the share of its words, rare ones counting more, that each result and its call have."""
+    terms, places = [], []
+    for i, offer in enumerate(offers):
+        said = np.concatenate([np.array(tokens_of(offer.call)[0], dtype=np.uint32), np.unique(offer.reading.terms)])
+        terms.append(said)
+        places.append(np.full(said.size, i))
+    found = _Rarity(np.concatenate(terms), np.concatenate(places), len(offers))
+    return [found.cover(tokens_of(query)[0]) for query in queries]
+
+
+def _named(offers: Sequence[Offer], need: Need) -> Scores:
+    """Return how lately the conversation named a value that each piece carries, at most 1."""
+    ids = np.array(sorted(need.named), dtype=np.uint32)
+    weights = np.array([need.named[int(i)] for i in ids])
+    out = []
+    for offer in offers:
+        r = offer.reading
+        best = np.zeros(len(offer.pieces))
+        if ids.size and r.values.size:
+            at = np.searchsorted(ids, r.values)
+            at[at == ids.size] = 0
+            hit = ids[at] == r.values
+            np.maximum.at(best, r.value_places[hit], weights[at[hit]])
+        out.append(best)
+    return np.concatenate(out)
+
+
+def _values(
+    offers: Sequence[Offer], starts: Places, scale: Scores, leaf: NDArray[np.bool_]
+) -> tuple[Places, Places, Scores]:
+    """Return which value stands in which piece, and the worth of each: rare ones of recent results count most."""
+    raw = np.concatenate([o.reading.values for o in offers])
+    places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
+    keep = leaf[places]
+    ids, values = np.unique(raw[keep], return_inverse=True)
+    places = places[keep]
+    offer = np.repeat(np.arange(len(offers)), np.diff(starts))[places]
+    df = np.bincount(values, minlength=ids.size).astype(float)
+    latest = np.zeros(ids.size)
+    fresh = np.concatenate([novelty(o) for o in offers])
+    np.maximum.at(latest, values, scale[offer] * fresh[places])
+    return values, places, latest / np.maximum(df, 1.0) ** 0.5

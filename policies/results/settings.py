@@ -1,0 +1,52 @@
+"""How results are shortened: the `results:` of a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from foveate.policies.results.piece import ResultKind
+
+Switch = Literal["on", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each signal adds to the worth of a piece; fitted by benchmarks/results/fit.py."""
+
+    turn: float = 4.0  # words of the user's turn
+    step: float = 0.8  # words of the agent's last step: its call, its arguments, what it said
+    named: float = 0.4  # values that the conversation named elsewhere, lately
+    failure: float = 6.0  # a line that reports a failure
+    trouble: float = 1.0  # one that speaks of trouble
+    total: float = 1.0  # one that sums up
+    definition: float = 0.2  # one that defines a name
+    head: float = 1.0  # nearness to the first line
+    tail: float = 1.0  # and to the last
+    values: float = 1.0  # values that nothing shown carries yet, each once
+    floor: float = 0.1  # what any piece is worth
+    same: float = 4.4  # how much more a result counts that has all words of the agent's last step
+    recent: float = 1.0  # how much more the newest results count: half of it is left two units on
+    about: float = 0.8  # a result with all words of the user's turn, where the latest one counts 1
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """When and how results are shortened."""
+
+    over: int = 4000  # tokens: a shorter result is never shortened
+    share: float = 0.125  # of the high watermark: at its first appearance a result may take as much
+    tools: Mapping[str, Switch] = field(default_factory=dict)  # by tool name; off: never shortened
+    kinds: Mapping[ResultKind, Switch] = field(default_factory=dict)
+    weights: Weights = field(default_factory=Weights)
+    price: float = 0.5  # exponent of a piece's tokens: gain / tokens^price decides
+    half_life: float = 14.0  # units of the conversation in which a result loses half its worth
+    turn_half_life: float = 2.0  # units in which the user's turn loses half its say in what comes next
+    near: float = 20.0  # pieces: how far head and tail reach
+    kin: float = 0.66  # how much of its heading's worth, and in JSON of the best of its object's
+    smoothing: float = 0.5  # how much of a neighbour's worth a piece takes on
+
+    def exempt(self, tool: str, kind: ResultKind) -> bool:
+        """Return whether a result is never shortened."""
+        return self.tools.get(tool, "on") == "off" or self.kinds.get(kind, "on") == "off"

@@ -1,0 +1,89 @@
+"""What a message's content is made of, and which of it can go without the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from foveate.policies.types import MARKS
+from foveate.proxy.formats.messages.reasoning import THOUGHTS
+
+Part = dict[str, Any]  # a content block, as the API calls it
+USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+RESULT = "tool_result"  # what a client returns; those of the provider's own tools end in `_tool_result`
+# Whatever else there is may be what the rest of the request depends on, so it stays.
+KNOWN = USES | THOUGHTS | {"text", "image", "document", "search_result", RESULT}
+REFERENCE = "tool_reference"  # names a tool whose definition is loaded only because of it
+COMPACTION = "compaction"
+# What agents tell the model beside a tool's result; no user has said it.
+_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
+
+
+def parts_of(content: Any) -> list[Part] | None:
+    """Return a message's content as a list of blocks, None where it is neither text nor such a list."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    blocks = isinstance(content, list) and all(isinstance(part, dict) for part in content)
+    return content if blocks else None
+
+
+def sections(role: str, parts: Sequence[Part]) -> list[list[int]]:
+    """Return the positions of the parts that go together, one list a block of the item.
+
+    Of a user's message each tool result, and then all else; of others everything. What stands beside results and is
+    no user's word, such as an agent's reminder, goes with the last of them.
+    """
+    places = list(range(len(parts)))
+    results = [[i] for i in places if parts[i].get("type") == RESULT] if role == "user" else []
+    if not results:
+        return [places]
+    rest = [i for i in places if parts[i].get("type") != RESULT]
+    if not rest:
+        return results
+    if any(_is_said(parts[i]) for i in rest):
+        return [*results, rest]
+    return [*results[:-1], sorted([*results[-1], *rest])]
+
+
+def words(text: str) -> str:
+    """Return a user's text less an agent's reminders; all of it where there is nothing else."""
+    if "<system-reminder>" not in text:
+        return text
+    return _REMINDER.sub("", text).strip() or text
+
+
+def texts_of(content: Any) -> list[str]:
+    """Return what a content says in words, results within it included."""
+    if isinstance(content, str):
+        return [content]
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list):
+        return []
+    said: list[str] = []
+    for part in content:
+        if not isinstance(part, dict):
+            continue
+        said += [part[name] for name in ("title", "text", "stdout", "stderr") if isinstance(part.get(name), str)]
+        source = part.get("source")
+        if isinstance(source, dict) and source.get("type") in ("text", "content"):
+            said += texts_of(source.get("data", source.get("content")))
+        said += texts_of(part.get("content"))
+    return said
+
+
+def bare_of_marks(part: Part) -> Part:
+    """Return a part less its cache marks, those inside it included, and less what is null."""
+    left = {name: value for name, value in part.items() if value is not None and name not in MARKS}
+    inside = left.get("content")
+    if isinstance(inside, list):
+        left["content"] = [bare_of_marks(each) if isinstance(each, dict) else each for each in inside]
+    return left
+
+
+def _is_said(part: Part) -> bool:
+    """Say whether a part beside results is a user's word, or of a kind that nobody here knows."""
+    if part.get("type") != "text":
+        return part.get("type") not in KNOWN
+    return bool(_REMINDER.sub("", str(part.get("text"))).strip())

@@ -1,0 +1,91 @@
+"""Tokens of messages and of what stands beside them. The provider's own count differs by a factor, which is learnt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foveate.proxy.formats.messages.content import RESULT, USES, Part
+from foveate.proxy.formats.messages.reasoning import SEALED_CHARACTERS, is_thought, thought_tokens
+from foveate.proxy.formats.messages.sizes import image_tokens, pdf_tokens
+from foveate.proxy.formats.tokens import FILE, TokenCounter
+
+PER_MESSAGE = 4  # tokens that set a message apart
+PER_USE = 4  # tokens that set a call or a result apart
+PRIMING = 3
+SEALED = frozenset({"encrypted_content", "encrypted_index", "encrypted_stdout", "signature", "data"})
+_SILENT = frozenset({"type", "tool_use_id", "cache_control"})
+
+
+def parts_tokens(parts: list[Part], counter: TokenCounter) -> int:
+    """Return the tokens of content blocks."""
+    return sum([part_tokens(part, counter) for part in parts])
+
+
+def part_tokens(part: Part, counter: TokenCounter) -> int:
+    """Return the tokens of one content block; those of what is no text are stated estimates."""
+    kind = part.get("type")
+    if kind == "text" and isinstance(part.get("text"), str):
+        return counter.text(part["text"])
+    if kind == RESULT:
+        return PER_USE + content_tokens(part.get("content"), counter)
+    if kind in USES:
+        return PER_USE + counter.text(str(part.get("name"))) + counter.json(part.get("input"))
+    if is_thought(part):
+        return thought_tokens(part, counter)
+    if kind == "image":
+        return image_tokens(part.get("source"))
+    return document_tokens(part, counter) if kind == "document" else other_tokens(part, counter)
+
+
+def content_tokens(content: Any, counter: TokenCounter) -> int:
+    """Return the tokens of what stands inside a block: text, or a list of blocks."""
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        return parts_tokens(content, counter)
+    return other_tokens(content, counter)
+
+
+def document_tokens(part: Part, counter: TokenCounter) -> int:
+    """Return the tokens of a document with its title and context."""
+    said = sum([counter.text(part[name]) for name in ("title", "context") if isinstance(part.get(name), str)])
+    given = part.get("source")
+    source: Part = given if isinstance(given, dict) else {}
+    kind = source.get("type")
+    if kind == "base64":
+        return said + pdf_tokens(source)
+    if kind == "text":
+        return said + counter.text(str(source.get("data")))
+    return said + (content_tokens(source.get("content"), counter) if kind == "content" else FILE)
+
+
+def other_tokens(value: Any, counter: TokenCounter) -> int:
+    """Return the tokens of any other value: what it says, and a guess at what is encrypted."""
+    if isinstance(value, str):
+        return counter.text(value)
+    if isinstance(value, list):
+        return sum([other_tokens(each, counter) for each in value])
+    if not isinstance(value, dict):
+        return 0 if value is None else 1
+    sealed = sum([len(text) // SEALED_CHARACTERS for name, text in value.items() if _is_sealed(name, text)])
+    told = [each for name, each in value.items() if name not in _SILENT and not _is_sealed(name, each)]
+    return sealed + other_tokens(told, counter)
+
+
+def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:
+    """Return the tokens of the top level `system`, or of `tools`."""
+    if name == "system":
+        return PER_MESSAGE + content_tokens(value, counter) if value else 0
+    tools = value if isinstance(value, list) else []
+    return sum([counter.json(_defined(tool)) for tool in tools if not _is_deferred(tool)])
+
+
+def _is_deferred(tool: Any) -> bool:
+    """Say whether the model sees a tool only once a search has found it."""
+    return isinstance(tool, dict) and tool.get("defer_loading") is True
+
+
+def _defined(tool: Any) -> Any:
+    return {n: v for n, v in tool.items() if n != "cache_control"} if isinstance(tool, dict) else tool
+
+
+def _is_sealed(name: str, value: Any) -> bool:
+    return name in SEALED and isinstance(value, str)

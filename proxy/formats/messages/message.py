@@ -1,0 +1,162 @@
+"""How a message is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from foveate.policies.types import MARKS
+from foveate.proxy.formats.messages.content import (
+    KNOWN,
+    REFERENCE,
+    RESULT,
+    USES,
+    Part,
+    bare_of_marks,
+    parts_of,
+    sections,
+    texts_of,
+    words,
+)
+from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
+from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
+from foveate.proxy.formats.parsed import Block, Item, Piece, digest
+from foveate.proxy.formats.reading import decoded
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
+from foveate.proxy.formats.tokens import TokenCounter
+
+
+def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
+    """Return a message as it is understood; FormatError where it is no JSON.
+
+    What is no message by the API's rules counts as its JSON and stays as it is.
+    """
+    wire = decoded(raw)
+    parts = parts_of(wire.get("content")) if isinstance(wire, dict) else None
+    if parts is None:
+        return _opaque(raw, role_of(wire), counter)
+    role = role_of(wire)
+    try:
+        made = [_block(role, [parts[i] for i in places], counter, split_over) for places in sections(role, parts)]
+    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+        return _opaque(raw, role, counter)
+    tokens = sum([block.tokens for block in made]) - PER_MESSAGE * (len(made) - 1)
+    return Item(made[0].id if len(made) == 1 else digest([block.id.encode() for block in made]), tokens, tuple(made))
+
+
+def role_of(wire: Any) -> str:
+    """Return a message's role, empty where it states none."""
+    role = wire.get("role") if isinstance(wire, dict) else None
+    return role if isinstance(role, str) else ""
+
+
+def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Item:
+    text = raw.decode("utf-8", "replace")
+    block = Block(digest([raw]), role, text, "document", PER_MESSAGE + counter.text(text), pin="of no known form")
+    return Item(block.id, block.tokens, (block,))
+
+
+def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int) -> Block:
+    if parts and parts[0].get("type") == RESULT and role == "user":
+        return _result(parts, counter)
+    calls = _calls(parts)
+    text = _text(role, parts)
+    tokens = PER_MESSAGE + parts_tokens(parts, counter)
+    pin = _pin(role, parts)
+    splits = tokens > split_over and role != "system" and not calls and not pin
+    pieces = _pieces(parts, tokens, counter, split_over) if splits else ()
+    thoughts = [part for part in parts if is_thought(part)]
+    return Block(
+        id=_identity(role, parts),
+        role=role,
+        text=text,
+        kind="tool" if calls else kind_of(text),
+        tokens=tokens,
+        calls=calls,
+        answers=_continues(parts),
+        pin=pin,
+        pieces=pieces,
+        beside=beside_of(tokens, pieces),
+        thought=sum([thought_tokens(part, counter) for part in thoughts]),
+        bound=any(is_bound(part) for part in thoughts),
+    )
+
+
+def _result(parts: list[Part], counter: TokenCounter) -> Block:
+    """Return the block of a tool's result, with what of the agent's goes with it."""
+    return Block(
+        id=_identity("tool", parts),
+        role="tool",
+        text="\n".join(texts_of(parts[0].get("content"))),
+        kind="tool",
+        tokens=PER_MESSAGE + parts_tokens(parts, counter),
+        answers=str(parts[0].get("tool_use_id", "")),
+        pin=_pin("tool", parts),
+    )
+
+
+def _identity(role: str, parts: Sequence[Part]) -> str:
+    """Return a hash of what parts say.
+
+    Cache marks move from request to request and reasoning may be left out of later ones: the message stays.
+    """
+    said = [bare_of_marks(part) for part in parts if not is_thought(part)]
+    return digest([role.encode(), orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
+
+
+def _text(role: str, parts: Sequence[Part]) -> str:
+    said = texts_of([part for part in parts if part.get("type") not in USES])
+    if role == "user":
+        told = [words(text) for text in said]
+        meant = [text for text in told if not text.startswith("<system-reminder>")]
+        said = meant or told
+    called = [f"{part.get('name', '')} {_written(part.get('input'))}" for part in parts if part.get("type") in USES]
+    return "\n".join([*said, *called])
+
+
+def _written(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _calls(parts: Sequence[Part]) -> frozenset[str]:
+    """Return the ids of the calls that these parts leave open."""
+    answered = {part.get("tool_use_id") for part in parts}
+    made = [part.get("id") for part in parts if part.get("type") in USES]
+    return frozenset([str(each) for each in made if each not in answered])
+
+
+def _continues(parts: Sequence[Part]) -> str:
+    """Return the id of a call that an earlier message of the same turn has made and these parts answer."""
+    made = {part.get("id") for part in parts if part.get("type") in USES}
+    answered = [part["tool_use_id"] for part in parts if isinstance(part.get("tool_use_id"), str)]
+    return next((each for each in answered if each not in made), "")
+
+
+def _pin(role: str, parts: Sequence[Part]) -> str:
+    """Return why the parts have to stay, empty where they need not.
+
+    A cache mark says so of a user's words alone: agents move it along over results and answers.
+    """
+    for part in parts:
+        kind = str(part.get("type"))
+        if kind not in KNOWN and not kind.endswith("_tool_result"):
+            return kind[:40]
+        if _refers(part):
+            return REFERENCE
+    marked = [mark for mark in MARKS for part in parts if part.get(mark)] if role == "user" else []
+    return marked[0] if marked else ""
+
+
+def _refers(part: Part) -> bool:
+    """Say whether a tool's result keeps the definition of another tool loaded."""
+    content = part.get("content")
+    inside = [content] if isinstance(content, dict) else content if isinstance(content, list) else []
+    found = [each for each in inside if isinstance(each, dict)]
+    return any(each.get("type") == REFERENCE or each.get("tool_references") for each in found)
+
+
+def _pieces(parts: Sequence[Part], tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
+    texts = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
+    return pieces_of(texts, tokens, counter, split_over) if len(texts) == len(parts) else ()

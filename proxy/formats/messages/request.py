@@ -1,0 +1,91 @@
+"""A request's top level: its messages told apart, and what stands whatever is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from foveate.proxy.errors import FormatError
+from foveate.proxy.formats.messages.content import COMPACTION
+from foveate.proxy.formats.parsed import Outline
+from foveate.proxy.formats.reading import check_items, decoded, named, own, read_object
+
+STANDING = ("system", "tools")
+
+
+class Wire(msgspec.Struct):
+    """What is read of a request's top level, its values still the caller's bytes; empty where it has none."""
+
+    messages: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    model: msgspec.Raw = msgspec.Raw()
+    max_tokens: msgspec.Raw = msgspec.Raw()
+    system: msgspec.Raw = msgspec.Raw()
+    tools: msgspec.Raw = msgspec.Raw()
+    thinking: msgspec.Raw = msgspec.Raw()
+
+
+_decoder = msgspec.json.Decoder(Wire)
+
+
+def outline_of(body: bytes) -> Outline:
+    """Return a request with its messages told apart; FormatError where it is none of this API."""
+    try:
+        check_items(body, "messages")
+        wire, readable = read_object(body, _decoder)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise FormatError(f"the body is no Messages request: {error}") from None
+    if wire.messages is msgspec.UNSET:
+        raise FormatError("the body has no messages")
+    messages = own([bytes(raw) for raw in wire.messages], readable, body)
+    ahead = compacted(messages)
+    model, thinking = named(value(wire.model)), value(wire.thinking)
+    fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
+    return Outline(
+        body,
+        items=messages[ahead:],
+        ahead=tuple(messages[:ahead]),
+        model=model,
+        max_output=reserved(model, value(wire.max_tokens)),
+        standing=tuple([(name, raw) for name, raw in fields if raw]),
+        insists=isinstance(thinking, dict) and thinking.get("type") == "enabled",
+    )
+
+
+def reserved(model: str, most: Any) -> int | None:
+    """Return what the answer has to be left of the window, None where the caller's `max_tokens` does not say.
+
+    The field is required, and mostly far above what an answer takes. Claude's answers end where the window does
+    ("Context windows", `model_context_window_exceeded`); other servers of this API refuse what might not fit.
+    """
+    if "claude" in model:
+        return None
+    return most if is_count(most) else None
+
+
+def compacted(messages: Sequence[bytes]) -> int:
+    """Return how many messages the latest compaction stands for: the provider leaves out all ahead of it."""
+    for i in range(len(messages) - 1, -1, -1):
+        if b'"compaction"' in messages[i] and _compacts(messages[i]):
+            return i
+    return 0
+
+
+def _compacts(raw: bytes) -> bool:
+    """Say whether a message has a compaction that succeeded."""
+    wire = decoded(raw)
+    content = wire.get("content") if isinstance(wire, dict) else None
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return any(part.get("type") == COMPACTION and part.get("content") for part in parts)
+
+
+def value(raw: msgspec.Raw) -> Any:
+    """Return what a field says, None where there is none."""
+    content = bytes(raw)
+    return decoded(content) if content else None
+
+
+def is_count(limit: Any) -> bool:
+    """Say whether a limit is a number of tokens."""
+    return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0

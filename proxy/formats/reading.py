@@ -1,0 +1,118 @@
+"""Reads wire JSON as callers write it: within bounds, and where a strict parser refuses one of its texts."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import orjson
+
+from foveate.proxy.errors import FormatError
+
+T = TypeVar("T")
+MOST_ITEMS = 20_000  # of a request; each takes some kilobytes of memory, however few bytes of the body
+NAME_CHARACTERS = 256  # of a model's name: longer ones are kept for every outcome, and none is real
+# Escapes from left to right: a pair of surrogates, one that stands alone, any other.
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def decoded(raw: bytes) -> Any:
+    """Return what JSON says; text that no Unicode is becomes U+FFFD. FormatError where it is no JSON."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return orjson.loads(mended(raw).decode("utf-8", "replace"))
+    except orjson.JSONDecodeError as error:
+        raise FormatError(f"an item is not JSON: {error}") from None
+
+
+def mended(raw: bytes) -> bytes:
+    """Return JSON of the same length, byte by byte in the same place, with U+FFFD for surrogates that stand alone."""
+    return _ESCAPES.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], raw)
+
+
+def read_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> tuple[T, bytes]:
+    """Return what `decoder` makes of a body, and the body that it read: mended where it refused the caller's."""
+    try:
+        return decoder.decode(body), body
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        readable = mended(body)
+        if readable == body:
+            raise
+        return decoder.decode(readable), readable
+
+
+def fields_of(raw: bytes) -> dict[str, bytes]:
+    """Return an object's fields in the caller's own bytes."""
+    try:
+        return {name: bytes(value) for name, value in _decode_object(raw).items()}
+    except msgspec.DecodeError:
+        readable = mended(raw)
+        found = _decode_object(readable)
+        return dict(zip(found, own([bytes(value) for value in found.values()], readable, raw), strict=True))
+
+
+def elements_of(raw: bytes) -> list[bytes]:
+    """Return an array's elements in the caller's own bytes."""
+    try:
+        return [bytes(value) for value in _decode_list(raw)]
+    except msgspec.DecodeError:
+        readable = mended(raw)
+        return own([bytes(value) for value in _decode_list(readable)], readable, raw)
+
+
+def own(values: list[bytes], readable: bytes, body: bytes) -> list[bytes]:
+    """Return stretches of a mended body, in their order there, as the caller wrote them."""
+    if readable is body:
+        return values
+    found = []
+    end = 0
+    for value in values:
+        start = readable.find(value, end)
+        end = start + len(value)
+        found.append(body[start:end])
+    return found
+
+
+def check_items(body: bytes, field: str) -> None:
+    """Raise FormatError where the array in `field` has more than MOST_ITEMS elements; none of them is built."""
+    if body.count(b",") <= MOST_ITEMS:
+        return
+    try:
+        _counting(field).decode(body)
+    except msgspec.ValidationError as error:
+        if f"[{MOST_ITEMS}]" in str(error):
+            raise FormatError(f"the body has more than {MOST_ITEMS} {field}") from None
+
+
+@lru_cache(maxsize=4)
+def _counting(field: str) -> msgspec.json.Decoder[msgspec.Struct]:
+    """Return a decoder that refuses element MOST_ITEMS for what it is, and a shorter array for its length."""
+    array: Any = tuple[(*[msgspec.Raw] * MOST_ITEMS, Literal["no more"])]  # type: ignore[misc]
+    return msgspec.json.Decoder(msgspec.defstruct("Counting", [(field, array)]))
+
+
+def named(value: object) -> str:
+    """Return a name as it is kept; empty where it is no text."""
+    return value[:NAME_CHARACTERS] if isinstance(value, str) else ""
+
+
+def value(raw: msgspec.Raw) -> Any:
+    """Return what a field says, None where there is none."""
+    content = bytes(raw)
+    return decoded(content) if content else None
+
+
+def is_count(limit: Any) -> bool:
+    """Say whether a limit is a number of tokens."""
+    return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0

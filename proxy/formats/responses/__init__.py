@@ -1,0 +1,60 @@
+"""OpenAI's Responses API (API reference, "Create a model response")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foveate.proxy.errors import FormatError, RequestError
+from foveate.proxy.formats.layout import Row
+from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.reading import decoded
+from foveate.proxy.formats.responses import counting
+from foveate.proxy.formats.responses.answer import read_usage
+from foveate.proxy.formats.responses.item import read_item
+from foveate.proxy.formats.responses.request import outline_of
+from foveate.proxy.formats.responses.rewriting import rewrite
+from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.usage import Usage
+
+
+class Responses:
+    """Input items, each of one block: messages, reasoning, calls and their outputs."""
+
+    name = "responses"
+    priming = counting.PRIMING
+
+    def read(self, body: bytes) -> Outline:
+        """Return a request with its items told apart; FormatError where it is none of this API."""
+        return outline_of(body)
+
+    def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
+        """Return an input item as it is understood."""
+        block = read_item(raw, counter, split_over)
+        return Item(block.id, block.tokens, (block,))
+
+    def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
+        """Return the tokens of instructions, tools or a text format."""
+        return counting.standing_tokens(name, decoded(raw), counter)
+
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+        """Return the request with what is left of its input."""
+        return rewrite(parsed, rows)
+
+    def items(self, body: bytes) -> list[object]:
+        """Return a request's input items decoded, none where it cannot be read."""
+        try:
+            return [decoded(raw) for raw in outline_of(body).items]
+        except FormatError:
+            return []
+
+    def usage(self, head: bytes, tail: bytes) -> Usage | None:
+        """Return the usage at an answer's end."""
+        return read_usage(tail)
+
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return None: reasoning refuses no count."""
+        return None
+
+    def error(self, error: RequestError) -> bytes:
+        """Return an error in OpenAI's shape."""
+        return error.body()

@@ -1,0 +1,99 @@
+"""Tokens of a response's input items and of what stands beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foveate.policies.types import MARKS
+from foveate.proxy.formats.responses import kinds
+from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
+from foveate.proxy.formats.tools import tools_tokens
+
+# As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, the answer's opening.
+PER_ITEM = 3
+PRIMING = 3
+# Encrypted reasoning: base64 of a fixed part and of the text, about four bytes a token, as Codex CLI estimates it.
+SEAL, BYTES_PER_TOKEN = 650, 4
+# Fields that the model is not shown, or that are counted by themselves.
+UNSAID = frozenset({"id", "type", "status", "call_id", "encrypted_content", "fingerprint", "role", "caller", *MARKS})
+
+
+def item_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
+    """Return the tokens that one input item adds to a prompt."""
+    kind = kinds.kind(item)
+    if kind == "reasoning":
+        return thought_tokens(item, counter)
+    if kind == "message":
+        said = counter.text(str(item.get("role", ""))) + content_tokens(item.get("content"), counter)
+    elif kind in kinds.OUTPUTS:
+        said = content_tokens(item.get("output", item.get("result")), counter)
+    elif kind == "image_generation_call":
+        said = IMAGE
+    else:
+        said = _fields_tokens(item, counter) + sealed_tokens(item)
+    return PER_ITEM + said
+
+
+def thought_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
+    """Return the tokens of a reasoning item: of its text, or of what is encrypted of it where that is more."""
+    parts = [*_listed(item.get("summary")), *_listed(item.get("content"))]
+    plain = sum([part_tokens(part, counter) for part in parts])
+    return max(plain, sealed_tokens(item), 1)
+
+
+def sealed_tokens(item: dict[str, Any]) -> int:
+    """Return about how many tokens stand encrypted in an item."""
+    sealed = item.get("encrypted_content")
+    return max(0, len(sealed) * 3 // 4 - SEAL) // BYTES_PER_TOKEN if isinstance(sealed, str) else 0
+
+
+def content_tokens(content: Any, counter: TokenCounter) -> int:
+    """Return the tokens of a message's content or of a call's output: a string, or a list of parts."""
+    if content is None:
+        return 0
+    if isinstance(content, str):
+        return counter.text(content)
+    if isinstance(content, list):
+        return sum([part_tokens(part, counter) for part in content])
+    return part_tokens(content, counter)
+
+
+def part_tokens(part: Any, counter: TokenCounter) -> int:
+    """Return the tokens of one part; those of what is no text are stated estimates."""
+    if not isinstance(part, dict):
+        return counter.json(part)
+    kind = part.get("type")
+    if kind in ("input_image", "computer_screenshot", "image"):
+        return IMAGE_LOW if part.get("detail") == "low" else IMAGE
+    if kind == "input_file":
+        return FILE
+    if kind == "input_audio":
+        return AUDIO
+    text = part.get("text", part.get("refusal"))
+    return counter.text(text) if isinstance(text, str) else counter.json(part)
+
+
+def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:
+    """Return the tokens of `instructions`, `tools`, or the format that `text` asks for."""
+    if name == "instructions":
+        return PER_ITEM + 1 + content_tokens(value, counter) if value else 0
+    if name == "tools":
+        return tools_tokens(value, counter)
+    schema = value.get("format") if isinstance(value, dict) else None
+    return counter.json(schema.get("schema")) if isinstance(schema, dict) and schema.get("schema") else 0
+
+
+def _fields_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
+    count = 0
+    for name, value in item.items():
+        if name in UNSAID or value is None:
+            continue
+        if name == "tools":
+            count += tools_tokens(value, counter)
+        else:
+            count += counter.text(value) if isinstance(value, str) else counter.json(value)
+    return count
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,197 @@
+"""How an input item is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from foveate.policies.types import MARKS
+from foveate.proxy.formats import marks
+from foveate.proxy.formats.parsed import Block, Piece, digest
+from foveate.proxy.formats.reading import decoded
+from foveate.proxy.formats.responses import kinds
+from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_tokens
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
+from foveate.proxy.formats.tokens import TokenCounter
+
+ROLES = frozenset({"system", "developer", "user", "assistant"})
+UNKNOWN = "of unknown type"
+PLAIN = frozenset({"input_text", "output_text", "text"})
+# What the server adds to an item, and a client may send or leave out: the item is the same.
+ORNAMENTS = frozenset({"id", "status"})
+
+
+def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
+    """Return an input item as it is understood; FormatError where it is no JSON.
+
+    An item whose type is not known here is pinned, and so is what cannot be looked into.
+    """
+    item = item_of(raw)
+    try:
+        return _understood(item, counter, split_over) if item else _opaque(raw, counter)
+    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+        return _opaque(raw, counter)
+
+
+def item_of(raw: bytes) -> dict[str, Any]:
+    """Return an item as an object; a string, which is all of its input, is the user's. Empty for anything else."""
+    item = decoded(raw)
+    if isinstance(item, str):
+        return {"role": "user", "content": item}
+    return item if isinstance(item, dict) else {}
+
+
+def _opaque(raw: bytes, counter: TokenCounter) -> Block:
+    """Return an item of which no more is known than its JSON."""
+    text = raw.decode("utf-8", "replace")
+    tokens = PER_ITEM + counter.text(text)
+    return Block(id=digest([raw]), role="assistant", text=text, kind="document", tokens=tokens, pin=UNKNOWN)
+
+
+def _understood(item: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:
+    kind = kinds.kind(item)
+    if kind == "message" and item.get("role") in ROLES:
+        return _message(item, counter, split_over)
+    if kind == "reasoning":
+        return _reasoning(item, counter)
+    return _other(item, kind, counter)
+
+
+def _message(item: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:
+    role, content = item["role"], item.get("content")
+    text = "\n".join(_texts(content))
+    tokens = item_tokens(item, counter)
+    splits = tokens > split_over and role in ("user", "assistant")
+    pieces = _pieces(content, tokens, counter, split_over) if splits else ()
+    return Block(
+        id=_identity(item),
+        role=role,
+        text=text,
+        kind=kind_of(text),
+        tokens=tokens,
+        pin=marks.found(item),
+        pieces=pieces,
+        beside=beside_of(tokens, pieces),
+    )
+
+
+def _reasoning(item: dict[str, Any], counter: TokenCounter) -> Block:
+    """Return reasoning, which leads to an answer and says nothing of its own.
+
+    Encrypted, or known by its id alone, it is tied to its prompt; as plain text it is not.
+    """
+    tokens = item_tokens(item, counter)
+    plain = bool(item.get("content")) and not item.get("encrypted_content")
+    return Block(
+        id=_identity(item),
+        role="assistant",
+        text="",
+        kind="conversation",
+        tokens=tokens,
+        thought=tokens,
+        bound=not plain,
+        leads=True,
+    )
+
+
+def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
+    known = kind in kinds.CALLS or kind in kinds.OUTPUTS or kind in kinds.SERVED
+    pin = "" if known else kinds.STANDING.get(kind, UNKNOWN)
+    return Block(
+        id=_identity(item),
+        role=_speaker(kind),
+        text="\n".join(_said(item)),
+        kind="tool",
+        tokens=item_tokens(item, counter),
+        calls=_calls(item, kind),
+        answers=_answers(item, kind),
+        pin=pin or marks.found({"content": item.get("output")}),
+        clings=kind in kinds.NAMED and isinstance(item.get("id"), str),
+        sums_up=kind == kinds.COMPACTION,
+    )
+
+
+def _speaker(kind: str) -> str:
+    """Return whose an item is; the model's where it is part of what follows its reasoning."""
+    if kind in kinds.OUTPUTS or kind == "mcp_approval_response":
+        return "tool"
+    return "developer" if kind in kinds.SETTINGS else "assistant"
+
+
+def _calls(item: dict[str, Any], kind: str) -> frozenset[str]:
+    """Return what an output names to answer it.
+
+    The id where there is one. Where there is none, the kind of call: an output then answers the latest of its kind.
+    """
+    if kind == "mcp_approval_request":
+        return frozenset({str(item.get("id", ""))})
+    if kind not in kinds.CALLS:
+        return frozenset()
+    named = [item[name] for name in ("call_id", "id") if isinstance(item.get(name), str)]
+    return frozenset(named or [kind])
+
+
+def _answers(item: dict[str, Any], kind: str) -> str:
+    if kind == "mcp_approval_response":
+        return str(item.get("approval_request_id", ""))
+    if kind in kinds.OUTPUTS:
+        named = item.get("call_id") or (item.get("id") if kind == "local_shell_call_output" else None)
+        return named if isinstance(named, str) else kind.removesuffix("_output")
+    caller = item.get("caller")
+    made = caller.get("caller_id") if isinstance(caller, dict) else None
+    return made if isinstance(made, str) else ""
+
+
+def _identity(item: dict[str, Any]) -> str:
+    """Return a hash of what an item says, less cache marks and what the server adds."""
+    said = {name: value for name, value in marks.without(item).items() if value is not None}
+    known = kinds.kind(item)
+    if known != "reasoning" or said.get("encrypted_content"):
+        said = {name: value for name, value in said.items() if name not in ORNAMENTS}
+    said["type"] = known
+    content = said.get("content")
+    if isinstance(content, list) and len(content) == 1 and _is_plain(content[0]):
+        said["content"] = content[0]["text"]
+    return digest([orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
+
+
+def _texts(content: Any) -> Iterable[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        yield from (part["text"] for part in content if _is_text(part))
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("text"), str)
+
+
+def _is_plain(part: Any) -> bool:
+    return _is_text(part) and part.get("type") in PLAIN
+
+
+def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
+    if isinstance(content, list) and not all(_is_plain(part) for part in content):
+        return ()
+    return pieces_of(_texts(content), tokens, counter, split_over)
+
+
+def _said(item: dict[str, Any]) -> Iterator[str]:
+    """Yield the texts in an item's fields, down to any depth: names, arguments, queries, results."""
+    for name, value in item.items():
+        if (name not in UNSAID and name != "result") or (name == "result" and item.get("type") == "program_output"):
+            yield from _strings(value)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _strings(part)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if name not in ("type", "image_url", "file_data", *MARKS):
+                yield from _strings(part)

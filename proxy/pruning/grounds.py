@@ -1,0 +1,94 @@
+"""What is known of a request ahead of its decision, and what is remembered after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from foveate.policies.prune import Situation
+from foveate.policies.types import PruneState, Selection
+from foveate.proxy.config.schema import Economy
+from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.pruning.limits import Limits
+from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.prices import rates_of
+from foveate.proxy.pruning.request import Wanted
+from foveate.proxy.pruning.thoughts import Origins
+from foveate.proxy.pruning.timing import Moment, timing_of
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What is known of a request ahead of its decision."""
+
+    wanted: Wanted
+    parsed: Parsed
+    limits: Limits
+    earlier: Recollection | None  # None where nothing is known of the conversation, or nothing of it is to hold
+    origins: Origins
+    now: float  # seconds since the epoch
+
+
+def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
+    """Return what is to be decided, and the rent that is paid since the last cut."""
+    parsed, limits, wanted = grounds.parsed, grounds.limits, grounds.wanted
+    size = parsed.tokens - parsed.fixed_tokens
+    situation = Situation(
+        parsed.segments,
+        parsed.query,
+        size,
+        wanted.policy,
+        limits.room,
+        standing(grounds),
+        insists=parsed.outline.insists,
+        summed_up=parsed.summed_up,
+        turns=parsed.outline.turns,
+    )
+    forced = situation.plan() == "cut"
+    if parsed.outline.settled and not (forced and insisted(grounds)):
+        return replace(situation, settled=True), 0.0
+    if forced or not wanted.sticky:
+        return situation, 0.0
+    timing = timing_of(situation, moment_of(grounds, economy), economy, wanted.thrifty)
+    return replace(situation, early=timing.low), timing.rent
+
+
+def insisted(grounds: Grounds) -> bool:
+    """Say whether a prompt over the limit cannot go: the caller has set it, or the upstream has refused more."""
+    return grounds.wanted.budgeted or grounds.wanted.ceiling is not None
+
+
+def moment_of(grounds: Grounds, economy: Economy) -> Moment:
+    """Return what the time of a request says."""
+    rates = rates_of(grounds.parsed.outline.model, economy)
+    earlier = grounds.earlier
+    if earlier is None:
+        return Moment(rates=rates)
+    return Moment(max(0.0, grounds.now - earlier.at), earlier.rent, rates)
+
+
+def standing(grounds: Grounds) -> PruneState:
+    """Return the decisions that hold.
+
+    None where another model answers, whose cache is cold, and none of another policy's where the caller insists on one.
+    """
+    earlier, wanted = grounds.earlier, grounds.wanted
+    if earlier is None or earlier.model != grounds.parsed.outline.model:
+        return PruneState()
+    if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
+        return PruneState()
+    return earlier.state
+
+
+def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection:
+    """Return what is to be remembered of a decision."""
+    earlier, items, model = grounds.earlier, len(grounds.parsed.items), grounds.parsed.outline.model
+    if earlier and selection.state is earlier.state and grounds.origins is earlier.origins:
+        return replace(earlier, items=items, at=grounds.now, rent=rent)
+    policy = decider(grounds, selection) if selection.state.dropped else ""
+    return Recollection(items, selection.state, policy, model, grounds.origins, grounds.now, rent)
+
+
+def decider(grounds: Grounds, selection: Selection) -> str:
+    """Return the name of the policy whose decision this is: that of an earlier cut where it still serves."""
+    standing = selection.state.dropped and not selection.cut and grounds.earlier
+    return (standing and grounds.earlier and grounds.earlier.policy) or grounds.wanted.policy.name

@@ -1,0 +1,140 @@
+"""States in a file beside the index: decisions outlive the process, and other processes of this machine find them."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from foveate.proxy.errors import StateStoreError
+from foveate.proxy.pruning.states.in_memory import MIB, InMemoryStates
+
+_log = logging.getLogger("foveate.memory")
+BATCH = 200  # keys asked for at once, the longest prefixes first
+TRIM_AFTER = 500  # writes
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS states (key TEXT PRIMARY KEY, used REAL NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_use ON states (used);
+"""
+
+
+class SqliteStates:
+    """Least recently used first out beyond `max_mib`; nothing lives longer than `ttl_hours` unused.
+
+    The latest are in memory too. Written behind, in a thread: a request waits for no disk. A file that cannot be
+    opened or written costs its decisions a restart, and no more.
+    """
+
+    remote = False
+
+    def __init__(self, folder: Path, max_mib: float, ttl_hours: float) -> None:
+        self._path = folder / "states.sqlite3"
+        self._max_bytes = int(max_mib * MIB)
+        self._ttl = ttl_hours * 3600
+        self._latest = InMemoryStates(max_mib / 4, ttl_hours)
+        self._thread = ThreadPoolExecutor(1, "states")
+        self._pending: deque[tuple[str, bytes]] = deque()
+        self._written = 0
+        self._reader = self._opened()
+
+    async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
+        """Return the position and value of the first known key."""
+        start = 0
+        for batch in in_batches(keys):
+            held = await self._latest.first(batch)
+            ahead = batch if held is None else batch[: held[0]]
+            stored = self._stored(ahead)
+            if stored is not None:
+                return start + stored[0], stored[1]
+            if held is not None:
+                return start + held[0], held[1]
+            start += len(batch)
+        return None
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep `value` under `key`."""
+        await self._latest.put(key, value)
+        if self._reader is None:
+            return
+        self._pending.append((key, value))
+        if len(self._pending) == 1:  # else whoever writes now takes it along
+            self._thread.submit(self._write)
+
+    async def aclose(self) -> None:
+        """Write what waits, and close the file."""
+        self._thread.shutdown()
+        if self._reader is not None:
+            self._reader.close()
+
+    def _opened(self) -> sqlite3.Connection | None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            made = sqlite3.connect(self._path, timeout=5, isolation_level=None, check_same_thread=False)
+            made.execute("PRAGMA journal_mode=WAL")
+            made.executescript(SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("decisions live until a restart only: %s: %s", self._path, error)
+            return None
+        return made
+
+    def _stored(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
+        if self._reader is None or not keys:
+            return None
+        marks = ",".join("?" * len(keys))
+        oldest = time.time() - self._ttl
+        try:
+            rows = self._reader.execute(
+                f"SELECT key, value FROM states WHERE key IN ({marks}) AND used > ?", (*keys, oldest)
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise StateStoreError(str(error)) from None
+        known = dict(rows)
+        return next(((i, known[key]) for i, key in enumerate(keys) if key in known), None)
+
+    def _write(self) -> None:
+        """Write what waits, until nothing does; in the thread."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=5)) as writer:
+                writer.execute("PRAGMA synchronous=NORMAL")
+                while self._pending:
+                    self._write_some(writer)
+                    writer.commit()
+        except (sqlite3.Error, OSError) as error:
+            self._pending.clear()
+            _log.warning("decisions are not written, and live until a restart only: %s: %s", self._path, error)
+
+    def _write_some(self, writer: sqlite3.Connection) -> None:
+        now = time.time()
+        rows: list[tuple[str, float, bytes]] = []
+        while self._pending and len(rows) < BATCH:
+            key, value = self._pending.popleft()
+            rows.append((key, now, value))
+        writer.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", rows)
+        self._written += len(rows)
+        if self._written > TRIM_AFTER:
+            self._trim(writer)
+
+    def _trim(self, writer: sqlite3.Connection) -> None:
+        self._written = 0
+        writer.execute("DELETE FROM states WHERE used < ?", (time.time() - self._ttl,))
+        total = writer.execute("SELECT coalesce(sum(length(value) + length(key) + 50), 0) FROM states").fetchone()[0]
+        if total > self._max_bytes:
+            share = 1 - 0.9 * self._max_bytes / total
+            count = writer.execute("SELECT count(*) FROM states").fetchone()[0]
+            oldest = "SELECT key FROM states ORDER BY used LIMIT ?"
+            writer.execute(f"DELETE FROM states WHERE key IN ({oldest})", (int(share * count) + 1,))
+
+
+def in_batches(keys: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the keys, so many at a time."""
+    left = iter(keys)
+    batch = list(islice(left, BATCH))
+    while batch:
+        yield batch
+        batch = list(islice(left, BATCH))

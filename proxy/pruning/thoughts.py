@@ -1,0 +1,121 @@
+"""Which reasoning is still what the provider signed: it is bound to the very prompt that it was made under.
+
+Anthropic, "Prefix checks on thinking blocks"; OpenAI, "Preserved reasoning". A thought's origin is a hash of all that
+stood before it in the prompt whose answer it was, earlier thoughts included. It stays while the prompt before it is
+the same, goes where it is not, and never comes back elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+
+from foveate.policies.reasoning import loose
+from foveate.policies.types import Key, PruneState, Segment, Selection
+from foveate.proxy.formats.layout import Row, layout
+from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.pruning.memory import NOTHING_YET, Recollection
+
+Origins = Mapping[Key, bytes]  # of each segment with bound reasoning: a hash of the prompt before it
+UNKNOWN = b"unknown"  # an origin that no prompt has
+
+
+def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = False) -> Origins:
+    """Return the origin of each bound thought: what is new was made under the previous prompt and what follows it.
+
+    Where a provider insists on an open loop's thoughts, those that the previous prompt had are at home in it, whatever
+    they were made under: it was taken. None of them has a known one where the upstream has refused them, `distrusted`.
+    """
+    if distrusted:
+        return {s.key: UNKNOWN for s in parsed.segments if s.bound}
+    earlier = earlier or NOTHING_YET
+    state = earlier.state
+    stood = state.dropped | state.bare
+    insists = parsed.outline.insists
+    bound = [s.key for s in parsed.segments if s.bound]
+    new = {key[0]: key for key in bound if key not in earlier.origins or (insists and key not in stood)}
+    if not new:
+        return earlier.origins
+    kept = [i for i, s in enumerate(parsed.segments) if s.key not in state.dropped]
+    rows = layout(parsed, kept, excerpts(parsed, state), state.bare)
+    found = dict(earlier.origins)
+    for row, before in zip(rows, linked_rows(parsed, rows), strict=True):
+        if row.item in new:
+            found[new[row.item]] = before
+    return found
+
+
+def without_strangers(
+    parsed: Parsed, selection: Selection, earlier: Recollection | None, origins: Origins
+) -> Selection:
+    """Return the selection with the reasoning taken out that was made under another prompt than it makes.
+
+    At a cut the plain reasoning of closed turns behind the first change goes too: the prefix is written anew there,
+    and many models' templates drop it themselves.
+    """
+    before = (earlier or NOTHING_YET).state
+    thinking = [s for s in parsed.segments if s.thought and s.key not in selection.state.dropped]
+    if not thinking:
+        return selection
+    bare = {s.key for s in thinking if not s.bound and s.key in before.bare}
+    if selection.cut:
+        start = min(selection.state.dropped ^ before.dropped, default=None)
+        loosened = loose(parsed.segments, parsed.outline.insists)
+        bare |= {s.key for s in loosened if not s.bound and start is not None and s.key > start}
+    bare |= strangers(parsed, selection.state, bare, origins)
+    if bare == selection.state.bare:
+        return selection
+    return replace(selection, state=replace(selection.state, bare=frozenset(bare)))
+
+
+def strangers(parsed: Parsed, state: PruneState, bare: set[Key], origins: Origins) -> set[Key]:
+    """Return the kept segments whose bound reasoning was made under another prompt than stands before it now."""
+    opened = latest_user(parsed.segments) if parsed.outline.insists else len(parsed.items)
+    kept = [i for i, s in enumerate(parsed.segments) if s.key not in state.dropped]
+    thinking = [i for i in kept if parsed.segments[i].bound]
+    owner = {item: parsed.segments[i].key for i in thinking for item in parsed.places[i].items}
+    found: set[Key] = set()
+    link = b""
+    for row in layout(parsed, kept, excerpts(parsed, state), bare):
+        key = owner.get(row.item)
+        if key is not None and key[0] == row.item and origins.get(key) != link and row.item < opened:
+            found.add(key)
+        link = linked_row(parsed, row._replace(bare=row.bare or key in found), link)
+    return found
+
+
+def linked_rows(parsed: Parsed, rows: Sequence[Row]) -> Iterator[bytes]:
+    """Yield a hash of all that stands before each row."""
+    link = b""
+    for row in rows:
+        yield link
+        link = linked_row(parsed, row, link)
+
+
+def linked_row(parsed: Parsed, row: Row, before: bytes) -> bytes:
+    """Return the hash of a prompt that ends with `row`."""
+    made = blake2b(before, digest_size=8, person=b"foveate-prompt")
+    made.update(parsed.items[row.item].id.encode())
+    if row.left is not None:
+        made.update(repr([(block, sorted(pieces or ())) for block, pieces in row.left]).encode())
+    for position in row.excerpts:
+        made.update(parsed.segments[position].id.encode())
+    made.update(b"bare" if row.bare else b"")
+    return made.digest()
+
+
+def latest_user(segments: Sequence[Segment]) -> int:
+    """Return the position of the latest user's item, -1 where no user has spoken.
+
+    Words beside results, in a block behind theirs, do not close the loop that the results belong to.
+    """
+    return max((s.key[0] for s in segments if s.role == "user" and s.key[1] == 0), default=-1)
+
+
+def excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:
+    """Return positions of the segments to quote, by the user's item that they are quoted at."""
+    if not state.quoted:
+        return {}
+    position = {s.key: i for i, s in enumerate(parsed.segments)}
+    return {turn: tuple(position[key] for key in keys if key in position) for turn, keys in state.recalled.items()}

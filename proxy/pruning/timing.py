@@ -1,0 +1,82 @@
+"""When a cut is made that nothing forces: where it will be forced soon and is free now, or where it pays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from foveate.policies.prune import Situation, latest_turn
+from foveate.policies.types import Segment
+from foveate.proxy.config import schema as config
+from foveate.proxy.pruning.prices import Rates
+
+NEAR = 0.9  # of the high watermark: from there on the next cut is not far
+TURNS = 5  # user turns whose growth tells how much the next one takes
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the time of a request says: how long the conversation was silent, and what keeping all has cost so far."""
+
+    idle: float = 0.0  # seconds since its previous request
+    rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
+    rates: Rates | None = None  # None where the model's prices are not known
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What the moment asks for."""
+
+    low: int | None  # tokens of the history to cut to; None for no cut
+    rent: float  # paid since the last cut, this request included
+
+
+def timing_of(situation: Situation, moment: Moment, economy: config.Economy, thrifty: bool) -> Timing:
+    """Return whether to cut now, though the prompt is within its budget; where the caller is `thrifty`, for money too.
+
+    Inside a tool loop a cut would take the reasoning of the turn under way, so none is made for bound reasoning there.
+    """
+    size = situation.prompt()
+    settled = ends_with_user(situation.segments)
+    bound = any(s.bound for s in situation.segments)
+    if bound and not settled:
+        return Timing(None, moment.rent)
+    cold = moment.rates is not None and moment.idle > moment.rates.lifetime
+    budget = situation.budget
+    near = size > NEAR * budget.high
+    if near and (cold or (bound and size + growth(situation.segments) > budget.high)):
+        return Timing(budget.low, 0.0)
+    return bought(size, moment, economy, cold) if thrifty else Timing(None, moment.rent)
+
+
+def bought(size: int, moment: Moment, economy: config.Economy, cold: bool) -> Timing:
+    """Return whether a cut pays: rent or buy (Karlin et al. 1988), for a history of `size` tokens.
+
+    What could go costs its cached price at each request; it goes once what was paid for it since the last cut reaches
+    what the cut costs, and at once where the cache is cold.
+    """
+    low = max(economy.floor, int(economy.keep * size))
+    if moment.rates is None or size - low < economy.least:
+        return Timing(None, moment.rent)
+    read, write = moment.rates.read, moment.rates.write
+    rent = moment.rent + read * (size - low)
+    if cold or rent >= max(0.0, write * low - read * size):
+        return Timing(low, 0.0)
+    return Timing(None, rent)
+
+
+def ends_with_user(segments: Sequence[Segment]) -> bool:
+    """Say whether the user has the last word: no tool loop is open."""
+    return bool(segments) and segments[-1].key[0] == latest_turn(segments)
+
+
+def growth(segments: Sequence[Segment]) -> int:
+    """Return the tokens that a user turn takes with all that follows it, the median of the latest ones."""
+    sizes: Counter[int] = Counter()
+    for segment in segments:
+        sizes[segment.turn] += segment.tokens
+    latest = segments[-1].turn
+    earlier = [sizes[turn] for turn in sorted(sizes) if 0 < turn < latest]
+    return int(median(earlier[-TURNS:])) if earlier else 0

@@ -1,0 +1,127 @@
+"""What is shown of a result, and of several that compete."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foveate.policies.results.competing import compete
+from foveate.policies.results.pieces import pieces_of
+from foveate.policies.results.reading import reading_of
+from foveate.policies.results.render import render
+from foveate.policies.results.scoring import Need, Offer
+from foveate.policies.results.settings import Results, Weights
+from foveate.policies.results.shorten import shorten
+
+LOG = "".join(f"job {n} of queue {n % 7} finished in {n % 13} ms\n" for n in range(900))
+
+
+def count(text: str) -> int:
+    return (len(text) + 3) // 4
+
+
+def offer(text: str, **more) -> Offer:
+    pieces = pieces_of(text)
+    return Offer(pieces, reading_of(pieces), **more)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(max_size=80), min_size=2, max_size=80).map("\n".join), st.integers(40, 300))
+def test_a_shortened_text_fits_its_room_and_is_the_same_every_time(text, room):
+    first = shorten(text, Need("find it"), room, Results(), count)
+    assert first.tokens <= max(room, 40) or first.text == text
+    assert first == shorten(text, Need("find it"), room, Results(), count)
+
+
+def test_what_fits_goes_unchanged():
+    assert shorten(LOG, Need(), 100_000, Results(), count).text == LOG
+
+
+def test_the_line_that_reports_a_failure_is_shown_whatever_was_asked():
+    text = LOG[:20_000] + "src/engine.c:88:21: error: no such function\n" + LOG[20_000:]
+    assert "src/engine.c:88:21: error" in shorten(text, Need("go on"), 200, Results(), count).text
+
+
+def test_the_line_that_the_user_names_is_shown():
+    text = LOG.replace("job 451 ", "job alpha_451 ")
+    assert "alpha_451" in shorten(text, Need("what became of alpha_451?"), 200, Results(), count).text
+
+
+def test_the_row_that_the_user_names_is_shown_with_its_other_values():
+    rows = [{"id": f"#W{n}", "note": "n" * 250, "status": "open" if n != 77 else "lost"} for n in range(200)]
+    short = shorten(json.dumps({"orders": rows}), Need("what of #W77?"), 500, Results(), count)
+    shown = [row for row in json.loads(short.text)["orders"] if isinstance(row, dict) and row.get("id") == "#W77"]
+    assert shown
+    assert shown[0]["status"] == "lost"
+
+
+def test_repeats_give_way_to_what_is_said_once():
+    text = "worker 3: starting\n" * 400 + "the index was rebuilt from copy_b\n" + "worker 3: starting\n" * 400
+    assert "copy_b" in shorten(text, Need("why is the worker slow?"), 120, Results(), count).text
+
+
+def test_of_equal_results_the_newer_one_keeps_more():
+    old, new = offer(LOG, age=12, unit=0, opening=10), offer(LOG.replace("queue", "stack"), age=0, unit=1, opening=10)
+    kept = compete([old, new], Need("go on"), 1500, Results(), count)
+    assert len(kept[1]) > len(kept[0])
+
+
+def test_an_old_result_that_the_turn_names_keeps_its_lines():
+    asked = offer(LOG.replace("job 451 ", "job alpha_451 "), age=30, unit=0, opening=10, call="run suite_a")
+    newer = [offer(LOG.replace("queue", f"q{n}"), age=n, unit=n, opening=10) for n in range(1, 5)]
+    kept = compete([asked, *newer], Need("what became of alpha_451 in suite_a?"), 1500, Results(), count)
+    assert "alpha_451" in render(asked.pieces, kept[0])
+
+
+def test_results_of_one_unit_stay_or_go_together_within_the_room():
+    offers = [offer(LOG, age=1, unit=0, opening=30) for _ in range(3)]
+    kept = compete(offers, Need(), 600, Results(), count)
+    total = sum(o.opening + count(render(o.pieces, k)) for o, k in zip(offers, kept, strict=True))
+    assert any(kept)
+    assert total <= 600
+
+
+def test_a_value_that_is_shown_once_need_not_be_shown_again():
+    listing = "".join(f"path/to/file_{n}.py\n" for n in range(60))
+    same = [offer(listing, age=n, unit=n, opening=5) for n in range(2)]
+    kept = compete(same, Need(), 480, Results(), count)
+    assert len(kept[0]) > len(kept[1])
+
+
+def test_no_room_keeps_nothing():
+    assert compete([offer(LOG, opening=50)], Need(), 20, Results(), count) == [frozenset()]
+
+
+def test_tools_and_kinds_can_be_exempt():
+    results = Results(tools={"read_file": "off"}, kinds={"diff": "off"})
+    assert results.exempt("read_file", "code")
+    assert results.exempt("bash", "diff")
+    assert not results.exempt("bash", "log")
+
+
+@pytest.mark.parametrize("name", ["turn", "tail", "values"])
+def test_each_weight_changes_what_is_shown(name):
+    text = LOG[:20_000] + "ValueError: bad\n" + LOG[20_000:].replace("job 700", "job beta_700")
+    need = Need("where is beta_700?")
+    plain = shorten(text, need, 260, Results(), count)
+    heavy = shorten(text, need, 260, Results(weights=Weights(**{name: 0.0})), count)
+    assert plain.shown != heavy.shown
+
+
+def test_the_more_failures_count_the_more_of_them_are_shown():
+    text = "".join(f"ERROR job {n} lost\n" if n % 9 == 0 else f"job {n} wrote part_{n}\n" for n in range(900))
+    shown = [
+        shorten(text, Need(), 300, Results(weights=Weights(failure=weight, trouble=0.0)), count).text.count("ERROR")
+        for weight in (0.0, 6.0)
+    ]
+    assert shown[0] < shown[1]
+
+
+def test_steps_grow_with_the_length_alone():
+    sizes = []
+    for n in (500, 1000, 2000):
+        reading = reading_of(pieces_of("".join(f"line {i} names value_{i}\n" for i in range(n))))
+        sizes.append(reading.terms.size + reading.values.size)
+    assert np.allclose(np.diff(sizes) / [500, 1000], (sizes[1] - sizes[0]) / 500, rtol=0.01)

@@ -1,0 +1,52 @@
+"""Policies built from settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foveate.policies.policy import Policy
+from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.proxy.config.loading import load_settings
+from foveate.proxy.config.policies import build_policies, construct, named, preset_names
+from foveate.proxy.config.schema import Settings
+
+
+def built_from(folder: Path, text: str) -> dict[str, Policy]:
+    """Return the policies of a settings file."""
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return build_policies(load_settings(path))
+
+
+def test_a_policy_starts_from_its_preset_and_changes_what_it_names(tmp_path: Path) -> None:
+    text = "policies: {mine: {preset: balanced, signals: {keyword: {weight: 3, k1: 2.0}}, pins: {last_turns: 4}}}"
+    built = built_from(tmp_path, text)
+    mine, balanced = built["mine"], built["balanced"]
+    weights = {s.name: s.weight for s in mine.signals}
+    assert weights == {**{s.name: s.weight for s in balanced.signals}, "keyword": 3}
+    keyword: Any = next(s.signal for s in mine.signals if s.name == "keyword")
+    preset: Any = next(s.signal for s in balanced.signals if s.name == "keyword")
+    assert keyword.k1 == 2.0 != preset.k1
+    assert keyword.b == preset.b
+    assert mine.pins.last_turns == 4
+    assert mine.pins.first_user == balanced.pins.first_user
+
+
+def test_a_policy_of_a_presets_name_takes_its_place(tmp_path: Path) -> None:
+    built = built_from(tmp_path, "policies: {balanced: {signals: {recency: {}}}}")
+    assert [s.name for s in built["balanced"].signals] == ["recency"]
+
+
+def test_every_preset_builds() -> None:
+    built = build_policies(Settings())
+    assert set(preset_names()) == set(built)
+    assert "balanced" in built
+
+
+@pytest.mark.parametrize("registry", [SIGNALS, SELECTORS])
+def test_every_registered_class_can_be_built_from_settings(registry: dict[str, str]) -> None:
+    for name in registry:
+        assert construct(name, named("x", registry, name), {}) is not None
