@@ -29,8 +29,7 @@ def friendsqa(folder: Path) -> Iterator[Conversation]:
             for paragraph in scene["paragraphs"]:
                 turns = [said(_people(u["speakers"]), plain(u["utterance"])) for u in paragraph["utterances:"]]
                 questions = [
-                    _question(plain(q["question"]), {a["utterance_id"] for a in q["answers"]})
-                    for q in paragraph["qas"]
+                    _question(plain(q["question"]), {a["utterance_id"] for a in q["answers"]}) for q in paragraph["qas"]
                 ]
                 yield Conversation("friendsqa", scene["title"], tuple(turns), tuple(questions))
 
