@@ -11,6 +11,7 @@ import numpy as np
 from foveate.policies.policy import Policy
 from foveate.policies.reasoning import lightened
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.seams import SCARCE, UNWANTED, mended
 from foveate.policies.types import (
     INSTRUCTIONS,
     SUMMARY,
@@ -24,6 +25,7 @@ from foveate.policies.types import (
 )
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
+SEAMS = 4  # times that a selection is made smaller, to make room for what mends its seams
 SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segments are worth
 
 
@@ -44,6 +46,7 @@ class Situation:
     early: int | None = None  # tokens to cut to though the budget does not ask for it
     settled: bool = False  # what was decided holds, and nothing new is decided
     summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
+    turns: bool = False  # whoever reads what is left may insist that user and assistant take turns
 
     def plan(self) -> Plan:
         """Return what has to be done."""
@@ -83,19 +86,32 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
         return recall(history, situation.policy, situation.budget.high, situation.state)
     light = lightened(history.segments, situation.insists)
     low = situation.budget.low if situation.early is None else situation.early
-    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up)
+    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
 
 
-def cut(history: History, policy: Policy, low: int, summed_up: int = 0) -> Selection:
-    """Decide afresh which segments fill `low` tokens; none of the first `summed_up` items that may go."""
+def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: bool = False) -> Selection:
+    """Decide afresh which segments fill `low` tokens; none of the first `summed_up` items that may go.
+
+    With `turns` what is left begins as the history does, and user and assistant take turns where they did.
+    """
     spent = {s.key for s in history.segments if s.key[0] < summed_up and s.pin in ("", SUMMARY)}
     spent -= {s.key for s in history.segments if s.role in INSTRUCTIONS and s.pin != SUMMARY}
     history = replace(history, segments=pinned(history.segments, policy, low, spent))
     room = low - sum(s.tokens for s in history.segments if s.pin)
     rows, competing = candidates(history, spent)
     shares, scores = judge(history, rows, competing, policy)
-    chosen, below = policy.select(competing, scores[rows], max(0, room))
-    kept = {rows[i] for i in chosen} | {i for i, s in enumerate(history.segments) if s.pin}
+    fixed = frozenset([i for i, s in enumerate(history.segments) if s.pin])
+    closed = [i for i, s in enumerate(history.segments) if s.key in spent]
+    for left in range(SEAMS, 0, -1):
+        chosen, below = policy.select(competing, scores[rows], max(0, room))
+        kept = fixed | {rows[i] for i in chosen}
+        if not turns:
+            break
+        kept = mended(history.segments, kept, scores, closed, UNWANTED if left > 1 else SCARCE)
+        over = sum([history.segments[i].tokens for i in kept]) - low
+        if over <= 0 or room <= 0:
+            break
+        room -= over
     state = PruneState(
         dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
         recalled={latest_turn(history.segments): ()},

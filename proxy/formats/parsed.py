@@ -24,6 +24,7 @@ class Outline(msgspec.Struct, frozen=True):
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
     ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
     stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
+    turns: bool = False  # its upstreams may insist that user and assistant take turns
     insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
     settled: bool = False  # earlier decisions hold and none is made, as where the history is to be summed up
 

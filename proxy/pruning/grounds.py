@@ -41,6 +41,7 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
         standing(grounds),
         insists=parsed.outline.insists,
         summed_up=parsed.summed_up,
+        turns=parsed.outline.turns,
     )
     forced = situation.plan() == "cut"
     if parsed.outline.settled and not (forced and insisted(grounds)):

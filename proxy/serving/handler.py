@@ -16,6 +16,7 @@ from foveate.proxy.http.body import Body, HungUp, Receive
 from foveate.proxy.observers import Observer
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.pruning.pruner import Pruner
+from foveate.proxy.serving.counts import count
 from foveate.proxy.serving.exchange import Exchange, no_report, relayed_report, upstream_request
 from foveate.proxy.serving.relay import CLIENT_CLOSED_REQUEST, Relay, Scope, Send, refuse
 from foveate.proxy.serving.router import Route, Router
@@ -96,8 +97,11 @@ class Handler:
             if told:
                 self._name(scope["path"])
             body = Body(scope["headers"], receive, self._routes.max_body)
-            relay = Relay(self._upstream, body, send, relayed_report if told else no_report)
-            status = await relay.run(upstream_request(scope, body))
+            report = relayed_report if told else no_report
+            if route.counts and route.api is not None:
+                status = await count(route.api, self._upstream, scope, body, send, report)
+            else:
+                status = await Relay(self._upstream, body, send, report).run(upstream_request(scope, body))
         except RequestError as error:
             content = route.api.error(error) if route.api else error.body()
             status = await refuse(send, error, content, UPGRADE if error is NO_WEBSOCKET else [])

@@ -30,6 +30,7 @@ CALLS = (
     ":streamGenerateContent",
     ":countTokens",
 )
+COUNTS = ("/responses/input_tokens", "/messages/count_tokens")
 
 
 class Route(NamedTuple):
@@ -39,6 +40,7 @@ class Route(NamedTuple):
     api: Format | None = None  # whose errors a caller there expects; None where that is not known
     model: str = ""  # that the path names
     call: bool = False  # a prompt goes there that is not pruned
+    counts: bool = False  # a prompt is counted there
 
 
 class Router:
@@ -62,4 +64,4 @@ class Router:
                 named = _DEPLOYMENT.search(path)
                 return Route(wire, wire, named[1] if named else "")
         within = next((wire for end, wire in self._ends.items() if f"{end}/" in path), None)
-        return Route(None, within, call=path.endswith(CALLS))
+        return Route(None, within, call=path.endswith(CALLS), counts=within is not None and path.endswith(COUNTS))

@@ -42,5 +42,6 @@ def outline_of(body: bytes) -> Outline:
         items=own([bytes(raw) for raw in wire.messages], readable, body),
         model=named(value(wire.model)),
         max_output=next((limit for limit in limits if is_count(limit)), None),
+        turns=True,
         standing=tuple([(name, raw) for name, raw in fields if raw]),
     )

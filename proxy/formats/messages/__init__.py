@@ -10,6 +10,7 @@ from foveate.proxy.formats.messages import counting
 from foveate.proxy.formats.messages.answer import read_usage
 from foveate.proxy.formats.messages.errors import error_body
 from foveate.proxy.formats.messages.message import read_message
+from foveate.proxy.formats.messages.recounting import recount
 from foveate.proxy.formats.messages.request import outline_of
 from foveate.proxy.formats.messages.rewriting import rewrite
 from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
@@ -50,6 +51,10 @@ class Messages:
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return the usage that an answer states."""
         return read_usage(head, tail)
+
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return the question without reasoning, where that was refused."""
+        return recount(body, answer)
 
     def error(self, error: RequestError) -> bytes:
         """Return an error in Anthropic's shape."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+import orjson
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.reading import check_items, decoded, elements_of, is_count, named, own, read_object, value
+from foveate.proxy.formats.reading import check_items, decoded, is_count, named, own, read_object, value
 from foveate.proxy.formats.responses import kinds
 
 STANDING = ("instructions", "tools", "text")
@@ -19,7 +20,7 @@ SHORT = 300  # bytes, more than any reference or trigger takes
 class Wire(msgspec.Struct):
     """What is read of a request's top level, its values still the caller's bytes; empty where it has none."""
 
-    input: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    input: list[msgspec.Raw] | str | msgspec.UnsetType = msgspec.UNSET
     model: msgspec.Raw = msgspec.Raw()
     max_output_tokens: msgspec.Raw = msgspec.Raw()
     instructions: msgspec.Raw = msgspec.Raw()
@@ -37,11 +38,14 @@ def outline_of(body: bytes) -> Outline:
     try:
         check_items(body, "input")
         wire, readable = read_object(body, _decoder)
-        if wire.input is msgspec.UNSET:
-            raise FormatError("the body has no input")
-        items = input_items(own([bytes(wire.input)], readable, body)[0])
     except (msgspec.DecodeError, RecursionError) as error:
         raise FormatError(f"the body is not a request for a response: {error}") from None
+    if wire.input is msgspec.UNSET:
+        raise FormatError("the body has no input")
+    if isinstance(wire.input, str):
+        items = [orjson.dumps(wire.input)]
+    else:
+        items = own([bytes(raw) for raw in wire.input], readable, body)
     most = value(wire.max_output_tokens)
     held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
     fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
@@ -56,16 +60,14 @@ def outline_of(body: bytes) -> Outline:
     )
 
 
-def input_items(raw: bytes) -> list[bytes]:
-    """Return the items of an input; of a string itself, the one that it is."""
-    raw = raw.strip()
-    return [raw] if raw.startswith(b'"') else elements_of(raw)
-
-
 def referring(items: Sequence[bytes]) -> str:
-    """Return the type of an item that stands for one which the server holds, empty where there is none."""
-    found = any(type_of(raw) == kinds.REFERENCE for raw in items if b'"role"' not in raw[:SHORT])
-    return kinds.REFERENCE if found else ""
+    """Return the type of an item that stands for one which the server holds, empty where there is none.
+
+    A reference gives its type, leaves it out or has null there.
+    """
+    short = [raw for raw in items if len(raw) <= SHORT]
+    suspects = [raw for raw in short if b"item_reference" in raw or b'"type"' not in raw or b"null" in raw]
+    return kinds.REFERENCE if any(type_of(raw) == kinds.REFERENCE for raw in suspects) else ""
 
 
 def type_of(raw: bytes) -> str:

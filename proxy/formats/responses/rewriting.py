@@ -32,10 +32,12 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     for row in rows:
         raw = parsed.outline.items[row.item]
         left = _left(parsed, row, raw)
+        if left is raw:
+            tokens.append(parsed.items[row.item].tokens)
+        else:
+            tokens.append(item_tokens(item_of(left), parsed.counter) if left else 0)
         if left:
             written.append(left)
-        counted = 0 if not left else item_tokens(item_of(left), parsed.counter)
-        tokens.append(parsed.items[row.item].tokens if left is raw else counted)
     fields = fields_of(parsed.outline.body)
     alone = len(written) == 1 and written[0].startswith(b'"')  # an input that is a string
     fields["input"] = written[0] if alone else b"[" + b",".join(written) + b"]"

@@ -1,0 +1,52 @@
+"""A text as a message, for whoever answers in place of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from foveate.proxy.formats.speech import Speech
+
+
+def spoken(speech: Speech) -> dict[str, Any]:
+    """Return the answer."""
+    usage = {**_heard(speech), "output_tokens": speech.tokens}
+    content = [{"type": "text", "text": speech.text}]
+    return {**_message(speech), "content": content, "stop_reason": "end_turn", "usage": usage}
+
+
+def events(speech: Speech, body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the answer word by word, as server-sent events."""
+    for event in _events(speech):
+        yield b"event: " + event["type"].encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"
+
+
+def _events(speech: Speech) -> Iterator[dict[str, Any]]:
+    opening = {**_message(speech), "usage": {**_heard(speech), "output_tokens": 1}}
+    yield {"type": "message_start", "message": opening}
+    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    yield {"type": "ping"}
+    for word in speech.words():
+        yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}
+    yield {"type": "content_block_stop", "index": 0}
+    ending = {"stop_reason": "end_turn", "stop_sequence": None}
+    yield {"type": "message_delta", "delta": ending, "usage": {"output_tokens": speech.tokens}}
+    yield {"type": "message_stop"}
+
+
+def _message(speech: Speech) -> dict[str, Any]:
+    return {
+        "id": "msg_echo",
+        "type": "message",
+        "role": "assistant",
+        "model": speech.model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+    }
+
+
+def _heard(speech: Speech) -> dict[str, int]:
+    return {"input_tokens": speech.heard, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
