@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.policies.flow.topics import Topics
+from foveate.policies.pins import Pins
+from foveate.policies.recall import Recall
+from foveate.policies.registry import FUSIONS, GRAPHS, SELECTORS, SIGNALS, load
 from foveate.proxy import services
 from foveate.proxy.config.policies import preset_names
 from foveate.proxy.config.schema import Index, Settings, State
@@ -19,6 +23,10 @@ from foveate.proxy.formats import FORMATS
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.pages import routes
 from foveate.proxy.pruning.outcome import Outcome
+from foveate.proxy.pruning.states import STATES
+from foveate.proxy.upstreams import UPSTREAMS
+from foveate.proxy.vectors.embedders import EMBEDDERS
+from foveate.proxy.vectors.indexes import INDEXES
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.relative_to(ROOT).as_posix(): page.read_text() for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
@@ -61,6 +69,13 @@ def metric_names() -> set[str]:
         built.parts.metrics.observe(Outcome(**outcome, milliseconds={"parse": 1.0}, first_byte=1.0))
     text = built.parts.metrics.render(built.reading()).decode()
     return {name for name in re.findall(r"# TYPE (\w+)", text) if not name.endswith("_created")}
+
+
+def parameters() -> list[tuple[str, str]]:
+    """Every parameter of a policy's parts, with the part's name."""
+    parts = {name: load(target) for group in (SIGNALS, SELECTORS, GRAPHS, FUSIONS) for name, target in group.items()}
+    parts |= {"topics": Topics, "pins": Pins, "recall": Recall}
+    return [(part, field.name) for part, cls in parts.items() for field in dataclasses.fields(cls)]
 
 
 def links() -> Iterator[tuple[str, str]]:
@@ -109,6 +124,17 @@ def test_every_signal_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", SELECTORS)
 def test_every_selector_is_documented(name: str) -> None:
     assert f"selector `{name}`" in DOCS
+
+
+@pytest.mark.parametrize(("part", "name"), parameters())
+def test_every_parameter_of_a_policy_stands_in_its_row(part: str, name: str) -> None:
+    rows = re.findall(rf"^\|[^|]*`{part}`[^|]*\|([^|]*)\|", PAGES["docs/configuration.md"], re.MULTILINE)
+    assert any(f"`{name}`" in row for row in rows)
+
+
+@pytest.mark.parametrize("name", [*UPSTREAMS, *EMBEDDERS, *INDEXES, *STATES])
+def test_every_type_is_documented(name: str) -> None:
+    assert f"`{name}`" in PAGES["docs/configuration.md"]
 
 
 @pytest.mark.parametrize("name", preset_names())
