@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,17 @@ def parameters() -> list[tuple[str, str]]:
     return [(part, field.name) for part, cls in parts.items() for field in dataclasses.fields(cls)]
 
 
+def packages() -> set[str]:
+    """Every package that is installed, or that an extra for users brings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(each for name in extras if name not in ("dev", "eval") for each in extras[name]),
+    ]
+    return {re.split(r"[^\w-]", each)[0] for each in wanted}
+
+
 def links() -> Iterator[tuple[str, str]]:
     """Every link of a page to another, with the page that has it."""
     for path, text in PAGES.items():
@@ -149,6 +161,14 @@ def test_every_page_of_ours_is_documented() -> None:
     paths = {path.replace("{key}", "{id}") for path in app.openapi()["paths"]} - internal
     assert len(paths) >= 9
     assert [path for path in paths if path not in DOCS] == []
+
+
+@pytest.mark.parametrize("package", sorted(packages()))
+def test_every_package_has_a_reason(package: str) -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]+ \|$", PAGES["docs/architecture.md"].partition("## Dependencies")[2], re.MULTILINE
+    )
+    assert any(package in re.split(r"[, ]+", row) for row in rows)
 
 
 def test_the_readme_is_short() -> None:
