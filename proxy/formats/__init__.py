@@ -37,6 +37,9 @@ class Format(Protocol):
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return what an answer says that it took, from its beginning and its end; None where it does not say."""
 
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return a question for a prompt's tokens in place of one that was answered so, None where it stands."""
+
     def error(self, error: RequestError) -> bytes:
         """Return the body of an error of our own in this API's shape."""
 

@@ -158,9 +158,11 @@ async def rehearse(asking: Request) -> Rehearsal:
     token = access.token_of(asking)
     if token and access.has_bearer(asking, token):  # ours: the upstream must never see it
         credentials = [(n, v) for n, v in credentials if n != b"authorization"]
+    wire = services.formats.get(asking.query_params.get("path", DEFAULT))
+    if wire is None:
+        raise RequestError(400, f"path is not one of {', '.join(services.formats)}")
     caller = services.settings.callers.header.lower().encode()
     named = value_of(given, caller) if caller else b""
-    wire = services.formats[DEFAULT]
     made = request.Request(wire, content, wanted, tenant(credentials, named), credentials, rehearsal=True)
     return Rehearsal(made, await services.pruner.decide(made))
 

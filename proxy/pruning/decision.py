@@ -31,6 +31,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         created=int(time.time()),
         result=result_of(grounds, selection, draft),
         policy=decider(grounds, selection),
+        api=request.format.name,
         model=parsed.outline.model,
         window=limits.window,
         budget=limits.budget,

@@ -30,6 +30,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     created: int  # seconds since the epoch
     result: Result
     policy: str
+    api: str = ""  # that the request came by
     model: str = ""
     window: Window | None = None
     budget: Budget | None = None
@@ -71,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             "created": self.created,
             "result": self.result,
             "policy": self.policy,
+            "api": self.api,
             "model": self.model,
             "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
             "budget": self.budget and {"high": self.budget.high, "low": self.budget.low},

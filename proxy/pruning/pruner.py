@@ -195,7 +195,8 @@ def bare(request: Request, wanted: Wanted, result: Result) -> Outcome:
     """Return the outcome of a request that nothing is known of."""
     milliseconds = dict(request.trace.milliseconds)
     now = int(time.time())
-    return Outcome(id=request.id, created=now, result=result, policy=wanted.policy.name, milliseconds=milliseconds)
+    policy, api = wanted.policy.name, request.format.name
+    return Outcome(id=request.id, created=now, result=result, policy=policy, api=api, milliseconds=milliseconds)
 
 
 def lasting(parsed: Parsed, seen: int) -> list[Segment]:

@@ -6,7 +6,6 @@ import hashlib
 from http import HTTPStatus
 from time import perf_counter
 
-from foveate.proxy.formats import Format
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body
@@ -19,17 +18,22 @@ from foveate.proxy.pruning.outcome import Ledger, Outcome
 from foveate.proxy.pruning.pruner import Pruner
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.serving.relay import Relay, Scope, Send
+from foveate.proxy.serving.router import Route
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
-CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
+CREDENTIALS = (
+    b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project", b"anthropic-version"
+)  # fmt: skip
 
 
 class Exchange:
     """A request that may be pruned, and its answer."""
 
-    def __init__(self, wire: Format, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
+    def __init__(self, route: Route, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
         self._start = perf_counter()
-        self._format = wire
+        assert route.format is not None
+        self._format = route.format
+        self._model = route.model
         self._upstream = upstream
         self._pruner = pruner
         self._scope = scope
@@ -59,7 +63,8 @@ class Exchange:
         content = await body.read()
         credentials = credentials_of(self._scope["headers"])
         named = value_of(self._scope["headers"], caller) if caller else b""
-        self.request = Request(self._format, content, asked, tenant(credentials, named), credentials)
+        whose = tenant(credentials, named)
+        self.request = Request(self._format, content, asked, whose, credentials, self._model)
         recent.begun(self.request)
         try:
             return await self._forwarded(body, self.request)
@@ -97,6 +102,11 @@ class Exchange:
 def no_report(waited: float) -> Headers:
     """Return no headers of our own, for what is relayed untouched."""
     return []
+
+
+def relayed_report(waited: float) -> Headers:
+    """Return the header of what might have been pruned and was not looked into."""
+    return [(b"x-pruning-result", b"relayed")]
 
 
 def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:

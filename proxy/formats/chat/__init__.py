@@ -51,6 +51,10 @@ class Chat:
         """Return the usage at an answer's end."""
         return read_usage(tail)
 
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return None: reasoning refuses no count."""
+        return None
+
     def error(self, error: RequestError) -> bytes:
         """Return an error in OpenAI's shape."""
         return error.body()
