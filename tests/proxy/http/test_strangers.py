@@ -1,7 +1,5 @@
 """Which error answers say that reasoning does not belong to its conversation."""
 
-# ruff: noqa: E501  (what upstreams say stands on one line)
-
 from __future__ import annotations
 
 import json
