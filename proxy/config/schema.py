@@ -51,6 +51,8 @@ class Upstream(Section):
     url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
     api_base: str = Field(default="", pattern=r"^(https?://\S+)?$")
     api_key: SecretStr = SecretStr("")
+    anthropic_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    anthropic_api_key: SecretStr = SecretStr("")
     connect_timeout: float = Field(default=10, gt=0)
     read_timeout: float = Field(default=600, gt=0)
 

@@ -21,7 +21,9 @@ from foveate.proxy.serving.relay import Relay, Scope, Send
 from foveate.proxy.serving.router import Route
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
-CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
+CREDENTIALS = (
+    b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project", b"anthropic-version"
+)  # fmt: skip
 
 
 class Exchange:
