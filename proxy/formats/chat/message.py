@@ -43,10 +43,12 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
     role, content = _role(wire), wire.get("content")
     calls = _calls(wire)
     tokens = message_tokens(wire, counter)
-    splits = tokens > split_over and role in SPLIT_ROLES and not calls
-    pieces = _pieces(content, tokens, counter, split_over) if splits else ()
     name = wire.get("name")
     thoughtful = thinks(wire)
+    bound = thoughtful and is_bound(wire)
+    # What the model says of bound reasoning stays or goes with it: a piece could not tell that the message has any.
+    splits = tokens > split_over and role in SPLIT_ROLES and not calls and not bound
+    pieces = _pieces(content, tokens, counter, split_over) if splits else ()
     text = _text(wire)
     return Block(
         id=_identity(wire),
@@ -61,7 +63,7 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
         pieces=pieces,
         beside=beside_of(tokens, pieces),
         thought=thought_tokens(wire, counter) if thoughtful else 0,
-        bound=thoughtful and is_bound(wire),
+        bound=bound,
     )
 
 
