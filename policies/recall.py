@@ -33,7 +33,7 @@ class Recall:
     enabled: bool = True
     tokens: int = 800
     threshold: float = 0.6  # share of a turn's words that must ask before anything is quoted
-    resemblance: float = 0.35  # of the best dropped segment: its cosine, or the share of the turn's rare words it has
+    resemblance: float = 0.29  # of the best dropped segment: its cosine, or the share of the turn's rare words it has
     unread: float = 0.5  # of a turn in a language without cues: the share of its rare words that the best one must have
 
     def wanted(self, turn: str) -> bool:

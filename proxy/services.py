@@ -157,7 +157,6 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
         Watermarks(parts.windows, parts.calibration),
         parts.memory,
         parts.histories,
-        parts.worker,
     )
     caller = settings.callers.header.lower().encode()
     routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller)

@@ -30,7 +30,7 @@ from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS, Worker
+from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS
 
 _log = logging.getLogger("foveate.pruner")
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
@@ -55,14 +55,14 @@ class Pruner:
     """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go on."""
 
     def __init__(
-        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories, worker: Worker
+        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories
     ) -> None:
         self._rules = rules
         self._parser = parser
         self._watermarks = watermarks
         self._memory = memory
         self._histories = histories
-        self._worker = worker
+        self._worker = histories.worker
         self.failures: dict[str, int] = {}
         self._failing = ""
 

@@ -21,9 +21,8 @@ from foveate.proxy.serving.relay import Relay, Scope, Send
 from foveate.proxy.serving.router import Route
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
-CREDENTIALS = (
-    b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project", b"anthropic-version"
-)  # fmt: skip
+CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
+VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
 
 
 class Exchange:
@@ -124,12 +123,12 @@ def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:
 
 def credentials_of(given: Headers) -> Headers:
     """Return the headers that say who the caller is."""
-    return [(name, value) for name, value in given if name in CREDENTIALS]
+    return [(name, value) for name, value in given if name in CREDENTIALS or name == VERSION]
 
 
 def tenant(credentials: Headers, named: bytes = b"") -> str:
     """Return a name for the caller, from a hash of the key and of what else names it: others share nothing with it."""
-    key = b"\n".join([value for _, value in credentials])
+    key = b"\n".join([value for name, value in credentials if name != VERSION])
     if named:
         key += b"\n\n" + named
     return hashlib.blake2b(key, digest_size=8, person=b"foveate-tenant").hexdigest()

@@ -1,7 +1,5 @@
 """Which error answers say that reasoning does not belong to its conversation."""
 
-
-
 from __future__ import annotations
 
 import json
