@@ -19,6 +19,7 @@ _CODE_LINE = re.compile(
     r"|^\s*[\w.]+\(.*\)$"
 )
 DOCUMENT_CHARACTERS = 1500
+LOOK = 32 * 1024  # characters that tell what a text is
 # The most that a message may hold beside its text and still be split: each part that stays brings it along.
 MOST_BESIDE = 30
 MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
@@ -30,10 +31,11 @@ THOUGHT_LEFT_OUT = "[... reasoning left out ...]"
 
 def kind_of(text: str) -> Kind:
     """Return what a stretch of text mostly is."""
-    lines = [line for line in text.splitlines() if line.strip()][:200]
+    head = text[:LOOK]
+    lines = [line for line in head.splitlines() if line.strip()][:200]
     if len(lines) >= 4:
-        fenced = sum(len(match[0]) for match in _BLOCK.finditer(text)) if "```" in text or "~~~" in text else 0
-        if fenced * 2 > len(text) or sum(bool(_CODE_LINE.search(line)) for line in lines) * 2 > len(lines):
+        fenced = sum(len(match[0]) for match in _BLOCK.finditer(head)) if "```" in head or "~~~" in head else 0
+        if fenced * 2 > len(head) or sum(bool(_CODE_LINE.search(line)) for line in lines) * 2 > len(lines):
             return "code"
         if sum(bool(_LOG_LINE.match(line)) for line in lines) * 2 > len(lines):
             return "log"
@@ -110,18 +112,18 @@ def left_out(stretches: Sequence[tuple[int, str, int]], kept: Collection[int]) -
 
     One mark stands in the place of a run of pieces that are not `kept`.
     """
-    texts: dict[int, str] = {}
+    texts: dict[int, list[str]] = {}
     dropped = 0
     for n, (part, piece, tokens) in enumerate(stretches):
-        text = texts.setdefault(part, "")
+        text = texts.setdefault(part, [])
         if n in kept:
-            texts[part] = text + piece
+            text.append(piece)
             continue
         dropped += tokens
         goes_on = n + 1 < len(stretches) and stretches[n + 1][0] == part
         if goes_on and n + 1 not in kept:
             continue
-        lead = "" if not text or text.endswith("\n") else "\n"
-        texts[part] = text + lead + mark(dropped) + ("\n" if goes_on else "")
+        lead = "" if not text or text[-1].endswith("\n") else "\n"
+        text.append(lead + mark(dropped) + ("\n" if goes_on else ""))
         dropped = 0
-    return texts
+    return {part: "".join(written) for part, written in texts.items()}

@@ -112,6 +112,11 @@ def rows_of(content: bytes) -> list[Mapping[str, Any]]:
         return []
 
 
+def ignores_names(row: Mapping[str, Any]) -> bool:
+    """Say whether a server with this one model answers with it whatever it is asked for, as llama.cpp does."""
+    return isinstance(row.get("meta"), dict) or row["id"].lower().endswith(".gguf")
+
+
 def _given(row: Mapping[str, Any]) -> list[int | None]:
     meta = row["meta"] if isinstance(row.get("meta"), dict) else {}
     provider = row["top_provider"] if isinstance(row.get("top_provider"), dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from bisect import bisect_left
@@ -35,6 +36,7 @@ _log = logging.getLogger("foveate.pruner")
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
 # The tenth that is left takes a few turns to fill, in which the model reads many times as much; most never come here.
 AHEAD = 0.9
+MUCH = 1024 * 1024  # bytes of a body, which take more than a few milliseconds to tell its items apart
 MUTE = 2048  # tokens: a shorter prompt that is refused without a word was not too long for any chat model
 
 
@@ -123,12 +125,14 @@ class Pruner:
     async def _guarded(self, request: Request, wanted: Wanted) -> Decision:
         try:
             decision = await self._decide(request, wanted)
-        except Exception as error:  # the one place where a fault becomes "forward unchanged"
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # the one place where a fault becomes "forward unchanged", native panics too
             return self._failed(request, wanted, error)
         self._failing = ""
         return decision
 
-    def _failed(self, request: Request, wanted: Wanted, error: Exception) -> Decision:
+    def _failed(self, request: Request, wanted: Wanted, error: BaseException) -> Decision:
         stage = request.trace.stage
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if not request.rehearsal:
@@ -142,7 +146,8 @@ class Pruner:
     async def _decide(self, request: Request, wanted: Wanted) -> Decision:
         trace = request.trace
         with trace.timed("parse"):
-            outline = request.format.read(request.body)
+            much = len(request.body) > MUCH
+            outline = await self._worker.run(much, request.format.read, request.body)
             if outline.stays:
                 told = structs.replace(bare(request, wanted, "untouched"), model=outline.model)
                 return Decision(request.body, told)
