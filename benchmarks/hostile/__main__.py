@@ -50,10 +50,9 @@ def main() -> None:
         took, hold, grown, result = tried(given.port, content)
         worst, peak = max(worst, hold), max(peak, grown)
         size = len(content) / 1e6
-        print(
-            f"{name:28} {size:6.2f} {took:8.2f} {hold * 1000:8.0f} {grown:9.0f} {grown * 1.048576 / size:7.1f}  {result}",
-            flush=True,
-        )
+        share = grown * 1.048576 / size
+        row = f"{name:28} {size:6.2f} {took:8.2f} {hold * 1000:8.0f} {grown:9.0f} {share:7.1f}  {result}"
+        print(row, flush=True)
     print(f"\nworst loop hold {worst * 1000:.0f} ms, peak memory beside the start {peak:.0f} MiB")
 
 
