@@ -48,7 +48,7 @@ class Prefix(msgspec.Struct, frozen=True):
             first = blocks[0]
             if first.role == "user":
                 turn += 1
-            parts = split and bool(first.pieces) and not first.pin
+            parts = split and bool(first.pieces)
             built = holder.built[block]
             if built is None or not built.holds(blocks, unit, turn, parts):
                 holder.built[block] = built = build(blocks, unit, turn, parts)

@@ -103,6 +103,7 @@ def _part(block: Block, piece: Piece, turn: int, key: Key) -> Segment:
         turn=turn,
         key=key,
         name=block.name,
+        pin=block.pin,  # and not whole in its place: a mark that comes or goes must not change what a key stands for
     )
 
 

@@ -62,15 +62,32 @@ def _object(fields: Fields) -> bytes:
 
 
 def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
+    """Return a message with excerpts ahead of its words.
+
+    They go into its first text, so that what it says is the same whether its content comes as a string or, where the
+    caller has put a mark on it, as a list.
+    """
     frame = quoted(segments)
     content = message.get("content", b"null").strip()
     if content.startswith(b"["):
-        part = orjson.dumps({"type": "text", "text": frame})
-        return {**message, "content": b"[" + b",".join([part, *elements_of(content)]) + b"]"}
+        return {**message, "content": b"[" + b",".join(_parts_quoting(elements_of(content), frame)) + b"]"}
     if content.startswith(b'"'):
-        return {**message, "content": orjson.dumps(frame)[:-1] + content[1:]}
+        return {**message, "content": _ahead(frame, content)}
     said = "" if content == b"null" else content.decode("utf-8", "replace")
     return {**message, "content": orjson.dumps(frame + said)}
+
+
+def _parts_quoting(parts: Sequence[bytes], frame: str) -> list[bytes]:
+    first = fields_of(parts[0]) if parts and parts[0].startswith(b"{") else {}
+    text = first.get("text", b"").strip()
+    if text.startswith(b'"') and first.get("type") == b'"text"':
+        return [_object({**first, "text": _ahead(frame, text)}), *parts[1:]]
+    return [orjson.dumps({"type": "text", "text": frame}), *parts]
+
+
+def _ahead(frame: str, text: bytes) -> bytes:
+    """Return the JSON of a text with a frame ahead of it."""
+    return orjson.dumps(frame)[:-1] + text[1:]
 
 
 def _thoughtless(message: Fields) -> Fields:

@@ -75,14 +75,31 @@ def _array(values: Sequence[bytes]) -> bytes:
 
 
 def _quoting(fields: Fields, segments: Sequence[Segment]) -> Fields:
+    """Return a message with excerpts ahead of its words.
+
+    They go into its first text, so that what it says is the same whether its content comes as a string or, where the
+    caller has put a mark on it, as a list.
+    """
     frame = quoted(segments)
     content = fields.get("content", b'""').strip()
     if content.startswith(b"["):
-        part = orjson.dumps({"type": "input_text", "text": frame})
-        return {**fields, "content": _array([part, *elements_of(content)])}
+        return {**fields, "content": _array(_parts_quoting(elements_of(content), frame))}
     if content.startswith(b'"'):
-        return {**fields, "content": orjson.dumps(frame)[:-1] + content[1:]}
+        return {**fields, "content": _ahead(frame, content)}
     return {**fields, "content": orjson.dumps(frame)}
+
+
+def _parts_quoting(parts: Sequence[bytes], frame: str) -> list[bytes]:
+    first = fields_of(parts[0]) if parts and parts[0].startswith(b"{") else {}
+    text = first.get("text", b"").strip()
+    if text.startswith(b'"') and first.get("type") == b'"input_text"':
+        return [_object({**first, "text": _ahead(frame, text)}), *parts[1:]]
+    return [orjson.dumps({"type": "input_text", "text": frame}), *parts]
+
+
+def _ahead(frame: str, text: bytes) -> bytes:
+    """Return the JSON of a text with a frame ahead of it."""
+    return orjson.dumps(frame)[:-1] + text[1:]
 
 
 def _shortened(fields: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import struct
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from foveate.proxy.errors import StateStoreError
 from foveate.proxy.pruning.states.in_memory import MIB, InMemoryStates
@@ -18,10 +20,24 @@ from foveate.proxy.pruning.states.in_memory import MIB, InMemoryStates
 _log = logging.getLogger("foveate.memory")
 BATCH = 200  # keys asked for at once, the longest prefixes first
 TRIM_AFTER = 500  # writes
+STAMP = struct.Struct(">d")  # ahead of a value in memory: seconds since the epoch
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS states (key TEXT PRIMARY KEY, used REAL NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_use ON states (used);
 """
+# Another process may have written the same key since this one was kept.
+KEEP = """
+INSERT INTO states VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET used = excluded.used, value = excluded.value WHERE excluded.used >= used
+"""
+
+
+class Kept(NamedTuple):
+    """A value that was found: the position of its key among those asked for, and when it was put there."""
+
+    position: int
+    used: float  # seconds since the epoch
+    value: bytes
 
 
 class SqliteStates:
@@ -39,30 +55,29 @@ class SqliteStates:
         self._ttl = ttl_hours * 3600
         self._latest = InMemoryStates(max_mib / 4, ttl_hours)
         self._thread = ThreadPoolExecutor(1, "states")
-        self._pending: deque[tuple[str, bytes]] = deque()
+        self._pending: deque[tuple[str, float, bytes]] = deque()
         self._written = 0
+        self._warned = False
         self._reader = self._opened()
 
     async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
         """Return the position and value of the first known key."""
         start = 0
         for batch in in_batches(keys):
-            held = await self._latest.first(batch)
-            ahead = batch if held is None else batch[: held[0]]
-            stored = self._stored(ahead)
-            if stored is not None:
-                return start + stored[0], stored[1]
-            if held is not None:
-                return start + held[0], held[1]
+            held = await self._held(batch)
+            found = self._newer(batch, held)
+            if found is not None:
+                return start + found.position, found.value
             start += len(batch)
         return None
 
     async def put(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`."""
-        await self._latest.put(key, value)
+        now = time.time()
+        await self._latest.put(key, STAMP.pack(now) + value)
         if self._reader is None:
             return
-        self._pending.append((key, value))
+        self._pending.append((key, now, value))
         if len(self._pending) == 1:  # else whoever writes now takes it along
             self._thread.submit(self._write)
 
@@ -83,39 +98,64 @@ class SqliteStates:
             return None
         return made
 
-    def _stored(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
-        if self._reader is None or not keys:
+    async def _held(self, keys: Sequence[str]) -> Kept | None:
+        """Return what is in memory."""
+        found = await self._latest.first(keys)
+        if found is None:
+            return None
+        position, stamped = found
+        return Kept(position, STAMP.unpack_from(stamped)[0], stamped[STAMP.size :])
+
+    def _newer(self, keys: Sequence[str], held: Kept | None) -> Kept | None:
+        """Return what the file has under an earlier key than `held`, or later under the same, else `held`."""
+        ahead = keys if held is None else keys[: held.position + 1]
+        try:
+            stored = self._stored(ahead)
+        except StateStoreError:
+            if held is None:
+                raise
+            return held
+        if stored is None or held is None:
+            return stored or held
+        return stored if stored.position < held.position or stored.used > held.used else held
+
+    def _stored(self, keys: Sequence[str]) -> Kept | None:
+        """Return what is in the file; StateStoreError where it cannot be read."""
+        if self._reader is None:
             return None
         marks = ",".join("?" * len(keys))
         oldest = time.time() - self._ttl
         try:
             rows = self._reader.execute(
-                f"SELECT key, value FROM states WHERE key IN ({marks}) AND used > ?", (*keys, oldest)
+                f"SELECT key, used, value FROM states WHERE key IN ({marks}) AND used > ?", (*keys, oldest)
             ).fetchall()
         except sqlite3.Error as error:
             raise StateStoreError(str(error)) from None
-        known = dict(rows)
-        return next(((i, known[key]) for i, key in enumerate(keys) if key in known), None)
+        known = {key: (used, value) for key, used, value in rows}
+        return next((Kept(i, *known[key]) for i, key in enumerate(keys) if key in known), None)
 
     def _write(self) -> None:
         """Write what waits, until nothing does; in the thread."""
         try:
             with closing(sqlite3.connect(self._path, timeout=5)) as writer:
                 writer.execute("PRAGMA synchronous=NORMAL")
+                writer.executescript(SCHEMA)  # the file may have been taken away since it was opened
                 while self._pending:
                     self._write_some(writer)
                     writer.commit()
         except (sqlite3.Error, OSError) as error:
             self._pending.clear()
-            _log.warning("decisions are not written, and live until a restart only: %s: %s", self._path, error)
+            level = logging.DEBUG if self._warned else logging.WARNING  # a lasting fault is told once
+            _log.log(level, "decisions are not written, and live until a restart only: %s: %s", self._path, error)
+            self._warned = True
+        else:
+            self._warned = False
 
     def _write_some(self, writer: sqlite3.Connection) -> None:
-        now = time.time()
         rows: list[tuple[str, float, bytes]] = []
         while self._pending and len(rows) < BATCH:
-            key, value = self._pending.popleft()
-            rows.append((key, now, value))
-        writer.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", rows)
+            rows.append(self._pending.popleft())
+        writer.executemany(KEEP, rows)
         self._written += len(rows)
         if self._written > TRIM_AFTER:
             self._trim(writer)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from foveate.proxy.errors import FormatError, RequestError
+from foveate.proxy.formats.layout import layout
 from support.conversations import body, call, problems, result
 from support.deciding import CHAT, read, rebuild, rebuilt
 
@@ -134,15 +135,34 @@ def test_an_empty_text_part_beside_a_long_one_does_no_harm() -> None:
         {"role": "system", "content": LONG},
         {**call("a"), "content": LONG},
         {"role": "user", "content": [{"type": "text", "text": LONG}, {"type": "image_url", "image_url": {"url": "x"}}]},
-        {"role": "user", "content": [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]},
     ],
-    ids=["system", "tool call", "with an image", "with cache_control"],
+    ids=["system", "tool call", "with an image"],
 )
 def test_what_must_stay_whole_is_never_split(message: dict[str, Any]) -> None:
     parsed = read(
         body([message, result("a"), QUESTION] if "tool_calls" in message else [message, QUESTION]), split_over=300
     )
     assert [s.key[2] for s in parsed.segments] == [-1, -1]
+
+
+def test_a_mark_pins_every_part_and_changes_none() -> None:
+    plain = {"role": "user", "content": [{"type": "text", "text": LONG}]}
+    marked = {"role": "user", "content": [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]}
+    before, after = (read(body([message, QUESTION]), split_over=300).segments for message in (plain, marked))
+    assert [(s.id, s.key) for s in after] == [(s.id, s.key) for s in before]
+    assert {s.pin for s in after[:-1]} == {"cache_control"}
+
+
+def test_excerpts_make_the_same_text_of_a_string_and_of_its_one_part_and_stand_alone_ahead_of_a_picture() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://x/y.png"}}
+    made = []
+    for content in ("And now?", [{"type": "text", "text": "And now?"}], [picture]):
+        messages = [{"role": "user", "content": "I live in Oslo."}, {"role": "user", "content": content}]
+        parsed = read(body(messages))
+        prompt = CHAT.rebuild(parsed, layout(parsed, [1], {1: (0,)}))
+        made.append(json.loads(prompt.body)["messages"][0]["content"])
+    assert made[1] == [{"type": "text", "text": made[0]}]
+    assert made[2][1:] == [picture]
 
 
 def test_the_latest_user_turn_is_never_split() -> None:

@@ -73,9 +73,20 @@ def test_excerpts_stand_ahead_of_the_users_words_in_the_wires_own_parts() -> Non
             assert left["content"].endswith("And now?")
             assert "Oslo" in left["content"]
         else:
-            assert left["content"][1:] == content
             assert left["content"][0]["type"] == "input_text"
+            assert left["content"][0]["text"].endswith("And now?")
             assert "Oslo" in left["content"][0]["text"]
+            assert left["content"][1:] == [picture]
+
+
+def test_excerpts_make_the_same_text_of_a_string_and_of_its_one_part_and_stand_alone_ahead_of_a_picture() -> None:
+    picture = {"type": "input_image", "image_url": "https://x/y.png", "detail": "auto"}
+    made = []
+    for content in ("And now?", [{"type": "input_text", "text": "And now?"}], [picture]):
+        parsed = read(response([user("I live in Oslo."), said("Noted."), user(content)]), wire=WIRE)
+        made.append(json.loads(WIRE.rebuild(parsed, layout(parsed, [2], {2: (0,)})).body)["input"][0]["content"])
+    assert made[1] == [{"type": "input_text", "text": made[0]}]
+    assert made[2][1:] == [picture]
 
 
 def test_an_input_that_is_a_string_stays_one() -> None:
