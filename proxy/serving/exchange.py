@@ -8,7 +8,7 @@ from time import perf_counter
 
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http import headers, refusals
-from foveate.proxy.http.body import Body
+from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.http.strangers import refuses_reasoning
@@ -23,6 +23,8 @@ from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
 VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
+
+LONG = 0.05  # seconds of deciding in which a caller may well have gone
 
 
 class Exchange:
@@ -71,7 +73,10 @@ class Exchange:
             recent.ended(self.request)
 
     async def _forwarded(self, body: Body, request: Request) -> int:
+        start = perf_counter()
         decision = await self._pruner.decide(request)
+        if perf_counter() - start > LONG and await body.is_gone():
+            raise HungUp
         request.trace.stage = "upstream"
         self._told(decision)
 
