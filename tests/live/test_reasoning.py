@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def prompts(upstream: Upstream) -> list[Messages]:
 def breaks(found: list[Messages], results: list[str | None]) -> int:
     """Return how many prompts without a cut do not begin as the one before them did."""
     same = [[compared(m) for m in prompt] for prompt in found]
-    grown = [after[: len(before)] == before for before, after in zip(same, same[1:], strict=False)]
+    grown = [after[: len(before)] == before for before, after in pairwise(same)]
     return sum(not whole and done != "cut" for whole, done in zip(grown, results[1:], strict=True))
 
 

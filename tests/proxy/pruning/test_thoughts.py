@@ -50,7 +50,9 @@ def remembered(parsed: Parsed, state: PruneState, earlier: Recollection | None =
     return Recollection(len(parsed.items), state, "balanced", "gpt-4o", origins_of(parsed, earlier))
 
 
-def bare_after(parsed: Parsed, selection: Selection, earlier: Recollection | None, distrusted: bool = False) -> set[int]:
+def bare_after(
+    parsed: Parsed, selection: Selection, earlier: Recollection | None, distrusted: bool = False
+) -> set[int]:
     """Return the items whose reasoning is taken out."""
     origins = origins_of(parsed, earlier, distrusted)
     return {item for item, _, _ in without_strangers(parsed, selection, earlier, origins).state.bare}

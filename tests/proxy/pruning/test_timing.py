@@ -109,9 +109,7 @@ def test_without_prices_nothing_is_bought() -> None:
     assert bought(10**6, Moment(1e9, 1e9, None), ECONOMY, cold=False) == Timing(None, 1e9)
 
 
-@given(
-    st.floats(0.01, 1), st.floats(1, 2), st.integers(1, 300), st.integers(1, 4000), st.integers(0, 20_000)
-)
+@given(st.floats(0.01, 1), st.floats(1, 2), st.integers(1, 300), st.integers(1, 4000), st.integers(0, 20_000))
 def test_at_every_price_a_session_costs_at_most_a_fourth_more_than_without_a_cut(
     read: float, write: float, length: int, growing: int, standing: int
 ) -> None:

@@ -23,7 +23,11 @@ WAYS: dict[str, tuple[dict[str, Any], bool]] = {
     "litellm, redacted": ({**SAID, "thinking_blocks": [SEALED]}, True),
     "litellm, without a signature": ({**SAID, "thinking_blocks": [{"type": "thinking", "thinking": THOUGHT}]}, False),
     "openrouter, signed text": (
-        {**SAID, "reasoning": THOUGHT, "reasoning_details": [{"type": "reasoning.text", "text": THOUGHT, "signature": "s"}]},
+        {
+            **SAID,
+            "reasoning": THOUGHT,
+            "reasoning_details": [{"type": "reasoning.text", "text": THOUGHT, "signature": "s"}],
+        },
         True,
     ),
     "openrouter, encrypted": (
