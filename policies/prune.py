@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from foveate.policies.policy import Policy
-from foveate.policies.reasoning import lightened
+from foveate.policies.reasoning import from_first_over, lightened, loose
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.seams import MARK_TOKENS, marks, neighbours
 from foveate.policies.types import (
@@ -94,7 +94,24 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
         return recall(history, situation.policy, situation.budget.high, situation.state)
     light = lightened(history.segments, situation.insists)
     low = situation.budget.low if situation.early is None else situation.early
-    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
+    chosen = cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
+    return replace(chosen, state=replace(chosen.state, bare=surplus(situation, chosen)))
+
+
+def surplus(situation: Situation, chosen: Selection) -> frozenset[Key]:
+    """Return the segments whose reasoning a cut takes out though nothing ahead of it has changed: there is no room.
+
+    Segments are chosen as if all that is loose went. Ahead of the first change it stays as far as it fits, oldest
+    first: halfway up to `high`, so that it neither costs the cached prefix nor brings the next cut at once.
+    """
+    dropped, before = chosen.state.dropped, situation.state
+    kept = [s for s in loose(situation.segments, situation.insists) if s.key not in dropped]
+    changed = min(dropped ^ before.dropped, default=None)
+    ahead = [s for s in kept if s.key not in before.bare and (changed is None or s.key < changed)]
+    budget = situation.budget
+    most = (budget.low + budget.high) // 2 if situation.early is None else situation.early
+    start = from_first_over(ahead, most - sum([s.tokens for s in chosen.segments if s.key not in dropped]))
+    return frozenset([s.key for s in kept if start is not None and s.key >= start])
 
 
 def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: bool = False) -> Selection:

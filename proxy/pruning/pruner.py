@@ -158,7 +158,7 @@ class Pruner:
         grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
         situation, rent = situation_of(grounds, self._rules.economy)
         selection = await self._selection(request, grounds, situation)
-        selection = await self._worker.run(many, without_strangers, parsed, selection, earlier, origins)
+        selection = await self._worker.run(many, without_strangers, parsed, selection, situation.state, origins)
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
             prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)
