@@ -23,7 +23,7 @@ from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import draft
 from foveate.proxy.pruning.grounds import Grounds, settled, situation_of
 from foveate.proxy.pruning.limits import Watermarks
-from foveate.proxy.pruning.memory import Conversation, Memory
+from foveate.proxy.pruning.memory import Conversation, Memory, in_parts
 from foveate.proxy.pruning.models import model_table
 from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
@@ -153,6 +153,7 @@ class Pruner:
             limits = await self._watermarks.of(request, wanted, parsed)
         conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
+        earlier = earlier and in_parts(earlier, parsed.segments)
         many = len(parsed.items) > MANY_ITEMS
         origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
         grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
