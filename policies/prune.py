@@ -66,7 +66,12 @@ class Situation:
         if size > high or not self.turns or not dropped:
             return size > high
         most = size + MARK_TOKENS * len(self.segments)  # which is far below it, mostly
-        return most > high and size + MARK_TOKENS * marks(self.segments, dropped) > high
+        return most > high and self.size() > high
+
+    def size(self) -> int:
+        """Return the tokens of the history as it stands."""
+        dropped = self.state.dropped
+        return self.prompt() + (MARK_TOKENS * marks(self.segments, dropped) if self.turns and dropped else 0)
 
     def prompt(self) -> int:
         """Return the tokens of the history as it stands, less the marks at its seams."""
@@ -91,7 +96,7 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     if history is None or plan not in SCORED:
         return Selection(situation.segments, situation.state, False)
     if plan == "recall":
-        return recall(history, situation.policy, situation.budget.high, situation.state)
+        return recall(history, situation)
     light = lightened(history.segments, situation.insists)
     low = situation.budget.low if situation.early is None else situation.early
     chosen = cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
@@ -150,10 +155,11 @@ def size_of(segments: Sequence[Segment], kept: frozenset[int]) -> int:
     return sum([segments[i].tokens for i in kept]) + MARK_TOKENS * marks(segments, dropped)
 
 
-def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:
-    """Let earlier decisions stand, and quote what the latest turn needs of the dropped."""
+def recall(history: History, situation: Situation) -> Selection:
+    """Let earlier decisions stand, and quote what the latest turn needs of the dropped, within `high`."""
+    policy, high, state = situation.policy, situation.budget.high, situation.state
     shares, scores = judge(history, *candidates(history), policy)
-    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high)
+    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high, high - situation.size())
     quoted = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **quoted})
     return Selection(history.segments, state, False, scores, shares)

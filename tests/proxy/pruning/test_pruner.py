@@ -33,3 +33,21 @@ def test_what_a_cut_has_left_out_whole_stays_out_once_it_would_be_split(deciding
     assert after.outcome.result == "sticky"
     sent = pieces(first.body)
     assert pieces(after.body)[: len(sent)] == sent
+
+
+def test_what_is_quoted_takes_no_prompt_over_its_budget(deciding: Deciding) -> None:
+    key, high, low = caller(), 2_000, 1_200
+    said: list[dict[str, Any]] = []
+    for n in range(60):
+        topic = TOPICS[n % len(TOPICS)]
+        said.append({"role": "user", "content": f"Note {n}: {topic}. I think that {n * 37} matters."})
+        said.append({"role": "assistant", "content": f"On note {n}: {topic}, with code X{n * 91}."})
+    before = deciding.ask([*said, {"role": "user", "content": "Well then."}], key, high, low)
+    while (before.outcome.tokens_after or high) < high - 70:
+        said += [{"role": "user", "content": "Well then."}, {"role": "assistant", "content": "Good."}]
+        before = deciding.ask([*said, {"role": "user", "content": "Well then."}], key, high, low)
+    said += [{"role": "user", "content": "Well then."}, {"role": "assistant", "content": "Good."}]
+    asked = "What code did you give on note 3 about the invoices for March?"
+    after = deciding.ask([*said, {"role": "user", "content": asked}], key, high, low)
+    assert after.outcome.result == "sticky"
+    assert (after.outcome.tokens_after or high) <= high
