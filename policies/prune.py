@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from foveate.policies.policy import Policy
-from foveate.policies.reasoning import lightened
+from foveate.policies.reasoning import from_first_over, lightened, loose
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.seams import MARK_TOKENS, marks, neighbours
 from foveate.policies.types import (
@@ -66,7 +66,12 @@ class Situation:
         if size > high or not self.turns or not dropped:
             return size > high
         most = size + MARK_TOKENS * len(self.segments)  # which is far below it, mostly
-        return most > high and size + MARK_TOKENS * marks(self.segments, dropped) > high
+        return most > high and self.size() > high
+
+    def size(self) -> int:
+        """Return the tokens of the history as it stands."""
+        dropped = self.state.dropped
+        return self.prompt() + (MARK_TOKENS * marks(self.segments, dropped) if self.turns and dropped else 0)
 
     def prompt(self) -> int:
         """Return the tokens of the history as it stands, less the marks at its seams."""
@@ -91,10 +96,27 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     if history is None or plan not in SCORED:
         return Selection(situation.segments, situation.state, False)
     if plan == "recall":
-        return recall(history, situation.policy, situation.budget.high, situation.state)
+        return recall(history, situation)
     light = lightened(history.segments, situation.insists)
     low = situation.budget.low if situation.early is None else situation.early
-    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
+    chosen = cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
+    return replace(chosen, state=replace(chosen.state, bare=surplus(situation, chosen)))
+
+
+def surplus(situation: Situation, chosen: Selection) -> frozenset[Key]:
+    """Return the segments whose reasoning a cut takes out though nothing ahead of it has changed: there is no room.
+
+    Segments are chosen as if all that is loose went. Ahead of the first change it stays as far as it fits, oldest
+    first: halfway up to `high`, so that it neither costs the cached prefix nor brings the next cut at once.
+    """
+    dropped, before = chosen.state.dropped, situation.state
+    kept = [s for s in loose(situation.segments, situation.insists) if s.key not in dropped]
+    changed = min(dropped ^ before.dropped, default=None)
+    ahead = [s for s in kept if s.key not in before.bare and (changed is None or s.key < changed)]
+    budget = situation.budget
+    most = (budget.low + budget.high) // 2 if situation.early is None else situation.early
+    start = from_first_over(ahead, most - sum([s.tokens for s in chosen.segments if s.key not in dropped]))
+    return frozenset([s.key for s in kept if start is not None and s.key >= start])
 
 
 def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: bool = False) -> Selection:
@@ -133,10 +155,11 @@ def size_of(segments: Sequence[Segment], kept: frozenset[int]) -> int:
     return sum([segments[i].tokens for i in kept]) + MARK_TOKENS * marks(segments, dropped)
 
 
-def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:
-    """Let earlier decisions stand, and quote what the latest turn needs of the dropped."""
+def recall(history: History, situation: Situation) -> Selection:
+    """Let earlier decisions stand, and quote what the latest turn needs of the dropped, within `high`."""
+    policy, high, state = situation.policy, situation.budget.high, situation.state
     shares, scores = judge(history, *candidates(history), policy)
-    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high)
+    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high, high - situation.size())
     quoted = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **quoted})
     return Selection(history.segments, state, False, scores, shares)

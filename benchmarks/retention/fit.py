@@ -54,8 +54,8 @@ START: Described = {
     "graph": {"type": "neighbours", "per_speaker": 0.7, "persistence": 6.0, "longest": 24.0, "own": 1.5},
     "topics": {"share": 0.0},
     "selector": {
-        "type": "coverage", "persistence": 0.9, "answers": 0.25, "tools": 0.6, "tool_share": 0.3, "values": 0.95,
-        "half_life": 16.0, "references": 0.33, "relevance": 2.0,
+        "type": "coverage", "persistence": 0.9, "answers": 0.25, "tools": 0.6, "tool_share": 0.3, "values": 1.0,
+        "half_life": 24.0, "references": 0.33, "relevance": 2.0,
     },
 }  # fmt: skip
 OPTIONAL = [("signals", name, "weight") for name in ("recency", "references", "task", "novelty", "role")]

@@ -24,7 +24,7 @@ from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import draft
 from foveate.proxy.pruning.grounds import Grounds, settled, situation_of
 from foveate.proxy.pruning.limits import Watermarks
-from foveate.proxy.pruning.memory import Conversation, Memory
+from foveate.proxy.pruning.memory import Conversation, Memory, in_parts
 from foveate.proxy.pruning.models import model_table
 from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
@@ -158,12 +158,13 @@ class Pruner:
             limits = await self._watermarks.of(request, wanted, parsed)
         conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
+        earlier = earlier and in_parts(earlier, parsed.segments)
         many = len(parsed.items) > MANY_ITEMS
         origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
         grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
         situation, rent = situation_of(grounds, self._rules.economy)
         selection = await self._selection(request, grounds, situation)
-        selection = await self._worker.run(many, without_strangers, parsed, selection, earlier, origins)
+        selection = await self._worker.run(many, without_strangers, parsed, selection, situation.state, origins)
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
             prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)

@@ -108,7 +108,7 @@ def test_a_prompt_that_is_refused_is_cut_deeper_and_sent_once_more(
     assert len(answer.all("x-pruning-result")) == 1
     outcome = live.services.parts.recent.get(str(answer.header("x-pruning-id")))
     assert outcome is not None
-    assert (outcome.resent, outcome.status) == (True, 200)
+    assert (outcome.resent, outcome.status) == ("length", 200)
     upstream.received.clear()
     chat(live.url, body(long_chat(30)), key="sk-2")
     assert len(asked(upstream)) == (1 if named else 2)  # a window that was named is remembered

@@ -47,6 +47,7 @@ function summary(o) {
     ["saved", money(o.saved)],
     ["first byte", duration(o.first_byte)],
     ["status", String(o.status)],
+    ["sent", o.resent ? `again, since the upstream refused its ${o.resent}` : "once"],
     ["id", o.id],
   ]);
 }

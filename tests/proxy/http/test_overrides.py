@@ -16,6 +16,16 @@ def test_a_budget_is_read(value: str, budget: Budget) -> None:
     assert read_overrides([(b"x-pruning-budget", value.encode())], {"p"}).budget == budget
 
 
+def test_economy_is_the_windows_own_budget_and_cuts_below_it() -> None:
+    assert read_overrides([(b"x-pruning-budget", b" economy ")], {"p"}) == Overrides(thrifty=True)
+
+
+@pytest.mark.parametrize("value", ["Economy", "economy/2", "economies", "16000/economy", "", "0", "8000/16000"])
+def test_no_other_word_is_a_budget(value: str) -> None:
+    with pytest.raises(RequestError, match=r"X-Pruning-Budget: .* is not allowed; send .*"):
+        read_overrides([(b"x-pruning-budget", value.encode())], {"p"})
+
+
 def test_no_headers_leave_all_to_the_settings() -> None:
     assert read_overrides([(b"accept", b"*")], {"p"}) == Overrides()
 

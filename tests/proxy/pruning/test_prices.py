@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from foveate.proxy.config.schema import Economy
 from foveate.proxy.pruning import prices
 from foveate.proxy.pruning.outcome import Outcome
 
@@ -53,3 +54,36 @@ def test_nothing_is_said_of_a_model_without_a_price() -> None:
 
 def test_a_provider_in_front_of_the_name_does_not_hide_the_price() -> None:
     assert prices.saved(outcome(model="some-gateway/gpt-4o", tokens_before=1000, tokens_after=500)) is not None
+
+
+def test_writing_the_cache_costs_more_where_the_provider_says_so() -> None:
+    assert price("claude-sonnet-4-5").write == pytest.approx(1.25 * price("claude-sonnet-4-5").fresh)
+    assert price("gpt-4o").write == price("gpt-4o").fresh
+    assert price("gpt-3.5-turbo").read == price("gpt-3.5-turbo").fresh  # it has no discount
+
+
+def test_what_a_cut_writes_anew_is_paid_at_the_price_of_writing() -> None:
+    known = price("claude-sonnet-4-5")
+    given = {"model": "claude-sonnet-4-5", "tokens_before": 1000, "tokens_repeated": 1000, "tokens_prefix": 100}
+    found = prices.saved(outcome(**given, tokens_after=600))
+    assert found == pytest.approx(1000 * known.read - 500 * known.write - 100 * known.read)
+    assert found is not None
+    assert found < 0
+
+
+def test_no_more_repeats_than_there_is() -> None:
+    assert price("gpt-4o").of(100, 500) == pytest.approx(100 * price("gpt-4o").read)
+
+
+def test_rates_are_relative_to_a_fresh_token() -> None:
+    known = prices.rates_of("claude-sonnet-4-5", Economy())
+    assert known is not None
+    assert (known.read, known.write, known.lifetime) == (pytest.approx(0.1), pytest.approx(1.25), 300)
+    assert prices.rates_of("unheard-of", Economy()) is None
+
+
+def test_the_settings_rates_come_first_under_any_gateways_name() -> None:
+    given = Economy(lifetime=60, prices={"GPT-4o": {"read": 0.3}, "mine": {"read": 0, "write": 2, "lifetime": 3600}})
+    assert prices.rates_of("gateway/gpt-4o", given) == prices.Rates(0.3, 1, 60)
+    assert prices.rates_of("mine", given) == prices.Rates(0, 2, 3600)
+    assert prices.rates_of("gpt-4.1", given) == prices.Rates(pytest.approx(0.25), pytest.approx(1), 60)

@@ -194,8 +194,8 @@ async def test_a_file_that_cannot_be_written_is_told_of_once(
 
 async def test_a_file_that_was_taken_away_is_made_anew(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    for path in tmp_path.iterdir():
-        path.unlink()
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
     await lives_in_memory(store)
     assert rows(tmp_path) == [("a", b"2")]
 
@@ -230,15 +230,20 @@ asyncio.run(write())
 """
 
 
-async def test_a_writer_that_is_killed_leaves_a_file_that_others_go_on_with(tmp_path: Path) -> None:
+def write_and_die(folder: Path) -> None:
+    """Have another process write, and kill it in the middle of that."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / ".package")}
-    beside = opened(tmp_path)
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], env=environment)
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], env=environment)
     try:
-        until(lambda: len(rows(tmp_path, "key")) > 50)
+        until(lambda: len(rows(folder, "key")) > 50)
     finally:
         writer.send_signal(signal.SIGKILL)
         writer.wait()
+
+
+async def test_a_writer_that_is_killed_leaves_a_file_that_others_go_on_with(tmp_path: Path) -> None:
+    beside = opened(tmp_path)
+    write_and_die(tmp_path)
     count = len(rows(tmp_path, "key"))
     after = opened(tmp_path)
     for store in (beside, after):

@@ -1,0 +1,85 @@
+"""What is told of a decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from foveate.policies.types import PruneState
+from foveate.proxy.http.overrides import NO_OVERRIDES
+from foveate.proxy.pruning.decision import decision_on
+from foveate.proxy.pruning.draft import Draft
+from foveate.proxy.pruning.grounds import Grounds
+from foveate.proxy.pruning.outcome import Outcome
+from foveate.proxy.pruning.request import Decision, Request
+from support.conversations import body, long_chat
+from support.deciding import CHAT, read
+from support.grounds import earlier, grounds, limits, selection, state
+
+PARSED = read(body(long_chat(10)))
+WHOLE = b"as it came"
+SMALLER = Draft(b"less", 120, shared=40, repeated=90)
+
+
+def decided(given: Grounds, made: PruneState, cut: bool = False, draft: Draft = SMALLER) -> Decision:
+    request = Request(CHAT, WHOLE, NO_OVERRIDES, "tenant")
+    return decision_on(request, given, selection(PARSED, made, cut), draft)
+
+
+def told(made: PruneState, cut: bool = False, **given: Any) -> Outcome:
+    return decided(grounds(PARSED, **given), made, cut).outcome
+
+
+@pytest.mark.parametrize(
+    ("made", "cut", "result"),
+    [
+        (PruneState(), False, "untouched"),
+        (PruneState(), True, "untouched"),
+        (state([1]), True, "cut"),
+        (state([1]), False, "sticky"),
+        (state(bare=[2]), False, "sticky"),
+    ],
+)
+def test_the_result_is_what_became_of_the_prompt(made: PruneState, cut: bool, result: str) -> None:
+    assert told(made, cut).result == result
+
+
+def test_a_prompt_over_the_limit_is_called_so_whatever_was_done() -> None:
+    room = SMALLER.tokens - PARSED.fixed_tokens
+    assert told(state([1]), cut=True, high=room - 1, low=1).result == "over"
+    assert told(state([1]), cut=True, high=room, low=1).result == "cut"
+
+
+def test_a_dry_run_sends_what_came_and_tells_what_would_have_gone() -> None:
+    made = decided(grounds(PARSED, mode="dry-run"), state([1]), cut=True)
+    assert made.body == WHOLE
+    assert (made.outcome.result, made.outcome.tokens_after) == ("dry-run", 120)
+    assert made.outcome.tokens_estimated == PARSED.tokens  # what is sent
+
+
+def test_tokens_are_told_as_the_upstream_counts_them() -> None:
+    outcome = told(state([1]), cut=True, limits=limits(1000, 500, ratio=2.0), earlier=earlier(5))
+    assert outcome.tokens_before == 2 * PARSED.tokens
+    assert (outcome.tokens_after, outcome.tokens_prefix, outcome.tokens_repeated) == (240, 80, 180)
+    assert outcome.tokens_estimated == 120
+
+
+def test_no_prefix_is_told_of_a_conversation_that_nothing_is_known_of() -> None:
+    assert told(state([1]), cut=True).tokens_prefix is None
+
+
+def test_segments_are_counted_and_the_ledger_says_where_they_stand() -> None:
+    made = decided(grounds(PARSED), PruneState(state([1, 2, 3]).dropped, {20: ((1, 0, -1),)}))
+    outcome = made.outcome
+    assert (outcome.segments, outcome.kept, outcome.recalled, outcome.dropped) == (22, 19, 1, 2)
+    assert outcome.tokens_recalled == PARSED.segments[1].tokens
+    assert made.ledger is not None
+    assert made.ledger.places == [(i,) for i in range(22)]
+
+
+def test_the_policy_that_is_told_is_the_one_whose_cut_it_is() -> None:
+    before = earlier(5, state([1]), policy="another")
+    assert told(before.state, earlier=before).policy == "another"
+    assert told(state([1, 2]), cut=True, earlier=before).policy == "mine"
+    assert told(PruneState()).policy == "mine"
