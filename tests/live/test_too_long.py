@@ -110,7 +110,7 @@ def test_a_prompt_that_is_refused_is_cut_deeper_and_sent_once_more(
     assert outcome is not None
     assert (outcome.resent, outcome.status) == ("length", 200)
     upstream.received.clear()
-    chat(live.url, body(long_chat(30)), key="sk-2")
+    chat(live.url, body(long_chat(30)), key="sk-1")
     assert len(asked(upstream)) == (1 if named else 2)  # a window that was named is remembered
     if named:
         assert live.services.parts.windows.known("gpt-4o").tokens == WINDOW
