@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import http.server
 import os
 import subprocess
 import sys
@@ -16,6 +17,29 @@ from benchmarks.hostile.bodies import bodies
 
 EVERY = 0.005  # seconds between two looks at the page that says it is alive
 COMMAND = "from foveate.proxy.cli import main; main()"
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """Answers whatever it is asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        left = int(self.headers.get("content-length", 0))
+        while left > 0:
+            left -= len(self.rfile.read(min(left, 1 << 20)))
+        answer = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}}]}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 class Watch(threading.Thread):
@@ -39,11 +63,13 @@ class Watch(threading.Thread):
 
 
 def main() -> None:
-    """Start a proxy with an echoing upstream for each body, and print what it costs."""
+    """Start a proxy for each body, and print what it costs; the port behind the given one is the upstream's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8790)
     parser.add_argument("--megabytes", type=float, default=3.0)
     given = parser.parse_args()
+    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", given.port + 1), Upstream)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
     worst = peak = 0.0
     print(f"{'body':28} {'MB':>6} {'seconds':>8} {'hold ms':>8} {'peak MiB':>9} {'x body':>7}  result")
     for name, content in bodies(given.megabytes):
@@ -59,7 +85,7 @@ def main() -> None:
 def tried(port: int, content: bytes) -> tuple[float, float, float, str]:
     """Return seconds, the longest hold in seconds, MiB beyond the start, and what became of a body."""
     with tempfile.TemporaryDirectory() as folder:
-        options = ["serve", "--port", str(port), "--upstream", "echo", "--data", folder]
+        options = ["serve", "--port", str(port), "--upstream", f"http://127.0.0.1:{port + 1}/v1", "--data", folder]
         environment = {**os.environ, "FOVEATE_INDEX__TYPE": "in_memory"}
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, *options], env=environment, stdout=subprocess.DEVNULL

@@ -19,6 +19,7 @@ _CODE_LINE = re.compile(
     r"|^\s*[\w.]+\(.*\)$"
 )
 DOCUMENT_CHARACTERS = 1500
+AT_ONCE = 128 * 1024  # characters that are searched in one go: nobody else can compute meanwhile
 LOOK = 32 * 1024  # characters that tell what a text is
 # The most that a message may hold beside its text and still be split: each part that stays brings it along.
 MOST_BESIDE = 30
@@ -48,14 +49,36 @@ def split(text: str, size: int) -> list[str]:
     Cut at code fences, else at blank lines, else at lines; a single line is never cut.
     """
     stretches: list[str] = []
-    current = ""
-    for block in _blocks(text):
-        for piece in [block] if len(block) <= size else _lines(block, size):
-            if current and len(current) + len(piece) > size:
-                stretches.append(current)
-                current = ""
-            current += piece
-    return [*stretches, current] if current else stretches
+    current: list[str] = []
+    length = 0
+    for piece in _cut(text, size):
+        if current and length + len(piece) > size:
+            stretches.append("".join(current))
+            current, length = [], 0
+        current.append(piece)
+        length += len(piece)
+    return [*stretches, "".join(current)] if current else stretches
+
+
+def _cut(text: str, size: int) -> Iterator[str]:
+    """Yield the smallest stretches that a text may be cut into, those of about `size` characters whole."""
+    for part in _slices(text):
+        if len(part) > AT_ONCE:
+            yield part
+            continue
+        for block in _blocks(part):
+            yield from [block] if len(block) <= size else _lines(block, size)
+
+
+def _slices(text: str) -> Iterator[str]:
+    """Yield runs of whole lines of up to AT_ONCE characters, and a line that is longer by itself."""
+    start = 0
+    while start < len(text):
+        end = len(text)
+        if end - start > AT_ONCE:
+            end = text.rfind("\n", start, start + AT_ONCE) + 1 or text.find("\n", start + AT_ONCE) + 1 or end
+        yield text[start:end]
+        start = end
 
 
 def _blocks(text: str) -> Iterator[str]:
