@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import time
@@ -49,12 +50,13 @@ class SqliteStates:
         for batch in in_batches(keys):
             held = await self._latest.first(batch)
             ahead = batch if held is None else batch[: held[0]]
-            stored = self._stored(ahead)
+            stored = self._stored(ahead, needed=held is None)
             if stored is not None:
                 return start + stored[0], stored[1]
             if held is not None:
                 return start + held[0], held[1]
             start += len(batch)
+            await asyncio.sleep(0)  # a long history that nobody knows is looked up while others are served
         return None
 
     async def put(self, key: str, value: bytes) -> None:
@@ -83,7 +85,8 @@ class SqliteStates:
             return None
         return made
 
-    def _stored(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
+    def _stored(self, keys: Sequence[str], needed: bool) -> tuple[int, bytes] | None:
+        """Return the position and value of the first known key; StateStoreError where a file that is `needed` fails."""
         if self._reader is None or not keys:
             return None
         marks = ",".join("?" * len(keys))
@@ -93,7 +96,9 @@ class SqliteStates:
                 f"SELECT key, value FROM states WHERE key IN ({marks}) AND used > ?", (*keys, oldest)
             ).fetchall()
         except sqlite3.Error as error:
-            raise StateStoreError(str(error)) from None
+            if needed:
+                raise StateStoreError(str(error)) from None
+            return None
         known = dict(rows)
         return next(((i, known[key]) for i, key in enumerate(keys) if key in known), None)
 
