@@ -25,7 +25,7 @@ from foveate.policies.types import (
 )
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
-SEAMS = 4  # times that a selection is made smaller, to make room for what mends its seams
+SEAMS = 6  # times that a selection is made smaller, ever faster, to make room for what mends its seams
 SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segments are worth
 
 
@@ -131,7 +131,7 @@ def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: b
     shares, scores = judge(history, rows, competing, policy)
     fixed = frozenset([i for i, s in enumerate(history.segments) if s.pin])
     closed = [i for i, s in enumerate(history.segments) if s.key in spent]
-    for _ in range(SEAMS):
+    for attempt in range(SEAMS):
         chosen, below = policy.select(competing, scores[rows], max(0, room))
         kept = fixed | {rows[i] for i in chosen}
         if not turns:
@@ -140,7 +140,7 @@ def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: b
         over = size_of(history.segments, kept) - low
         if over <= 0 or room <= 0:
             break
-        room -= over
+        room -= over << attempt
     state = PruneState(
         dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
         recalled={latest_turn(history.segments): ()},

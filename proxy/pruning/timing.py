@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from foveate.policies.pins import required
 from foveate.policies.prune import Situation, latest_turn
 from foveate.policies.types import Segment
 from foveate.proxy.config import schema as config
@@ -44,20 +45,21 @@ def timing_of(situation: Situation, moment: Moment, economy: config.Economy, thr
     if bound and not settled:
         return Timing(None, moment.rent)
     cold = moment.rates is not None and moment.idle > moment.rates.lifetime
-    budget = situation.budget
+    budget, stays = situation.budget, staying(situation.segments)
     near = size > NEAR * budget.high
-    if near and (cold or (bound and size + growth(situation.segments) > budget.high)):
+    free = cold and stays < budget.low  # else all that can go would go, each time that the conversation was silent
+    if near and (free or (bound and size + growth(situation.segments) > budget.high)):
         return Timing(budget.low, 0.0)
-    return bought(size, moment, economy, cold) if thrifty else Timing(None, moment.rent)
+    return bought(size, moment, economy, cold, stays) if thrifty else Timing(None, moment.rent)
 
 
-def bought(size: int, moment: Moment, economy: config.Economy, cold: bool) -> Timing:
-    """Return whether a cut pays: rent or buy (Karlin et al. 1988), for a history of `size` tokens.
+def bought(size: int, moment: Moment, economy: config.Economy, cold: bool, stays: int = 0) -> Timing:
+    """Return whether a cut pays: rent or buy (Karlin et al. 1988), for a history of `size` tokens, some of which stay.
 
     What could go costs its cached price at each request; it goes once what was paid for it since the last cut reaches
     what the cut costs, and at once where the cache is cold.
     """
-    low = max(economy.floor, int(economy.keep * size))
+    low = max(economy.floor, stays + int(economy.keep * (size - stays)))
     if moment.rates is None or size - low < economy.least:
         return Timing(None, moment.rent)
     read, write = moment.rates.read, moment.rates.write
@@ -65,6 +67,13 @@ def bought(size: int, moment: Moment, economy: config.Economy, cold: bool) -> Ti
     if cold or rent >= max(0.0, write * low - read * size):
         return Timing(low, 0.0)
     return Timing(None, rent)
+
+
+def staying(segments: Sequence[Segment]) -> int:
+    """Return the tokens of what no cut takes: instructions, the latest user turn, the end, what a format pins."""
+    end = len(segments) - 1
+    latest = next((i for i in range(end, -1, -1) if segments[i].role == "user"), end)
+    return sum([s.tokens for i, s in enumerate(segments) if required(s, i, latest, end)])
 
 
 def ends_with_user(segments: Sequence[Segment]) -> bool:

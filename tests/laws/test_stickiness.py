@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from foveate.policies.recall import SHARE, Recall, need
+from foveate.policies.seams import SHORT
 from foveate.proxy.pruning.request import Decision
 from laws.strategies import long_texts, plain
 from support.conversations import TOPICS, call, count, problems, result
@@ -85,11 +86,11 @@ def allowance(high: int) -> float:
 
 
 def pinned(messages: Messages) -> int:
-    """Tokens of a prompt of nothing but what must stay."""
+    """The most tokens of a prompt of nothing but what must stay, and at each seam a mark or a short neighbour."""
     latest = max(i for i, m in enumerate(messages) if m["role"] == "user")
     kept = [m for i, m in enumerate(messages) if m["role"] == "system" or i == latest or "cache_control" in str(m)]
     tail = read(request_body(messages)).segments[-1]
-    return count(request_body(kept)) + (tail.tokens if tail.role != "user" else 0)
+    return count(request_body(kept)) + SHORT * len(kept) + (tail.tokens if tail.role != "user" else 0)
 
 
 def own_words(message: dict[str, Any]) -> list[str]:

@@ -13,7 +13,9 @@ from foveate.policies.flow.fusion import standardise
 from foveate.policies.language.stemming import stem
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
+from foveate.policies.prune import Situation, prune, size_of
 from foveate.policies.registry import load
+from foveate.policies.seams import MARK_TOKENS
 from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.signals.keyword import Keyword
 from foveate.policies.signals.recency import Recency
@@ -163,6 +165,22 @@ def test_every_segment_gets_one_verdict_in_order() -> None:
 def test_what_is_kept_fits_the_budget() -> None:
     for low in (30, 100, 200, 400):
         assert sum(v.segment.tokens for v in cut(conversation(), low).verdicts if v.fate == "kept") <= low
+
+
+def test_what_is_kept_fits_the_budget_with_the_marks_at_its_seams() -> None:
+    numbers = np.random.default_rng(1)
+    for n in range(4, 24):
+        speakers = ("user", "assistant")
+        said = [
+            segment(f"topic{i}", tokens=int(numbers.integers(7, 40)), role=speakers[i % 2], turn=i // 2 + 1)
+            for i in range(n)
+        ]
+        seen = history(said, f"topic{n // 2}")
+        size = sum(s.tokens for s in said)
+        for low in range(size // 4, size, 9):
+            kept = prune(Situation(seen.segments, "", size, POLICY, Budget(0, low), turns=True), seen)
+            pins = sum(s.tokens + MARK_TOKENS for s in kept.segments if s.pin)
+            assert size_of(kept.segments, frozenset(kept.kept)) <= max(low, pins)
 
 
 def test_what_the_query_asks_for_is_kept() -> None:

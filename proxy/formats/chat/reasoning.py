@@ -57,8 +57,9 @@ def is_thought(part: Any) -> bool:
 
 
 def _block_tokens(block: dict[str, Any], counter: TokenCounter) -> int:
+    """Return the tokens of a block, 1 at the least: what weighs nothing could not be taken out."""
     told = [block[name] for name in ("thinking", "text", "summary") if block.get(name)]
     if told:  # Mistral's is a list of parts
-        return sum([counter.text(each) if isinstance(each, str) else counter.json(each) for each in told])
-    sealed = block.get("data")
-    return len(sealed) // SEALED_CHARACTERS if isinstance(sealed, str) else 0
+        return max(1, sum([counter.text(each) if isinstance(each, str) else counter.json(each) for each in told]))
+    sealed = block.get("data") or block.get("signature")
+    return max(1, len(sealed) // SEALED_CHARACTERS) if isinstance(sealed, str) else 1

@@ -14,7 +14,7 @@ from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
 from foveate.proxy.formats.reading import decoded, elements_of, fields_of
-from foveate.proxy.formats.text import left_out
+from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
 
 Fields = dict[str, bytes]  # of an object, each as JSON
 
@@ -96,8 +96,14 @@ def _thoughtless(message: Fields) -> Fields:
     content = left.get("content", b"").strip()
     if content.startswith(b"["):
         spoken = [part for part in elements_of(content) if not is_thought(decoded(part))]
-        left["content"] = b"[" + b",".join(spoken) + b"]" if spoken else b"null"
+        left["content"] = b"[" + b",".join(spoken) + b"]" if spoken else _nothing_said(left)
     return left
+
+
+def _nothing_said(message: Fields) -> bytes:
+    """Return the content of a message that has said nothing: beside calls it may be null, else it may not."""
+    calling = any(decoded(message.get(name, b"null")) for name in ("tool_calls", "function_call"))
+    return b"null" if calling else orjson.dumps(THOUGHT_LEFT_OUT)
 
 
 def _shortened(message: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ KNOWN = USES | THOUGHTS | {"text", "image", "document", "search_result", RESULT}
 REFERENCE = "tool_reference"  # names a tool whose definition is loaded only because of it
 COMPACTION = "compaction"
 # What agents tell the model beside a tool's result; no user has said it.
-_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
+OPENED, CLOSED = "<system-reminder>", "</system-reminder>"
 
 
 def parts_of(content: Any) -> list[Part] | None:
@@ -48,9 +47,27 @@ def sections(role: str, parts: Sequence[Part]) -> list[list[int]]:
 
 def words(text: str) -> str:
     """Return a user's text less an agent's reminders; all of it where there is nothing else."""
-    if "<system-reminder>" not in text:
+    if OPENED not in text:
         return text
-    return _REMINDER.sub("", text).strip() or text
+    return unreminded(text).strip() or text
+
+
+def unreminded(text: str) -> str:
+    """Return a text less an agent's reminders and the space behind each.
+
+    No regular expression: it would read all that follows for each of many that are never closed.
+    """
+    left: list[str] = []
+    end = 0
+    while True:
+        start = text.find(OPENED, end)
+        close = text.find(CLOSED, start) if start >= 0 else -1
+        if close < 0:
+            return "".join([*left, text[end:]])
+        left.append(text[end:start])
+        end = close + len(CLOSED)
+        while text[end : end + 1].isspace():
+            end += 1
 
 
 def texts_of(content: Any) -> list[str]:
@@ -86,4 +103,4 @@ def _is_said(part: Part) -> bool:
     """Say whether a part beside results is a user's word, or of a kind that nobody here knows."""
     if part.get("type") != "text":
         return part.get("type") not in KNOWN
-    return bool(_REMINDER.sub("", str(part.get("text"))).strip())
+    return bool(unreminded(str(part.get("text"))).strip())

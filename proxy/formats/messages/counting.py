@@ -48,6 +48,19 @@ def part_tokens(part: Part, counter: TokenCounter) -> int:
     return document_tokens(part, counter) if kind == "document" else other_tokens(part, counter)
 
 
+def is_guessed(parts: Any) -> bool:
+    """Say whether content blocks, or results among them, hold a picture or a file, whose tokens are estimates."""
+    blocks = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return any(_is_file(part) or is_guessed(part.get("content")) for part in blocks)
+
+
+def _is_file(part: Part) -> bool:
+    if part.get("type") != "document":
+        return part.get("type") == "image"
+    source = part.get("source")
+    return not isinstance(source, dict) or source.get("type") not in ("text", "content")
+
+
 def content_tokens(content: Any, counter: TokenCounter) -> int:
     """Return the tokens of what stands inside a block: text, or a list of blocks."""
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):

@@ -20,7 +20,7 @@ from foveate.proxy.formats.messages.content import (
     texts_of,
     words,
 )
-from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
+from foveate.proxy.formats.messages.counting import PER_MESSAGE, is_guessed, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
 from foveate.proxy.formats.parsed import Block, Item, Piece, digest
 from foveate.proxy.formats.reading import decoded
@@ -43,7 +43,8 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
     except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
         return _opaque(raw, role, counter)
     tokens = sum([block.tokens for block in made]) - PER_MESSAGE * (len(made) - 1)
-    return Item(made[0].id if len(made) == 1 else digest([block.id.encode() for block in made]), tokens, tuple(made))
+    identity = made[0].id if len(made) == 1 else digest([block.id.encode() for block in made])
+    return Item(identity, tokens, tuple(made), is_guessed(parts))
 
 
 def role_of(wire: Any) -> str:

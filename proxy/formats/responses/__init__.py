@@ -10,7 +10,7 @@ from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import counting
 from foveate.proxy.formats.responses.answer import read_usage
-from foveate.proxy.formats.responses.item import read_item
+from foveate.proxy.formats.responses.item import item_of, read_item
 from foveate.proxy.formats.responses.request import outline_of
 from foveate.proxy.formats.responses.rewriting import rewrite
 from foveate.proxy.formats.tokens import TokenCounter
@@ -30,7 +30,7 @@ class Responses:
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return an input item as it is understood."""
         block = read_item(raw, counter, split_over)
-        return Item(block.id, block.tokens, (block,))
+        return Item(block.id, block.tokens, (block,), counting.is_guessed(item_of(raw)))
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of instructions, tools or a text format."""

@@ -14,6 +14,8 @@ PER_ITEM = 3
 PRIMING = 3
 # Encrypted reasoning: base64 of a fixed part and of the text, about four bytes a token, as Codex CLI estimates it.
 SEAL, BYTES_PER_TOKEN = 650, 4
+IMAGES = frozenset({"input_image", "computer_screenshot", "image"})
+MEDIA = IMAGES | {"input_file", "input_audio"}
 # Fields that the model is not shown, or that are counted by themselves.
 UNSAID = frozenset({"id", "type", "status", "call_id", "encrypted_content", "fingerprint", "role", "caller", *MARKS})
 
@@ -63,7 +65,7 @@ def part_tokens(part: Any, counter: TokenCounter) -> int:
     if not isinstance(part, dict):
         return counter.json(part)
     kind = part.get("type")
-    if kind in ("input_image", "computer_screenshot", "image"):
+    if kind in IMAGES:
         return IMAGE_LOW if part.get("detail") == "low" else IMAGE
     if kind == "input_file":
         return FILE
@@ -71,6 +73,14 @@ def part_tokens(part: Any, counter: TokenCounter) -> int:
         return AUDIO
     text = part.get("text", part.get("refusal"))
     return counter.text(text) if isinstance(text, str) else counter.json(part)
+
+
+def is_guessed(item: dict[str, Any]) -> bool:
+    """Say whether an item holds a picture, a recording or a file, whose tokens are estimates."""
+    content = item.get("content") or item.get("output")
+    parts = content if isinstance(content, list) else [content]
+    media = any(isinstance(part, dict) and part.get("type") in MEDIA for part in parts)
+    return media or kinds.kind(item) == "image_generation_call"
 
 
 def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import struct
@@ -69,6 +70,7 @@ class SqliteStates:
             if found is not None:
                 return start + found.position, found.value
             start += len(batch)
+            await asyncio.sleep(0)  # a long history that nobody knows is looked up while others are served
         return None
 
     async def put(self, key: str, value: bytes) -> None:

@@ -9,6 +9,7 @@ import pytest
 from foveate.policies.types import PruneState
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.pruning.grounds import decider, moment_of, settled, situation_of, standing
+from foveate.proxy.pruning.timing import staying
 from support.conversations import body, long_chat
 from support.deciding import read
 from support.grounds import NOW, earlier, grounds, selection, state
@@ -18,6 +19,7 @@ ECONOMY = Economy(floor=100, least=50, prices={"gpt-4o": {"read": 0.1, "write": 
 PARSED = read(body(long_chat(10)))
 ITEMS = len(PARSED.items)
 SIZE = PARSED.tokens - PARSED.fixed_tokens
+STAYS = staying(PARSED.segments)
 
 
 def early(**given: Any) -> int | None:
@@ -37,7 +39,7 @@ def test_a_prompt_over_the_limit_is_a_cut_that_no_timing_asks_for() -> None:
 
 def test_money_is_counted_where_it_is_asked_for_and_decisions_are_remembered() -> None:
     rich = earlier(3, rent=1e9)
-    assert early(thrifty=True, earlier=rich) == max(100, int(0.4 * SIZE))
+    assert early(thrifty=True, earlier=rich) == STAYS + int(0.4 * (SIZE - STAYS))
     assert early(earlier=rich) is None
     assert early(thrifty=True, sticky=False, earlier=rich) is None
 
@@ -45,7 +47,7 @@ def test_money_is_counted_where_it_is_asked_for_and_decisions_are_remembered() -
 def test_a_request_that_nothing_is_known_of_pays_its_first_rent() -> None:
     situation, rent = situation_of(grounds(PARSED, thrifty=True), ECONOMY)
     assert situation.early is None
-    assert rent == pytest.approx(0.1 * (SIZE - int(0.4 * SIZE)), abs=0.2)
+    assert rent == pytest.approx(0.1 * 0.6 * (SIZE - STAYS), abs=0.2)
 
 
 def test_a_moment_tells_the_silence_and_the_rent_since_the_earlier_request() -> None:

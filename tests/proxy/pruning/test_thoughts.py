@@ -50,12 +50,17 @@ def remembered(parsed: Parsed, state: PruneState, earlier: Recollection | None =
     return Recollection(len(parsed.items), state, "balanced", "gpt-4o", origins_of(parsed, earlier))
 
 
+def before(earlier: Recollection | None) -> PruneState:
+    """Return the decisions that held until now."""
+    return earlier.state if earlier else PruneState()
+
+
 def bare_after(
     parsed: Parsed, selection: Selection, earlier: Recollection | None, distrusted: bool = False
 ) -> set[int]:
     """Return the items whose reasoning is taken out."""
     origins = origins_of(parsed, earlier, distrusted)
-    return {item for item, _, _ in without_strangers(parsed, selection, earlier, origins).state.bare}
+    return {item for item, _, _ in without_strangers(parsed, selection, before(earlier), origins).state.bare}
 
 
 def test_reasoning_of_a_history_that_was_never_cut_is_at_home() -> None:
@@ -68,7 +73,7 @@ def test_a_history_without_reasoning_has_no_origins_and_loses_nothing() -> None:
     parsed = read(body([user("a"), {"role": "assistant", "content": "b"}, user("c")]))
     selection = chosen(parsed, 0)
     assert origins_of(parsed, None) == {}
-    assert without_strangers(parsed, selection, None, {}) is selection
+    assert without_strangers(parsed, selection, PruneState(), {}) is selection
 
 
 def test_a_cut_takes_out_the_bound_reasoning_behind_its_first_gap() -> None:
@@ -93,7 +98,7 @@ def test_plain_reasoning_that_went_stays_away_until_the_next_cut() -> None:
 
 def test_what_a_model_thinks_after_a_cut_stays_as_long_as_the_cut_does() -> None:
     parsed = read(body(TALK))
-    first = without_strangers(parsed, chosen(parsed, 0), None, origins_of(parsed, None))
+    first = without_strangers(parsed, chosen(parsed, 0), PruneState(), origins_of(parsed, None))
     earlier = remembered(parsed, first.state)
     grown = read(body([*TALK, thinking("h"), user("i")]))
     again = Selection(grown.segments, first.state, False)
@@ -105,7 +110,7 @@ def test_what_a_model_thinks_after_a_cut_stays_as_long_as_the_cut_does() -> None
 def test_reasoning_that_is_taken_out_takes_out_what_was_made_with_it_in_sight() -> None:
     parsed = read(body(TALK))
     origins = {**origins_of(parsed, None), key(1): UNKNOWN}
-    found = without_strangers(parsed, chosen(parsed, cut=False), None, origins)
+    found = without_strangers(parsed, chosen(parsed, cut=False), PruneState(), origins)
     assert found.state.bare == {key(1), key(5)}
 
 
@@ -117,7 +122,7 @@ def test_a_request_whose_reasoning_was_refused_loses_all_of_it_that_is_bound() -
 def test_what_was_refused_is_not_trusted_again_and_what_comes_after_is() -> None:
     parsed = read(body(TALK))
     origins = origins_of(parsed, None, distrusted=True)
-    state = without_strangers(parsed, chosen(parsed, cut=False), None, origins).state
+    state = without_strangers(parsed, chosen(parsed, cut=False), PruneState(), origins).state
     earlier = Recollection(len(TALK), state, "", "gpt-4o", origins)
     grown = read(body([*TALK, thinking("h"), user("i")]))
     assert bare_after(grown, Selection(grown.segments, state, False), earlier) == {1, 5}
@@ -138,7 +143,7 @@ def test_a_mark_changes_no_origin() -> None:
 def test_a_bound_thought_that_calls_goes_without_its_call() -> None:
     made = {**call("call_1"), "thinking_blocks": thinking("x")["thinking_blocks"]}
     parsed = read(body([user("a"), thinking("b"), user("c"), made, result("call_1")]))
-    found = without_strangers(parsed, chosen(parsed, 0), None, origins_of(parsed, None))
+    found = without_strangers(parsed, chosen(parsed, 0), PruneState(), origins_of(parsed, None))
     assert found.state.bare == {key(1), key(3)}
     assert found.state.dropped == {key(0)}
 

@@ -14,7 +14,7 @@ from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.types import Budget, PruneState, Segment
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.pruning.prices import Rates
-from foveate.proxy.pruning.timing import Moment, Timing, bought, ends_with_user, growth, timing_of
+from foveate.proxy.pruning.timing import Moment, Timing, bought, ends_with_user, growth, staying, timing_of
 from support.conversations import segment, situation
 
 RATES = Rates(read=0.1, write=1.25, lifetime=300)
@@ -81,9 +81,10 @@ def test_a_prompt_near_its_limit_is_cut_once_its_cache_has_expired() -> None:
 
 def test_nothing_is_cut_for_money_unless_it_is_asked_for() -> None:
     given = near(turns(50), high=100_000)
+    stays = staying(given.segments)
     rich = Moment(idle=301, rent=1e9, rates=RATES)
     assert timed(given, rich) == Timing(None, 1e9)
-    assert timed(given, rich, thrifty=True) == Timing(int(0.4 * given.prompt()), 0.0)
+    assert timed(given, rich, thrifty=True) == Timing(stays + int(0.4 * (given.prompt() - stays)), 0.0)
 
 
 def test_rent_is_paid_for_what_could_go_until_it_reaches_what_the_cut_costs() -> None:

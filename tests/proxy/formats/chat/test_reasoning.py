@@ -9,7 +9,9 @@ import pytest
 
 from foveate.proxy.formats.chat.reasoning import is_bound, thinks, thought_tokens
 from foveate.proxy.formats.layout import Row
+from foveate.proxy.formats.text import THOUGHT_LEFT_OUT
 from foveate.proxy.formats.tokens import TokenCounter
+from support.conversations import call
 from support.deciding import CHAT, read
 
 COUNTER = TokenCounter("o200k_base")
@@ -21,6 +23,7 @@ SAID: dict[str, Any] = {"role": "assistant", "content": "At nine."}
 WAYS: dict[str, tuple[dict[str, Any], bool]] = {
     "litellm, signed": ({**SAID, "thinking_blocks": [SIGNED], "reasoning_content": THOUGHT}, True),
     "litellm, redacted": ({**SAID, "thinking_blocks": [SEALED]}, True),
+    "litellm, signed and not shown": ({**SAID, "thinking_blocks": [{**SIGNED, "thinking": ""}]}, True),
     "litellm, without a signature": ({**SAID, "thinking_blocks": [{"type": "thinking", "thinking": THOUGHT}]}, False),
     "openrouter, signed text": (
         {
@@ -97,10 +100,19 @@ def test_a_message_is_the_same_with_its_reasoning_and_without(message: dict[str,
     assert thoughtful.items[0].id == read({"model": "gpt-4o", "messages": [SAID]}).items[0].id
 
 
-def test_a_message_of_nothing_but_reasoning_is_left_with_null() -> None:
-    parsed = read({"model": "gpt-4o", "messages": [{"role": "assistant", "content": [SIGNED]}]})
-    prompt = CHAT.rebuild(parsed, [Row(0, None, (), bare=True)])
-    assert json.loads(prompt.body)["messages"][0] == {"role": "assistant", "content": None}
+def left_of(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message less its reasoning."""
+    parsed = read({"model": "gpt-4o", "messages": [message]})
+    left: dict[str, Any] = json.loads(CHAT.rebuild(parsed, [Row(0, None, (), bare=True)]).body)["messages"][0]
+    return left
+
+
+def test_a_message_of_nothing_but_reasoning_says_that_it_was_left_out() -> None:
+    assert left_of({"role": "assistant", "content": [SIGNED]}) == {"role": "assistant", "content": THOUGHT_LEFT_OUT}
+
+
+def test_beside_calls_nothing_has_to_be_said() -> None:
+    assert left_of({**call("call_1"), "content": [SIGNED]}) == call("call_1")
 
 
 def test_an_answer_with_bound_reasoning_is_never_split() -> None:
