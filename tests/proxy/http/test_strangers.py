@@ -1,7 +1,5 @@
 """Which error answers say that reasoning does not belong to its conversation."""
 
-# ruff: noqa: E501  (what upstreams say stands on one line)
-
 from __future__ import annotations
 
 import json
@@ -37,7 +35,9 @@ REFUSALS: dict[str, Any] = {
         "messages.3.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be "
         "modified. These blocks must remain as they were in the original response."
     ),
-    "anthropic through litellm": openai(f"litellm.BadRequestError: AnthropicException - {json.dumps(anthropic(BOUND))}"),
+    "anthropic through litellm": openai(
+        f"litellm.BadRequestError: AnthropicException - {json.dumps(anthropic(BOUND))}"
+    ),
     "anthropic through openrouter": {
         "error": {
             "message": "Provider returned error",

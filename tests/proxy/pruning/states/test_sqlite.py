@@ -177,9 +177,7 @@ async def test_a_file_that_cannot_be_opened_costs_no_more_than_its_decisions_at_
     assert "until a restart only" in caplog.text
 
 
-async def test_a_file_that_cannot_be_written_is_told_of_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_file_that_cannot_be_written_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = opened(tmp_path / "data")
     shutil.rmtree(tmp_path / "data")
     (tmp_path / "data").write_bytes(b"")
@@ -195,7 +193,7 @@ async def test_a_file_that_cannot_be_written_is_told_of_once(
 async def test_a_file_that_was_taken_away_is_made_anew(tmp_path: Path) -> None:
     store = opened(tmp_path)
     shutil.rmtree(tmp_path)
-    tmp_path.mkdir()
+    os.mkdir(tmp_path)
     await lives_in_memory(store)
     assert rows(tmp_path) == [("a", b"2")]
 
