@@ -18,6 +18,8 @@ _SPEAKER = re.compile(r"\s*([A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,3}):\s")
 _QUOTE = re.compile(r'"([^"\n]{12,200})"|“([^”\n]{12,200})”|^> ?(\S.{11,200})$', re.MULTILINE)
 MAX_QUOTES = 16
 MAX_COUNT = 65535
+END = 64 * 1024  # characters that are read at either end of a text
+LONGEST_WORD, LONGEST_VALUE = 64, 256  # characters
 LONGEST_DIRECTIVE = 2000  # characters: a longer text with such words in it is about something else
 # What a directive's words are, and what any text with them has in it, lower case: looking for that is far quicker.
 MANNERS = {
@@ -63,7 +65,9 @@ MANNERS = {
 
 
 def extract(text: str, name: str = "") -> Features:
-    """Return what signals read of `text`, which the participant `name` has written."""
+    """Return what signals read of `text`, which the participant `name` has written: of a long one both its ends."""
+    if len(text) > 2 * END:
+        text = f"{text[:END]}\n{text[-END:]}"
     plain = normal(text)
     terms: Counter[int] = Counter()
     for word, count in Counter(words(plain)).items():
@@ -95,15 +99,23 @@ def manner_of(text: str) -> Manner:
     return found
 
 
-@lru_cache(maxsize=16384)
 def _terms(word: str) -> tuple[int, ...]:
-    """Return the numbers of the terms that a word counts as."""
+    """Return the numbers of the terms that a word counts as; of what is too long for a word, that of all of it."""
+    return _known_terms(word) if len(word) <= LONGEST_WORD else (term_id(word),)
+
+
+@lru_cache(maxsize=16384)
+def _known_terms(word: str) -> tuple[int, ...]:
     return tuple(term_id(term) for term in terms_of(word))
 
 
-@lru_cache(maxsize=16384)
 def _identifier(raw: str) -> str:
-    """Return the identifier that a stretch of text is, lower case; empty where it is a plain word."""
+    """Return the identifier that a stretch of text is, lower case; empty where it is a plain word or encoded data."""
+    return _known_identifier(raw) if len(raw) <= LONGEST_VALUE else ""
+
+
+@lru_cache(maxsize=16384)
+def _known_identifier(raw: str) -> str:
     value = raw.strip(".:/-")
     if len(value) < 2:
         return ""

@@ -14,9 +14,9 @@ FIRST = 0.1  # of `share`, for the first user turn
 class Pins:
     """Segments that stay whatever they score.
 
-    Always: system and developer messages, the latest user turn with the results that stand in the same item, the last
-    segment, what the format has pinned (a `cache_control` mark), and all before such a mark where it fits, since a
-    provider keeps a prefix only.
+    Always: system and developer messages, of equal ones the first and the last; the latest user turn with the results
+    that stand in the same item, the last segment, what the format has pinned (a `cache_control` mark), and all before
+    such a mark where it fits, since a provider keeps a prefix only.
     What stands between the latest user turn and the end stays as a whole where it fits; of a longer tool loop the
     newest stays, up to half the room, and the rest competes. The turns named below stay ahead of better-scored
     segments as long as they take no more than `share` of the room that is left, the first user turn a tenth of that:
@@ -33,7 +33,8 @@ class Pins:
         end = len(segments) - 1
         latest = users[-1] if users else end
         needs = {i: required(s, i, latest, end) for i, s in enumerate(segments)}
-        reasons = {i: reason for i, reason in needs.items() if reason}
+        spare = repeats(segments)
+        reasons = {i: reason for i, reason in needs.items() if reason and i not in spare}
         if latest > 0 and segments[latest].key[1] > 0:  # the user has spoken beside results
             reasons.setdefault(latest - 1, "beside the latest user turn")
         room = budget - sum(segments[i].tokens for i in reasons)
@@ -60,6 +61,15 @@ class Pins:
             within = room * self.share * FIRST
             reasons |= dict.fromkeys(fitting(segments, first, int(within)), "first user turn")
         return tuple(replace(s, pin=reasons[i]) if i in reasons else s for i, s in enumerate(segments))
+
+
+def repeats(segments: Sequence[Segment]) -> frozenset[int]:
+    """Return positions of instructions that are said both before and after: agents repeat their reminders."""
+    said: dict[str, list[int]] = {}
+    for i, segment in enumerate(segments):
+        if segment.role in INSTRUCTIONS and not segment.pin:
+            said.setdefault(segment.id, []).append(i)
+    return frozenset([i for places in said.values() for i in places[1:-1]])
 
 
 def required(segment: Segment, position: int, latest: int, end: int) -> str:

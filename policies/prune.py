@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from foveate.policies.policy import Policy
-from foveate.policies.reasoning import lightened
+from foveate.policies.reasoning import from_first_over, lightened, loose
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
-from foveate.policies.seams import SCARCE, UNWANTED, mended
+from foveate.policies.seams import MARK_TOKENS, marks, neighbours
 from foveate.policies.types import (
     INSTRUCTIONS,
     SUMMARY,
@@ -52,7 +52,7 @@ class Situation:
         """Return what has to be done."""
         if self.settled:
             return "sticky" if self.state.dropped else "untouched"
-        if self.early is not None or self.prompt() > self.budget.high:
+        if self.early is not None or self.is_over():
             return "cut"
         if not self.state.dropped:
             return "untouched"
@@ -60,8 +60,21 @@ class Situation:
         unjudged = turn >= 0 and turn not in self.state.recalled
         return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
 
-    def prompt(self) -> int:
+    def is_over(self) -> bool:
+        """Say whether the history as it stands takes more than it may, the marks at its seams included."""
+        size, high, dropped = self.prompt(), self.budget.high, self.state.dropped
+        if size > high or not self.turns or not dropped:
+            return size > high
+        most = size + MARK_TOKENS * len(self.segments)  # which is far below it, mostly
+        return most > high and self.size() > high
+
+    def size(self) -> int:
         """Return the tokens of the history as it stands."""
+        dropped = self.state.dropped
+        return self.prompt() + (MARK_TOKENS * marks(self.segments, dropped) if self.turns and dropped else 0)
+
+    def prompt(self) -> int:
+        """Return the tokens of the history as it stands, less the marks at its seams."""
         dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
         size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
         if quoted:
@@ -83,10 +96,27 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     if history is None or plan not in SCORED:
         return Selection(situation.segments, situation.state, False)
     if plan == "recall":
-        return recall(history, situation.policy, situation.budget.high, situation.state)
+        return recall(history, situation)
     light = lightened(history.segments, situation.insists)
     low = situation.budget.low if situation.early is None else situation.early
-    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
+    chosen = cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
+    return replace(chosen, state=replace(chosen.state, bare=surplus(situation, chosen)))
+
+
+def surplus(situation: Situation, chosen: Selection) -> frozenset[Key]:
+    """Return the segments whose reasoning a cut takes out though nothing ahead of it has changed: there is no room.
+
+    Segments are chosen as if all that is loose went. Ahead of the first change it stays as far as it fits, oldest
+    first: halfway up to `high`, so that it neither costs the cached prefix nor brings the next cut at once.
+    """
+    dropped, before = chosen.state.dropped, situation.state
+    kept = [s for s in loose(situation.segments, situation.insists) if s.key not in dropped]
+    changed = min(dropped ^ before.dropped, default=None)
+    ahead = [s for s in kept if s.key not in before.bare and (changed is None or s.key < changed)]
+    budget = situation.budget
+    most = (budget.low + budget.high) // 2 if situation.early is None else situation.early
+    start = from_first_over(ahead, most - sum([s.tokens for s in chosen.segments if s.key not in dropped]))
+    return frozenset([s.key for s in kept if start is not None and s.key >= start])
 
 
 def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: bool = False) -> Selection:
@@ -94,21 +124,20 @@ def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: b
 
     With `turns` what is left begins as the history does, and user and assistant take turns where they did.
     """
-    spent = {s.key for s in history.segments if s.key[0] < summed_up and s.pin in ("", SUMMARY)}
-    spent -= {s.key for s in history.segments if s.role in INSTRUCTIONS and s.pin != SUMMARY}
+    spent = spent_of(history.segments, summed_up)
     history = replace(history, segments=pinned(history.segments, policy, low, spent))
     room = low - sum(s.tokens for s in history.segments if s.pin)
     rows, competing = candidates(history, spent)
     shares, scores = judge(history, rows, competing, policy)
     fixed = frozenset([i for i, s in enumerate(history.segments) if s.pin])
     closed = [i for i, s in enumerate(history.segments) if s.key in spent]
-    for left in range(SEAMS, 0, -1):
+    for _ in range(SEAMS):
         chosen, below = policy.select(competing, scores[rows], max(0, room))
         kept = fixed | {rows[i] for i in chosen}
         if not turns:
             break
-        kept = mended(history.segments, kept, scores, closed, UNWANTED if left > 1 else SCARCE)
-        over = sum([history.segments[i].tokens for i in kept]) - low
+        kept |= frozenset(neighbours(history.segments, kept, closed))
+        over = size_of(history.segments, kept) - low
         if over <= 0 or room <= 0:
             break
         room -= over
@@ -120,10 +149,17 @@ def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: b
     return Selection(history.segments, state, True, scores, shares, gone)
 
 
-def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:
-    """Let earlier decisions stand, and quote what the latest turn needs of the dropped."""
+def size_of(segments: Sequence[Segment], kept: frozenset[int]) -> int:
+    """Return the tokens of what is kept, with the marks at its seams."""
+    dropped = frozenset([s.key for i, s in enumerate(segments) if i not in kept])
+    return sum([segments[i].tokens for i in kept]) + MARK_TOKENS * marks(segments, dropped)
+
+
+def recall(history: History, situation: Situation) -> Selection:
+    """Let earlier decisions stand, and quote what the latest turn needs of the dropped, within `high`."""
+    policy, high, state = situation.policy, situation.budget.high, situation.state
     shares, scores = judge(history, *candidates(history), policy)
-    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high)
+    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high, high - situation.size())
     quoted = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **quoted})
     return Selection(history.segments, state, False, scores, shares)
@@ -134,6 +170,15 @@ def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
     quoted = state.quoted
     present = {s.id for s in segments if s.key not in state.dropped or s.key in quoted}
     return list({s.id: i for i, s in enumerate(segments) if s.id not in present}.values())
+
+
+def spent_of(segments: Sequence[Segment], summed_up: int) -> set[Key]:
+    """Return the keys of what a later summary stands for, of the first `summed_up` items.
+
+    Not of what the user has said: clients put the words that are to outlast a summary ahead of it.
+    """
+    told = [s for s in segments if s.key[0] < summed_up]
+    return {s.key for s in told if s.pin == SUMMARY or not (s.pin or s.role == "user" or s.role in INSTRUCTIONS)}
 
 
 def pinned(segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key]) -> tuple[Segment, ...]:

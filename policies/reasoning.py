@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from foveate.policies.types import Segment
+from foveate.policies.types import Key, Segment
 
 
 def lightened(segments: Sequence[Segment], insists: bool) -> Sequence[Segment]:
@@ -29,3 +29,12 @@ def loose(segments: Sequence[Segment], insists: bool) -> list[Segment]:
     # Words beside results, in a block behind theirs, do not close the loop that the results belong to.
     opened = max((s.key[0] for s in segments if s.role == "user" and s.key[1] == 0), default=-1)
     return [s for s in thinking if (s.bound and not insists) or s.key[0] < opened]
+
+
+def from_first_over(segments: Sequence[Segment], room: int) -> Key | None:
+    """Return the first of `segments` whose reasoning no longer fits `room` tokens, None where all of it does."""
+    for segment in segments:
+        room -= segment.thought
+        if room < 0:
+            return segment.key
+    return None

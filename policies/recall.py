@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,13 +28,14 @@ class Recall:
     """Between cuts, quotes the dropped segments that a turn needs; a turn that asks for nothing gets nothing.
 
     The allowance of a turn is `tokens` times the share of its words that ask, and never more than a tenth of the high
-    watermark. It is spent only where a dropped segment resembles the turn.
+    watermark, or than the prompt has left below it: a cut would follow at once. It is spent only where a dropped
+    segment resembles the turn.
     """
 
     enabled: bool = True
     tokens: int = 800
     threshold: float = 0.6  # share of a turn's words that must ask before anything is quoted
-    resemblance: float = 0.35  # of the best dropped segment: its cosine, or the share of the turn's rare words it has
+    resemblance: float = 0.29  # of the best dropped segment: its cosine, or the share of the turn's rare words it has
     unread: float = 0.5  # of a turn in a language without cues: the share of its rare words that the best one must have
 
     def wanted(self, turn: str) -> bool:
@@ -41,12 +43,15 @@ class Recall:
         asked = need(turn)
         return self.enabled and (asked is None or asked >= self.threshold)
 
-    def choose(self, history: History, scores: Scores, dropped: Collection[int], high: int) -> tuple[int, ...]:
-        """Return positions of the dropped segments to quote, oldest first, within the allowance."""
+    def choose(
+        self, history: History, scores: Scores, dropped: Collection[int], high: int, left: float = math.inf
+    ) -> tuple[int, ...]:
+        """Return positions of the dropped segments to quote, oldest first, within the allowance and what is `left`."""
         asked = need(history.query_text)
         if not dropped or not self.resembles(history, dropped, asked is None):
             return ()
-        room = min(self.tokens, SHARE * high) * (1.0 if asked is None else asked) - FRAME_OVERHEAD
+        allowance = min(self.tokens, SHARE * high) * (1.0 if asked is None else asked)
+        room = min(allowance, left) - FRAME_OVERHEAD
         chosen = []
         for i in sorted(dropped, key=lambda i: (-scores[i], -i)):
             cost = history.segments[i].tokens + EXCERPT_OVERHEAD

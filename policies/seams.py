@@ -1,4 +1,4 @@
-"""Keeps what is left of a history in the order of turns that it had: the user first, then each in turn.
+"""Where what is left of a history would break its order of turns: the user first, then each in turn.
 
 Chat templates of self-hosted models (Mistral's, Gemma's) and some hosted APIs refuse a history that begins with the
 assistant or has one role twice in a row, and Gemini one where a call does not follow the user or a result.
@@ -6,159 +6,100 @@ assistant or has one role twice in a row, and Gemini one where a call does not f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
-from foveate.policies.types import INSTRUCTIONS, Scores, Segment
+from foveate.policies.types import INSTRUCTIONS, Key, Segment
 
-USER, ANSWER, WORK, OTHER = "user", "answer", "work", "other"  # a turn's kinds; work is calls with their results
-NOBODY = "nobody"
-SPEAKERS = (NOBODY, USER, ANSWER)  # who has spoken last
-UNWANTED = 1.0  # what a token costs that is kept only to mend a seam
-SCARCE = 1000.0  # the same, where there is no room for it
-WORST, BEST = 0.9, 1.6  # what a token is worth that was chosen, from the worst score to the best
-Step = tuple[float, bool, str]  # cost so far, whether the turn is kept, who had spoken before
+USER, ANSWER, WORK, OTHER = "user", "assistant", "work", "other"  # kinds of turns; work is calls and their results
+MARK_TOKENS = 6  # of the message that stands at a seam in place of what is missing there
+SHORT = 16  # tokens of a neighbour that is kept rather than marked
+KINDS = {"user": USER, "assistant": ANSWER, "tool": WORK, "function": WORK}
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What holds of a history, and so has to hold of what is left of it."""
+class Seam(NamedTuple):
+    """A place where a turn is missing: between two turns that are left, the first of them -1 at the beginning."""
 
-    alternates: bool  # user and assistant take turns, the user first
-    calls_follow: bool  # a call comes right behind a user's turn or a result, never behind an answer
-
-    def allows(self, kind: str, before: str) -> bool:
-        """Say whether a turn may follow, given who has spoken last."""
-        if kind == OTHER:
-            return True
-        if before == NOBODY:
-            return kind == USER
-        if kind == WORK:
-            return before == USER or not self.calls_follow
-        return kind != before or not self.alternates
+    after: int
+    before: int
+    kind: str  # of the turn that is missing
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A message, or a unit of calls and results, and the positions of its segments."""
+class Turns(NamedTuple):
+    """The turns of a history, oldest first, instructions aside: of what kind each is, and which segments it has."""
 
-    kind: str
-    places: tuple[int, ...]
+    kinds: list[str]
+    places: list[list[int]]
 
 
-def mended(
-    segments: Sequence[Segment],
-    kept: Collection[int],
-    scores: Scores,
-    closed: Collection[int] = (),
-    price: float = UNWANTED,
-) -> frozenset[int]:
-    """Return positions of segments to keep, near those `kept`, such that turns follow each other as they did.
+def seams(kinds: Sequence[str], kept: Sequence[bool]) -> list[Seam]:
+    """Return the seams of a history of which some turns are kept, as far as its own turns are in order.
 
-    At a seam the cheaper of two is done: the shortest neighbour that mends it is kept too, or a turn goes that stands
-    there twice; `price` is what a token costs that mends one. What is pinned stays, and nothing of `closed` is kept.
-    Where the history did not begin with the user nothing is changed.
+    From where the history itself breaks the order nobody has insisted on it. As a history grows at its end, what is
+    found of its beginning stays the same.
     """
+    found: list[Seam] = []
+    last = spoken = ""  # who has spoken last, of what is left and of the whole history
+    at = -1
+    missing: set[str] = set()  # kinds that were dropped since
+    for i, kind in enumerate(kinds):
+        if not follows(kind, spoken):
+            break
+        spoken = spoken if kind == WORK else kind
+        if not kept[i]:
+            missing.add(kind)
+            continue
+        wanted = ANSWER if kind == USER else USER
+        if not follows(kind, last) and wanted in missing:
+            found.append(Seam(at, i, wanted))
+            last = wanted
+        last = last if kind == WORK else kind
+        at = i
+        missing.clear()
+    return found
+
+
+def follows(kind: str, spoken: str) -> bool:
+    """Say whether a turn may follow, given who has spoken last: nobody, where that is empty."""
+    if kind == USER:
+        return spoken != USER
+    return kind in (ANSWER, WORK) and spoken == USER
+
+
+def turns_of(segments: Sequence[Segment]) -> Turns:
+    """Return the turns of a history; the parts of a message are one."""
+    turns = Turns([], [])
+    message: tuple[int, int] | None = None
+    for i, segment in enumerate(segments):
+        if segment.role in INSTRUCTIONS:
+            continue
+        item, block, _ = segment.key
+        if (item, block) == message:
+            turns.places[-1].append(i)
+            continue
+        message = item, block
+        work = segment.kind == "tool" and segment.role != "user"
+        turns.kinds.append(WORK if work else KINDS.get(segment.role, OTHER))
+        turns.places.append([i])
+    return turns
+
+
+def marks(segments: Sequence[Segment], dropped: Collection[Key]) -> int:
+    """Return how many seams a history has less what was dropped."""
     turns = turns_of(segments)
-    rules = rules_of([turn.kind for turn in turns])
-    if rules is None:
-        return frozenset(kept)
-    stays = path(turns, rules, Costs(segments, frozenset(kept), scores, frozenset(closed), price))
-    if stays is None:
-        return frozenset(kept)
-    found = {i for i in kept if segments[i].role in INSTRUCTIONS}
-    for turn in stays:
-        chosen = [i for i in turn.places if i in kept]
-        found.update(chosen or [min(turn.places, key=lambda i: segments[i].tokens)])
-    return frozenset(found)
+    return len(seams(turns.kinds, [any(segments[i].key not in dropped for i in places) for places in turns.places]))
 
 
-def turns_of(segments: Sequence[Segment]) -> list[Turn]:
-    """Return the turns of a history, oldest first, instructions aside."""
-    spoken = [i for i, s in enumerate(segments) if s.role not in INSTRUCTIONS]
-    groups = groupby(spoken, key=lambda i: segments[i].key[:2])
-    return [Turn(kind_of(segments[places[0]]), places) for places in (tuple(group) for _, group in groups)]
-
-
-def kind_of(segment: Segment) -> str:
-    """Return what kind of turn a segment is, or is part of."""
-    if segment.kind == "tool" and segment.role != "user":
-        return WORK
-    return {"user": USER, "assistant": ANSWER}.get(segment.role, OTHER)
-
-
-def rules_of(kinds: Sequence[str]) -> Rules | None:
-    """Return what holds of a history, None where it does not even begin with the user."""
-    spoken = [kind for kind in kinds if kind != OTHER]
-    if not spoken or spoken[0] != USER:
-        return None
-    plain = [kind for kind in spoken if kind != WORK]
-    alternates = all(a != b for a, b in pairwise(plain))
-    follows = all((a, b) != (ANSWER, WORK) for a, b in pairwise(spoken))
-    return Rules(alternates and OTHER not in kinds, follows)
-
-
-class Costs:
-    """What keeping a turn and leaving it out cost, in tokens."""
-
-    def __init__(
-        self,
-        segments: Sequence[Segment],
-        kept: frozenset[int],
-        scores: Scores,
-        closed: frozenset[int],
-        price: float,
-    ) -> None:
-        self._segments = segments
-        self._kept = kept
-        self._closed = closed
-        self._scores = scores
-        self._price = price
-        chosen = [float(scores[i]) for i in kept if not segments[i].pin]
-        self._least = min(chosen, default=0.0)
-        self._span = max(chosen, default=0.0) - self._least
-
-    def of(self, turn: Turn) -> tuple[float, float]:
-        """Return the cost of keeping a turn, and of leaving it out."""
-        segments = self._segments
-        chosen = [i for i in turn.places if i in self._kept]
-        if not chosen:
-            if self._closed.issuperset(turn.places):
-                return math.inf, 0.0
-            return self._price * min([segments[i].tokens for i in turn.places]), 0.0
-        if any(segments[i].pin for i in chosen):
-            return 0.0, math.inf
-        return 0.0, sum([segments[i].tokens * self._worth(i) for i in chosen])
-
-    def _worth(self, position: int) -> float:
-        above = (float(self._scores[position]) - self._least) / self._span if self._span > 0 else 0.5
-        return WORST + (BEST - WORST) * above
-
-
-def path(turns: Sequence[Turn], rules: Rules, costs: Costs) -> list[Turn] | None:
-    """Return the turns to keep at the least cost, None where no choice keeps to the rules."""
-    best = dict.fromkeys(SPEAKERS, math.inf)
-    best[NOBODY] = 0.0
-    steps: list[dict[str, Step]] = []
-    for turn in turns:
-        keep, leave = costs.of(turn)
-        step: dict[str, Step] = {speaker: (best[speaker] + leave, False, speaker) for speaker in SPEAKERS}
-        for before in SPEAKERS:
-            after = turn.kind if turn.kind in SPEAKERS else before
-            cost = best[before] + keep
-            if cost < step[after][0] and rules.allows(turn.kind, before):
-                step[after] = (cost, True, before)
-        steps.append(step)
-        best = {speaker: step[speaker][0] for speaker in SPEAKERS}
-    last = min(SPEAKERS, key=lambda speaker: best[speaker])
-    if best[last] == math.inf:
-        return None
-    stays = []
-    for turn, step in zip(reversed(turns), reversed(steps), strict=True):
-        _, kept, before = step[last]
-        if kept:
-            stays.append(turn)
-        last = before
-    return stays[::-1]
+def neighbours(segments: Sequence[Segment], kept: AbstractSet[int], closed: Collection[int]) -> list[int]:
+    """Return the positions of short segments that mend seams where they are kept beside `kept`; none is `closed`."""
+    turns = turns_of(segments)
+    found = []
+    for seam in seams(turns.kinds, [not kept.isdisjoint(places) for places in turns.places]):
+        gap = range(seam.after + 1, seam.before)
+        missing = [turns.places[i] for i in gap if turns.kinds[i] == seam.kind]
+        whole = [places[0] for places in missing if len(places) == 1 and places[0] not in closed]
+        shortest = min(whole, key=lambda i: segments[i].tokens, default=None)
+        if shortest is not None and segments[shortest].tokens <= SHORT:
+            found.append(shortest)
+    return found

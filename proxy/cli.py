@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,12 +15,15 @@ from rich.console import Console
 
 from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
+from foveate.proxy.config.addresses import shown
 from foveate.proxy.config.loading import dump_settings, load_settings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.evaluation.table import verdicts_table
 from foveate.proxy.formats import FORMATS, load
 from foveate.proxy.observers import logs
 from foveate.proxy.watcher import Source
+
+DRAIN = 30  # seconds that requests under way have to end once it is told to
 
 app = typer.Typer(
     help="Prune long chat histories on their way to an OpenAI-compatible API.",
@@ -59,10 +63,18 @@ def serve(
     application = create_app(settings, source)
     listening = listen(settings.server.host, settings.server.port)
     address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
-    target = settings.upstream.url if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
+    target = (
+        shown(settings.upstream.url) if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
+    )
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
-    uvicorn.Server(serving(application, timeout_keep_alive=75)).run(sockets=[listening])
+    if hasattr(
+        signal, "SIGHUP"
+    ):  # a terminal that closes ends it like any other request to: streams go on to their end
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    uvicorn.Server(serving(application, timeout_keep_alive=75, timeout_graceful_shutdown=DRAIN)).run(
+        sockets=[listening]
+    )
 
 
 @app.command()

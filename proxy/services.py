@@ -13,6 +13,7 @@ from foveate.proxy.config import loading, schema
 from foveate.proxy.config.policies import build_policies
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.formats.parser import Parser
+from foveate.proxy.http.origins import Origins
 from foveate.proxy.observers import Observer
 from foveate.proxy.observers.logs import RequestLog
 from foveate.proxy.observers.metrics import Metrics, Reading
@@ -157,10 +158,10 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
         Watermarks(parts.windows, parts.calibration),
         parts.memory,
         parts.histories,
-        parts.worker,
     )
     caller = settings.callers.header.lower().encode()
-    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller)
+    origins = Origins(bool(settings.upstream.api_key.get_secret_value()), settings.callers.origins)
+    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller, origins)
     handler = Handler(routes, parts.upstream, pruner, parts.recent, parts.observers)
     return Services(settings, policies, parts, pruner, handler, wires)
 

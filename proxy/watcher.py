@@ -11,8 +11,9 @@ from typing import Any
 from starlette.datastructures import State
 
 from foveate.proxy import services
+from foveate.proxy.config.addresses import shown
 from foveate.proxy.config.loading import check_access, load_settings
-from foveate.proxy.config.schema import Settings
+from foveate.proxy.config.schema import Settings, Upstream
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.services import Services
 
@@ -59,7 +60,24 @@ class Watcher:
             stamp = self._source.stamp()
             if stamp is not None and stamp != self._stamp:
                 self._stamp = stamp
-                await self.reload()
+                await self._survived(asyncio.create_task(self.reload()))
+
+    async def _survived(self, reloading: asyncio.Task[None]) -> None:
+        """Wait for a reload; one that fails in a way that nobody has thought of is refused like any other."""
+        await asyncio.wait([reloading])
+        error = None if reloading.cancelled() else reloading.exception()
+        if error is not None:
+            self._refuse(f"{type(error).__name__}: {shown(str(error))}")
+
+    def _stamp_size(self) -> int | None:
+        stamp = self._source.stamp()
+        return stamp and stamp[1]
+
+    def _refuse(self, problem: str) -> None:
+        reloads = self._state.services.parts.reloads
+        reloads.refused += 1
+        reloads.problem = problem
+        _log.error("the changed settings are refused, the earlier ones stay: %s", problem)
 
     async def reload(self) -> None:
         """Serve new requests with the file's settings; where they cannot work, the earlier ones stay."""
@@ -67,14 +85,15 @@ class Watcher:
         parts = running.parts
         reloads = parts.reloads
         try:
+            if self._stamp_size() == 0:
+                raise ConfigError(f"{self._source.path} is empty")
             wanted = self._source.load()
+            check_change(wanted, running.settings)
             settings, reloads.waiting = within_reach(wanted, running.settings)
             fresh = await asyncio.to_thread(services.rebuild, settings, running)
             await opened(fresh, running)
         except ConfigError as error:
-            reloads.refused += 1
-            reloads.problem = str(error)
-            _log.error("the changed settings are refused, the earlier ones stay: %s", error)
+            self._refuse(str(error))
             return
         reloads.applied += 1
         reloads.problem = ""
@@ -86,6 +105,16 @@ class Watcher:
         task = asyncio.create_task(retire(running, fresh))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+
+def check_change(wanted: Settings, running: Settings) -> None:
+    """Raise ConfigError for a change that a half-written file makes: one after which traffic would turn elsewhere."""
+    default = Upstream()
+    if wanted.upstream == default and running.upstream != default:
+        raise ConfigError(
+            f"the file names no upstream any longer, and requests would go to {default.url}; "
+            "name one, or restart foveate to forward there"
+        )
 
 
 def within_reach(wanted: Settings, running: Settings) -> tuple[Settings, str]:

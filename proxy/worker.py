@@ -12,15 +12,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 # What takes more than a few milliseconds is done in the thread.
 LITTLE_NEW = 16 * 1024  # characters or bytes of new text to read
+VERY_MUCH = 256 * 1024  # bytes of one item, which take a tenth of a second to read
 MANY_ITEMS = 500  # to tell apart and to write
 FEW_SEGMENTS = 100  # to score
 
 
 class Worker:
-    """Computes in a single thread: where several compute, each waits for Python's lock, and so does the loop."""
+    """Computes in a single thread: where several compute, each waits for Python's lock, and so does the loop.
+
+    What takes seconds has a thread of its own, so that nobody waits behind it.
+    """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "prune")
+        self._slow = ThreadPoolExecutor(1, "prune-slow")
 
     async def run(self, much: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `function` returns: called here, or in the thread where it has much to do."""
@@ -29,6 +34,11 @@ class Worker:
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
+    async def run_apart(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `function`, which takes long, returns; others are computed meanwhile."""
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._slow, call)
+
     def submit(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Have `function` called in the thread; nobody waits for it."""
         self._thread.submit(function, *args, **kwargs)
@@ -36,3 +46,4 @@ class Worker:
     def close(self) -> None:
         """Finish what has been handed in, then end the thread."""
         self._thread.shutdown()
+        self._slow.shutdown()

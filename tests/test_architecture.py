@@ -67,6 +67,7 @@ FAMILIES = (
 )
 HELPERS = {
     "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
+    "foveate.proxy.vectors.embedders.weights",
     "foveate.proxy.pruning.states.in_memory",  # the latest of what others keep
     "foveate.proxy.vectors.embedders.e5",  # the model that the multilingual one runs
     "foveate.proxy.vectors.embedders.unigram",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from foveate.policies.registry import SELECTORS, SIGNALS
+from foveate.policies.flow.topics import Topics
+from foveate.policies.pins import Pins
+from foveate.policies.recall import Recall
+from foveate.policies.registry import FUSIONS, GRAPHS, SELECTORS, SIGNALS, load
 from foveate.proxy import services
 from foveate.proxy.config.policies import preset_names
 from foveate.proxy.config.schema import Index, Settings, State
@@ -19,6 +24,10 @@ from foveate.proxy.formats import FORMATS
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.pages import routes
 from foveate.proxy.pruning.outcome import Outcome
+from foveate.proxy.pruning.states import STATES
+from foveate.proxy.upstreams import UPSTREAMS
+from foveate.proxy.vectors.embedders import EMBEDDERS
+from foveate.proxy.vectors.indexes import INDEXES
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.relative_to(ROOT).as_posix(): page.read_text() for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
@@ -61,6 +70,24 @@ def metric_names() -> set[str]:
         built.parts.metrics.observe(Outcome(**outcome, milliseconds={"parse": 1.0}, first_byte=1.0))
     text = built.parts.metrics.render(built.reading()).decode()
     return {name for name in re.findall(r"# TYPE (\w+)", text) if not name.endswith("_created")}
+
+
+def parameters() -> list[tuple[str, str]]:
+    """Every parameter of a policy's parts, with the part's name."""
+    parts = {name: load(target) for group in (SIGNALS, SELECTORS, GRAPHS, FUSIONS) for name, target in group.items()}
+    parts |= {"topics": Topics, "pins": Pins, "recall": Recall}
+    return [(part, field.name) for part, cls in parts.items() for field in dataclasses.fields(cls)]
+
+
+def packages() -> set[str]:
+    """Every package that is installed, or that an extra for users brings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(each for name in extras if name not in ("dev", "eval") for each in extras[name]),
+    ]
+    return {re.split(r"[^\w-]", each)[0] for each in wanted}
 
 
 def links() -> Iterator[tuple[str, str]]:
@@ -111,6 +138,17 @@ def test_every_selector_is_documented(name: str) -> None:
     assert f"selector `{name}`" in DOCS
 
 
+@pytest.mark.parametrize(("part", "name"), parameters())
+def test_every_parameter_of_a_policy_stands_in_its_row(part: str, name: str) -> None:
+    rows = re.findall(rf"^\|[^|]*`{part}`[^|]*\|([^|]*)\|", PAGES["docs/configuration.md"], re.MULTILINE)
+    assert any(f"`{name}`" in row for row in rows)
+
+
+@pytest.mark.parametrize("name", [*UPSTREAMS, *EMBEDDERS, *INDEXES, *STATES])
+def test_every_type_is_documented(name: str) -> None:
+    assert f"`{name}`" in PAGES["docs/configuration.md"]
+
+
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_documented(name: str) -> None:
     assert f"| `{name}` |" in DOCS
@@ -123,6 +161,14 @@ def test_every_page_of_ours_is_documented() -> None:
     paths = {path.replace("{key}", "{id}") for path in app.openapi()["paths"]} - internal
     assert len(paths) >= 9
     assert [path for path in paths if path not in DOCS] == []
+
+
+@pytest.mark.parametrize("package", sorted(packages()))
+def test_every_package_has_a_reason(package: str) -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]+ \|$", PAGES["docs/architecture.md"].partition("## Dependencies")[2], re.MULTILINE
+    )
+    assert any(package in re.split(r"[, ]+", row) for row in rows)
 
 
 def test_the_readme_is_short() -> None:

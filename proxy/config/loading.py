@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
+from foveate.proxy.config.addresses import shown
 from foveate.proxy.config.policies import build_policies, merge
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, explain_error
@@ -73,7 +74,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         loaded = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # a ValueError: a date that is none, text that is none
         raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if loaded is None:
         return {}
@@ -86,6 +91,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def dump_settings(settings: Settings) -> str:
-    """Return the settings as YAML, secrets hidden."""
-    text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+    """Return the settings as YAML, secrets and passwords in addresses hidden."""
+    text: str = yaml.safe_dump(shown(settings.model_dump(mode="json")), sort_keys=False)
     return text

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from foveate.proxy.config.addresses import checked
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Watermark = Annotated[float, Field(gt=0)]
+Address = Annotated[str, AfterValidator(checked)]
 Source = PydanticBaseSettingsSource
 DEFAULT_DATA = Path("~/.local/share/foveate")
 
@@ -17,7 +20,7 @@ DEFAULT_DATA = Path("~/.local/share/foveate")
 class Section(BaseModel):
     """A block of settings: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Server(Section):
@@ -48,9 +51,11 @@ class Upstream(Section):
 
     type: str = "http"
     options: dict[str, Any] = {}
-    url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
-    api_base: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    url: Address = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
+    api_base: Address = Field(default="", pattern=r"^(https?://\S+)?$")
     api_key: SecretStr = SecretStr("")
+    anthropic_url: Address = Field(default="", pattern=r"^(https?://\S+)?$")
+    anthropic_api_key: SecretStr = SecretStr("")
     connect_timeout: float = Field(default=10, gt=0)
     read_timeout: float = Field(default=600, gt=0)
 
@@ -116,7 +121,7 @@ class Index(Section):
 
     type: str = "chroma"
     options: dict[str, Any] = {}
-    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    url: Address = Field(default="", pattern=r"^(https?://\S+)?$")
     max_entries: int = Field(default=100_000, ge=1)
     max_age_days: float = Field(default=90, gt=0)
 

@@ -10,7 +10,7 @@ from foveate.proxy.formats import Format
 from foveate.proxy.formats.memo import Known, Memo
 from foveate.proxy.formats.parsed import Outline, Parsed
 from foveate.proxy.formats.tokens import FALLBACK, TokenCounter, encoding_name
-from foveate.proxy.worker import LITTLE_NEW, MANY_ITEMS, Worker
+from foveate.proxy.worker import LITTLE_NEW, MANY_ITEMS, VERY_MUCH, Worker
 
 
 class Parser:
@@ -36,7 +36,8 @@ class Parser:
         new = [raw for raw, known in zip(outline.items, found, strict=True) if known is None]
         if sum(map(len, new)) > LITTLE_NEW:
             found = await self._learned(partial(memo.learn, tenant=tenant), outline, found, new)
-        return await self._worker.run(len(outline.items) > MANY_ITEMS, memo.parse, outline, found, tenant)
+        much = len(outline.items) > MANY_ITEMS or sum([len(raw) for _, raw in outline.standing]) > LITTLE_NEW
+        return await self._worker.run(much, memo.parse, outline, found, tenant)
 
     async def _learned(
         self,
@@ -47,7 +48,10 @@ class Parser:
     ) -> list[Known | None]:
         learned: dict[bytes, Known] = {}
         for some in slices(new, LITTLE_NEW):  # one at a time, so that other requests come between
-            learned |= await self._worker.run(True, learn, some)
+            if len(some[0]) > VERY_MUCH:
+                learned |= await self._worker.run_apart(learn, some)
+            else:
+                learned |= await self._worker.run(True, learn, some)
         return [known or learned.get(raw) for raw, known in zip(outline.items, found, strict=True)]
 
     def _memo(self, wire: Format, name: str) -> Memo:

@@ -19,6 +19,8 @@ _CODE_LINE = re.compile(
     r"|^\s*[\w.]+\(.*\)$"
 )
 DOCUMENT_CHARACTERS = 1500
+AT_ONCE = 128 * 1024  # characters that are searched in one go: nobody else can compute meanwhile
+LOOK = 32 * 1024  # characters that tell what a text is
 # The most that a message may hold beside its text and still be split: each part that stays brings it along.
 MOST_BESIDE = 30
 MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
@@ -30,10 +32,11 @@ THOUGHT_LEFT_OUT = "[... reasoning left out ...]"
 
 def kind_of(text: str) -> Kind:
     """Return what a stretch of text mostly is."""
-    lines = [line for line in text.splitlines() if line.strip()][:200]
+    head = text[:LOOK]
+    lines = [line for line in head.splitlines() if line.strip()][:200]
     if len(lines) >= 4:
-        fenced = sum(len(match[0]) for match in _BLOCK.finditer(text)) if "```" in text or "~~~" in text else 0
-        if fenced * 2 > len(text) or sum(bool(_CODE_LINE.search(line)) for line in lines) * 2 > len(lines):
+        fenced = sum(len(match[0]) for match in _BLOCK.finditer(head)) if "```" in head or "~~~" in head else 0
+        if fenced * 2 > len(head) or sum(bool(_CODE_LINE.search(line)) for line in lines) * 2 > len(lines):
             return "code"
         if sum(bool(_LOG_LINE.match(line)) for line in lines) * 2 > len(lines):
             return "log"
@@ -46,14 +49,36 @@ def split(text: str, size: int) -> list[str]:
     Cut at code fences, else at blank lines, else at lines; a single line is never cut.
     """
     stretches: list[str] = []
-    current = ""
-    for block in _blocks(text):
-        for piece in [block] if len(block) <= size else _lines(block, size):
-            if current and len(current) + len(piece) > size:
-                stretches.append(current)
-                current = ""
-            current += piece
-    return [*stretches, current] if current else stretches
+    current: list[str] = []
+    length = 0
+    for piece in _cut(text, size):
+        if current and length + len(piece) > size:
+            stretches.append("".join(current))
+            current, length = [], 0
+        current.append(piece)
+        length += len(piece)
+    return [*stretches, "".join(current)] if current else stretches
+
+
+def _cut(text: str, size: int) -> Iterator[str]:
+    """Yield the smallest stretches that a text may be cut into, those of about `size` characters whole."""
+    for part in _slices(text):
+        if len(part) > AT_ONCE:
+            yield part
+            continue
+        for block in _blocks(part):
+            yield from [block] if len(block) <= size else _lines(block, size)
+
+
+def _slices(text: str) -> Iterator[str]:
+    """Yield runs of whole lines of up to AT_ONCE characters, and a line that is longer by itself."""
+    start = 0
+    while start < len(text):
+        end = len(text)
+        if end - start > AT_ONCE:
+            end = text.rfind("\n", start, start + AT_ONCE) + 1 or text.find("\n", start + AT_ONCE) + 1 or end
+        yield text[start:end]
+        start = end
 
 
 def _blocks(text: str) -> Iterator[str]:
@@ -110,18 +135,18 @@ def left_out(stretches: Sequence[tuple[int, str, int]], kept: Collection[int]) -
 
     One mark stands in the place of a run of pieces that are not `kept`.
     """
-    texts: dict[int, str] = {}
+    texts: dict[int, list[str]] = {}
     dropped = 0
     for n, (part, piece, tokens) in enumerate(stretches):
-        text = texts.setdefault(part, "")
+        text = texts.setdefault(part, [])
         if n in kept:
-            texts[part] = text + piece
+            text.append(piece)
             continue
         dropped += tokens
         goes_on = n + 1 < len(stretches) and stretches[n + 1][0] == part
         if goes_on and n + 1 not in kept:
             continue
-        lead = "" if not text or text.endswith("\n") else "\n"
-        texts[part] = text + lead + mark(dropped) + ("\n" if goes_on else "")
+        lead = "" if not text or text[-1].endswith("\n") else "\n"
+        text.append(lead + mark(dropped) + ("\n" if goes_on else ""))
         dropped = 0
-    return texts
+    return {part: "".join(written) for part, written in texts.items()}

@@ -17,6 +17,7 @@ from tiktoken_ext.openai_public import ENCODING_CONSTRUCTORS
 # one at low detail, half a minute of audio at 20 tokens a second, and a file of three pages.
 IMAGE, IMAGE_LOW, AUDIO, FILE = 765, 85, 600, 1500
 FALLBACK = "o200k_base"
+SLICE = 32 * 1024  # characters that are counted at a time
 # tiktoken's own names of the vocabularies that litellm's wheel carries: sha1 of their addresses.
 _BUNDLED = {
     "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
@@ -70,7 +71,16 @@ class TokenCounter:
         self._encoding = load_encoding(name)
 
     def text(self, text: str) -> int:
-        """Return the tokens of plain text; special tokens written in it count as text."""
+        """Return the tokens of plain text; special tokens written in it count as text.
+
+        A long one is counted in slices, which is off by a token at each cut: the tokenizer's expressions give up on
+        runs of some hundred thousand blanks.
+        """
+        if len(text) <= SLICE:
+            return self._counted(text)
+        return sum([self._counted(text[start : start + SLICE]) for start in range(0, len(text), SLICE)])
+
+    def _counted(self, text: str) -> int:
         try:
             return len(self._encoding.encode_ordinary(text))
         except UnicodeEncodeError:  # a lone surrogate, which JSON can carry

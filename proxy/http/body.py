@@ -12,6 +12,10 @@ from foveate.proxy.http.headers import Headers, value_of
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+DIGITS = 18
+PATIENCE = 60.0  # seconds of silence in the middle of a body
+
+
 class HungUp(Exception):
     """The caller went away while sending."""
 
@@ -27,7 +31,8 @@ class Body:
         self._read_out: asyncio.Event | None = None  # for whoever waits for the end
         self.failure: RequestError | HungUp | None = None  # why it broke off: an upload's client wraps what it meets
         declared = value_of(headers, b"content-length")
-        self.size = int(declared) if declared.isdigit() else None  # None where it comes in chunks, or not at all
+        # None where it comes in chunks, or not at all; of more digits than any has it is too large whatever they are.
+        self.size = int(declared[:DIGITS]) if declared.isdigit() else None
         self.expected = bool(self.size) or any(n == b"transfer-encoding" for n, _ in headers)
         if self.size is not None and self.size > max_bytes:
             raise self._too_large()
@@ -50,7 +55,14 @@ class Body:
         return b"".join(pieces)
 
     async def _piece(self) -> bytes:
-        message = await self._receive()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                message = await self._receive()
+        except TimeoutError:
+            self.failure = RequestError(
+                408, f"no more of the body came within {PATIENCE:g} seconds", code="body_timeout"
+            )
+            raise self.failure from None
         if message["type"] == "http.disconnect":
             self.failure = HungUp()
             raise self.failure
@@ -72,6 +84,15 @@ class Body:
             await self._read_out.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    async def is_gone(self) -> bool:
+        """Say whether the caller has gone away since the body was read; takes nothing where it has not."""
+        listening = asyncio.ensure_future(self._receive())
+        await asyncio.sleep(0)
+        if listening.done():
+            return bool(listening.result()["type"] == "http.disconnect")
+        listening.cancel()
+        return False
 
     def _too_large(self) -> RequestError:
         limit = f"{self._max / 1024 / 1024:g} MiB"

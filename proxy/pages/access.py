@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 from starlette.responses import Response
 
 from foveate.proxy.config.loading import is_loopback
 from foveate.proxy.config.schema import Settings
+from foveate.proxy.http.origins import is_own, name_of
 
 COOKIE = "foveate_session"
 LIFETIME = 12 * 3600  # seconds that a login lasts
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+# What proxies put in front of others send along; and nginx without settings speaks HTTP/1.0 to what it stands for.
+FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "cf-ray", "cdn-loop")
+FORWARDED_LIKE = ("x-forwarded", "x-envoy", "x-original", "x-amzn-trace", "x-cloud-trace", "fly-")
 
 
 def admitted(request: Request) -> None:
@@ -48,11 +50,17 @@ def require_local(request: Request) -> None:
     can point its own name at 127.0.0.1 (DNS rebinding).
     """
     client = request.client.host if request.client else ""
-    name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    if not is_loopback(client) or any(header in request.headers for header in FORWARDED):
+    name = name_of(request.headers.get("host", ""))
+    if not is_loopback(client) or is_forwarded(request):
         raise HTTPException(403, "pages under /-/ are for this machine alone; set admin.token to open them to others")
     if not is_loopback(name):
         raise HTTPException(403, f"Host {name[:100]!r} is not a loopback name; use 127.0.0.1 or set admin.token")
+
+
+def is_forwarded(request: Request) -> bool:
+    """Say whether anything tells that somebody else stands behind the caller."""
+    told = any(name in FORWARDED or name.startswith(FORWARDED_LIKE) for name in request.headers)
+    return told or request.scope.get("http_version") == "1.0"
 
 
 def require_same_origin(request: Request) -> None:
@@ -60,7 +68,7 @@ def require_same_origin(request: Request) -> None:
     if request.method in ("GET", "HEAD"):
         return
     origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    foreign = origin is not None and not is_own(origin, request.headers.get("host", ""))
     if foreign or request.headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site"):
         raise HTTPException(403, "another site's page may not do this")
 

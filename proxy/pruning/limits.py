@@ -14,7 +14,7 @@ from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Request, Wanted
 from foveate.proxy.pruning.windows import Window, Windows
 
-DEEPER = 0.7  # how deep to cut where an upstream refuses a prompt as too long, at the least
+DEEPER = 0.5  # how deep to cut where an upstream refuses a prompt as too long, at the least: it is asked once more only
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,10 @@ from foveate.proxy.errors import UpstreamError
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 Credentials = Sequence[tuple[bytes, bytes]]
-LISTED_AS = ("max_model_len", "context_length", "max_context_length", "loaded_context_length", "context_window")
+LISTED_AS = (
+    "max_model_len", "context_length", "max_context_length", "loaded_context_length", "context_window",
+    "max_input_tokens",
+)  # fmt: skip
 MAX_LIST = 8 * 1024 * 1024  # bytes of an answer
 
 
@@ -89,7 +92,8 @@ def listed(content: bytes) -> dict[str, int]:
     """Return windows by model name, in lower case, from an answer to GET /v1/models.
 
     Read as vLLM (max_model_len), OpenRouter (context_length), LM Studio (max_context_length and what is loaded of
-    it), Groq (context_window) and llama.cpp (meta.n_ctx, else meta.n_ctx_train) give them; the smallest counts.
+    it), Groq (context_window), Anthropic (max_input_tokens) and llama.cpp (meta.n_ctx, else meta.n_ctx_train) give
+    them; the smallest counts.
     """
     windows = {}
     for row in rows_of(content):
@@ -106,6 +110,11 @@ def rows_of(content: bytes) -> list[Mapping[str, Any]]:
         return [row for row in models if isinstance(row, dict) and isinstance(row.get("id"), str)]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return []
+
+
+def ignores_names(row: Mapping[str, Any]) -> bool:
+    """Say whether a server with this one model answers with it whatever it is asked for, as llama.cpp does."""
+    return isinstance(row.get("meta"), dict) or row["id"].lower().endswith(".gguf")
 
 
 def _given(row: Mapping[str, Any]) -> list[int | None]:

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import structs
 
-from foveate.policies.types import Key, PruneState
+from foveate.policies.types import Key, PruneState, Segment
 from foveate.proxy.errors import StateStoreError
 from foveate.proxy.formats.parsed import Item
+from foveate.proxy.formats.units import WHOLE
 from foveate.proxy.pruning.states import StateStore
 
 _log = logging.getLogger("foveate.memory")
@@ -222,6 +223,20 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
     return replace(
         recollected(record), items=same_beginning(record.ids, ids), state=moved_state, origins=origins, record=None
     )
+
+
+def in_parts(recalled: Recollection, segments: Sequence[Segment]) -> Recollection:
+    """Return decisions on whole messages as decisions on their parts, where they have come to be split since.
+
+    What stands behind the latest user turn is whole until the user speaks again.
+    """
+    whole = {key for key in recalled.state.dropped if key[2] == WHOLE}
+    gone = whole.difference([s.key for s in segments]) if whole else whole
+    parts = [s.key for s in segments if (*s.key[:2], WHOLE) in gone] if gone else []
+    if not parts:
+        return recalled
+    dropped = (recalled.state.dropped - gone).union(parts)
+    return replace(recalled, state=replace(recalled.state, dropped=dropped), record=None)
 
 
 def same_beginning(before: Sequence[str], after: Sequence[str]) -> int:

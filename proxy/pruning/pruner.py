@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from bisect import bisect_left
@@ -23,18 +24,19 @@ from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import draft
 from foveate.proxy.pruning.grounds import Grounds, settled, situation_of
 from foveate.proxy.pruning.limits import Watermarks
-from foveate.proxy.pruning.memory import Conversation, Memory
+from foveate.proxy.pruning.memory import Conversation, Memory, in_parts
 from foveate.proxy.pruning.models import model_table
 from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS, Worker
+from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS
 
 _log = logging.getLogger("foveate.pruner")
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
 # The tenth that is left takes a few turns to fill, in which the model reads many times as much; most never come here.
 AHEAD = 0.9
+MUCH = 1024 * 1024  # bytes of a body, which take more than a few milliseconds to tell its items apart
 MUTE = 2048  # tokens: a shorter prompt that is refused without a word was not too long for any chat model
 
 
@@ -53,14 +55,14 @@ class Pruner:
     """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go on."""
 
     def __init__(
-        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories, worker: Worker
+        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories
     ) -> None:
         self._rules = rules
         self._parser = parser
         self._watermarks = watermarks
         self._memory = memory
         self._histories = histories
-        self._worker = worker
+        self._worker = histories.worker
         self.failures: dict[str, int] = {}
         self._failing = ""
 
@@ -123,12 +125,14 @@ class Pruner:
     async def _guarded(self, request: Request, wanted: Wanted) -> Decision:
         try:
             decision = await self._decide(request, wanted)
-        except Exception as error:  # the one place where a fault becomes "forward unchanged"
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # the one place where a fault becomes "forward unchanged", native panics too
             return self._failed(request, wanted, error)
         self._failing = ""
         return decision
 
-    def _failed(self, request: Request, wanted: Wanted, error: Exception) -> Decision:
+    def _failed(self, request: Request, wanted: Wanted, error: BaseException) -> Decision:
         stage = request.trace.stage
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if not request.rehearsal:
@@ -142,7 +146,8 @@ class Pruner:
     async def _decide(self, request: Request, wanted: Wanted) -> Decision:
         trace = request.trace
         with trace.timed("parse"):
-            outline = request.format.read(request.body)
+            much = len(request.body) > MUCH
+            outline = await self._worker.run(much, request.format.read, request.body)
             if outline.stays:
                 told = structs.replace(bare(request, wanted, "untouched"), model=outline.model)
                 return Decision(request.body, told)
@@ -153,12 +158,13 @@ class Pruner:
             limits = await self._watermarks.of(request, wanted, parsed)
         conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
+        earlier = earlier and in_parts(earlier, parsed.segments)
         many = len(parsed.items) > MANY_ITEMS
         origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
         grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
         situation, rent = situation_of(grounds, self._rules.economy)
         selection = await self._selection(request, grounds, situation)
-        selection = await self._worker.run(many, without_strangers, parsed, selection, earlier, origins)
+        selection = await self._worker.run(many, without_strangers, parsed, selection, situation.state, origins)
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
             prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)

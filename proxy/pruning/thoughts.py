@@ -46,19 +46,17 @@ def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = 
     return found
 
 
-def without_strangers(
-    parsed: Parsed, selection: Selection, earlier: Recollection | None, origins: Origins
-) -> Selection:
+def without_strangers(parsed: Parsed, selection: Selection, before: PruneState, origins: Origins) -> Selection:
     """Return the selection with the reasoning taken out that was made under another prompt than it makes.
 
-    At a cut the plain reasoning of closed turns behind the first change goes too: the prefix is written anew there,
-    and many models' templates drop it themselves.
+    What was out `before`, in the decisions that held until now, stays out. At a cut the plain reasoning of closed
+    turns behind the first change goes too: the prefix is written anew there, and many models' templates drop it
+    themselves.
     """
-    before = (earlier or NOTHING_YET).state
     thinking = [s for s in parsed.segments if s.thought and s.key not in selection.state.dropped]
     if not thinking:
         return selection
-    bare = {s.key for s in thinking if not s.bound and s.key in before.bare}
+    bare = {s.key for s in thinking if s.key in before.bare or s.key in selection.state.bare}
     if selection.cut:
         start = min(selection.state.dropped ^ before.dropped, default=None)
         loosened = loose(parsed.segments, parsed.outline.insists)

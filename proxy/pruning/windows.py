@@ -15,7 +15,7 @@ from typing import Any, Literal
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
 from foveate.proxy.pruning.learned import Learned
-from foveate.proxy.pruning.listing import Credentials, asked, listed, rows_of, told
+from foveate.proxy.pruning.listing import Credentials, asked, ignores_names, listed, rows_of, told
 from foveate.proxy.pruning.models import look_up, model_table
 from foveate.proxy.upstreams import Upstream
 
@@ -51,7 +51,8 @@ class Windows:
         self._upstream = upstream
         self.learned = Learned()
         self._listed: dict[str, int] = {}
-        self._only: int | None = None  # the window of a server's only model, whatever name it is asked by
+        self._only: int | None = None  # the window of a server's only model, which may answer to any name
+        self._any_name = False  # it does so
         self._told: OrderedDict[str, int | None] = OrderedDict()  # what the upstream says of a model elsewhere
         self._asking: asyncio.Task[None] | None = None
         self._listed_at = -math.inf
@@ -82,11 +83,14 @@ class Windows:
         tokens = look_up(model, self._models)
         if tokens:
             return Window(tokens, "config")
-        tokens = look_up(model, self._listed) or self._only or self._told.get(model)
+        only = self._only if self._any_name else None
+        tokens = look_up(model, self._listed) or only or self._told.get(model)
         if tokens:
             return Window(tokens, "upstream")
         size = look_up(model, model_table())
-        return Window(size.tokens, "litellm", size.apart) if size else None
+        if size:
+            return Window(size.tokens, "litellm", size.apart)
+        return Window(self._only, "upstream") if self._only else None
 
     def _default(self, model: str) -> Window:
         if model not in self._warned and len(self._warned) < MAX_KNOWN:
@@ -135,6 +139,7 @@ class Windows:
         self._listed = listed(content)
         rows = rows_of(content)
         self._only = next(iter(self._listed.values()), None) if len(rows) == 1 else None
+        self._any_name = len(rows) == 1 and ignores_names(rows[0])
         self._told.clear()
         self._known.clear()
 

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http import headers, refusals
-from foveate.proxy.http.body import Body
+from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.http.strangers import refuses_reasoning
@@ -22,6 +22,9 @@ from foveate.proxy.serving.router import Route
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
+VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
+
+LONG = 0.05  # seconds of deciding in which a caller may well have gone
 
 
 class Exchange:
@@ -70,7 +73,10 @@ class Exchange:
             recent.ended(self.request)
 
     async def _forwarded(self, body: Body, request: Request) -> int:
+        start = perf_counter()
         decision = await self._pruner.decide(request)
+        if perf_counter() - start > LONG and await body.is_gone():
+            raise HungUp
         request.trace.stage = "upstream"
         self._told(decision)
 
@@ -122,12 +128,12 @@ def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:
 
 def credentials_of(given: Headers) -> Headers:
     """Return the headers that say who the caller is."""
-    return [(name, value) for name, value in given if name in CREDENTIALS]
+    return [(name, value) for name, value in given if name in CREDENTIALS or name == VERSION]
 
 
 def tenant(credentials: Headers, named: bytes = b"") -> str:
     """Return a name for the caller, from a hash of the key and of what else names it: others share nothing with it."""
-    key = b"\n".join([value for _, value in credentials])
+    key = b"\n".join([value for name, value in credentials if name != VERSION])
     if named:
         key += b"\n\n" + named
     return hashlib.blake2b(key, digest_size=8, person=b"foveate-tenant").hexdigest()

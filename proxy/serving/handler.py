@@ -13,6 +13,7 @@ from foveate.proxy.errors import RequestError
 from foveate.proxy.formats import Format
 from foveate.proxy.http import headers, overrides
 from foveate.proxy.http.body import Body, HungUp, Receive
+from foveate.proxy.http.origins import Origins
 from foveate.proxy.observers import Observer
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.pruning.pruner import Pruner
@@ -39,6 +40,7 @@ class Routes:
     policies: frozenset[str]
     max_body: int  # bytes
     caller: bytes = b""  # name of the header that tells callers apart beside their keys; empty for none
+    origins: Origins = Origins()
 
 
 class Handler:
@@ -79,6 +81,7 @@ class Handler:
             return
         exchange = Exchange(route, self._upstream, self._pruner, scope, send)
         try:
+            self._routes.origins.check(scope["headers"])
             body = Body(scope["headers"], receive, self._routes.max_body)
             asked = overrides.read_overrides(scope["headers"], self._routes.policies)
             status = await exchange.run(body, asked, self._recent, self._routes.caller)
@@ -90,6 +93,7 @@ class Handler:
 
     async def _relayed(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            self._routes.origins.check(scope["headers"])
             if headers.value_of(scope["headers"], b"upgrade").lower() == b"websocket":
                 raise NO_WEBSOCKET
             asked = overrides.read_overrides(scope["headers"], self._routes.policies)
@@ -107,18 +111,18 @@ class Handler:
             status = await refuse(send, error, content, UPGRADE if error is NO_WEBSOCKET else [])
         except HungUp:
             status = CLIENT_CLOSED_REQUEST
-        _log.debug("%s %s %d", scope["method"], scope["path"], status)
+        _log.debug("%s %r %d", scope["method"], scope["path"][:200], status)
 
     def _name(self, path: str) -> None:
         """Say once that what comes to a path is relayed as it is."""
-        if path not in self._named and len(self._named) < MOST_NAMED:
-            self._named.add(path)
-            _log.info("%s is relayed as it comes: what is sent there is not pruned", path[:200])
+        if path[:200] not in self._named and len(self._named) < MOST_NAMED:
+            self._named.add(path[:200])
+            _log.info("%r is relayed as it comes: what is sent there is not pruned", path[:200])
 
     def _finish(self, scope: Scope, status: int, exchange: Exchange) -> None:
         took = exchange.elapsed()
         if exchange.outcome is None:
-            _log.debug("%s %s %d %.0f ms", scope["method"], scope["path"], status, took)
+            _log.debug("%s %r %d %.0f ms", scope["method"], scope["path"][:200], status, took)
             return
         usage = exchange.usage
         first_byte = exchange.first_byte

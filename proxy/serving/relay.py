@@ -105,7 +105,7 @@ class Relay:
             self._waited = (perf_counter() - start) * 1000
 
     async def _ask_twice(self, request: UpstreamRequest) -> UpstreamResponse:
-        response = await self._upstream.send(request)
+        response = checked(await self._upstream.send(request))
         if self._retry is None or not may_refuse(response):
             return response
         async with AsyncExitStack() as closing:
@@ -137,6 +137,13 @@ class Relay:
         if not self._finished:
             self._finished = True
             await send({"type": "http.response.body", "body": b""})
+
+
+def checked(response: UpstreamResponse) -> UpstreamResponse:
+    """Return an answer whose status is one that HTTP has; UpstreamError 502 for any other."""
+    if not 100 <= response.status < 600:
+        raise UpstreamError(502, f"the upstream answered with status {response.status}", "upstream_broken")
+    return response
 
 
 def may_refuse(response: UpstreamResponse) -> bool:

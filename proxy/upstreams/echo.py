@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from foveate.proxy import formats
-from foveate.proxy.errors import FormatError
+from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats import Format
 from foveate.proxy.formats.chat import speaking as chat
+from foveate.proxy.formats.messages import speaking as messages
 from foveate.proxy.formats.parsed import Item, Outline
 from foveate.proxy.formats.responses import speaking as responses
 from foveate.proxy.formats.speech import Speech
@@ -35,6 +36,7 @@ class Voice(NamedTuple):
 
 VOICES: Mapping[str, Voice] = {
     "chat": Voice(chat.spoken, chat.events),
+    "messages": Voice(messages.spoken, messages.events),
     "responses": Voice(responses.spoken, responses.events),
 }
 
@@ -63,7 +65,8 @@ class Echo:
             counter = TokenCounter(encoding_name(outline.model))
             items = [wire.parse(raw, counter, UNSPLIT) for raw in outline.items]
         except FormatError as error:
-            return refusal(400, str(error))
+            told = wire.error(RequestError(400, str(error)))
+            return UpstreamResponse(400, JSON, once(told))
         return reply(VOICES[wire.name], orjson.loads(content), report(wire, outline, items, counter))
 
     async def aclose(self) -> None:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +25,7 @@ Made = dict[str, Entry]  # by segment id
 # Texts go to the model for about so many seconds at a time: no request waits longer behind another's.
 SLICE = 0.02
 SLOWEST, FIRST_PACE = 2_000.0, 16_000.0  # characters a second
+HEAD = 4  # times what a model reads, about: no text is cut shorter than the model itself would cut it
 MAX_QUEUED = 50_000  # segments that wait for their vectors; the oldest conversation gives way
 # While the event loop is busy for more than a twentieth of the time, background work pauses for as long
 # as it works: on a single core each request would wait for the model's turn to end.
@@ -90,7 +92,7 @@ class EmbeddingQueue:
     def _asking(self, text: str) -> Vector:
         embed = self._embedder.embed if self._embedder.symmetric else self._embedder.embed_queries
         vector: Vector
-        (vector,) = np.asarray(embed([text]), dtype=np.float32)
+        (vector,) = np.asarray(embed([self._head(text)]), dtype=np.float32)
         return vector
 
     async def at_once(self, tenant: str, segments: Sequence[Segment], end: float) -> Made:
@@ -142,10 +144,14 @@ class EmbeddingQueue:
     def _made(self, batch: Sequence[Segment]) -> Made:
         """Embed a batch, and measure the pace; called in the thread."""
         start, now = time.monotonic(), int(time.time())
-        rows = np.asarray(self._embedder.embed([s.text for s in batch]), dtype=np.float32)
+        rows = np.asarray(self._embedder.embed([self._head(s.text) for s in batch]), dtype=np.float32)
         seen = sum(map(self._read, batch)) / max(1e-4, time.monotonic() - start)
         self._pace += 0.3 * (max(SLOWEST, seen) - self._pace)
         return {s.id: Entry(s.id, row, first_seen=now) for s, row in zip(batch, rows, strict=True)}
+
+    def _head(self, text: str) -> str:
+        """Return what the model needs of a text: its tokenizer reads all that it is given, to keep the beginning."""
+        return text[: HEAD * self._embedder.reads]
 
     def _read(self, segment: Segment) -> int:
         return min(len(segment.text), self._embedder.reads)
@@ -178,11 +184,16 @@ class EmbeddingQueue:
         if not fresh or (self._loaded.done() and not has_result(self._loaded)):
             return
         self._queued.update(fresh)
-        self._turns.append((tenant, list(fresh.values())))
+        self._turns.append((tenant, [self._light(segment) for segment in fresh.values()]))
         while len(self._queued) > MAX_QUEUED:
             self._taken(*self._turns.popleft())
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._background())
+
+    def _light(self, segment: Segment) -> Segment:
+        """Return a segment with what the model needs of its text, so that a queue of long ones takes little memory."""
+        head = self._head(segment.text)
+        return segment if head == segment.text else replace(segment, text=head)
 
     def _taken(self, tenant: str, segments: Sequence[Segment]) -> None:
         self._queued.difference_update((tenant, s.id) for s in segments)

@@ -11,7 +11,7 @@ import pytest
 
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import ask, chat
-from support.conversations import body, call, count, long_chat, problems, result
+from support.conversations import body, call, count, long_chat, own, problems, result
 from support.parts import WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
 from support.upstream import Upstream, reply_json
@@ -30,7 +30,7 @@ def test_all_headers_of_the_contract_are_on_a_cut_answer(full: Live, upstream: U
     assert before == count(body(messages))
     assert after == count(upstream.last.json)
     assert after <= 500 < 1000 < before
-    kept = len(upstream.last.messages)
+    kept = len(own(upstream.last.messages))
     assert answer.segments == {"total": len(messages), "kept": kept, "dropped": len(messages) - kept, "recalled": 0}
     assert re.fullmatch(r"[\w-]+", answer.header("x-pruning-id") or "")
     assert all(len(answer.all(name)) == 1 for name, _ in answer.headers)
@@ -121,7 +121,7 @@ def test_kept_messages_are_the_callers_own_bytes_in_order(full: Live, upstream: 
         found = rest.find(row.encode(), position)
         if found >= 0:
             position, kept = found + len(row.encode()), kept + 1
-    assert kept == len(upstream.last.messages)
+    assert kept == len(own(upstream.last.messages))
     assert b'"temperature":0.30' in rest.replace(b" ", b"")
     assert b'"\\u00e9"' in rest
 
@@ -247,7 +247,7 @@ def test_an_outcome_can_be_looked_up_by_its_id(full: Live, upstream: Upstream) -
     verdicts = found["verdicts"]
     assert len(verdicts) == len(messages)
     kept = [m for m, v in zip(messages, verdicts, strict=True) if v["fate"] == "kept"]
-    assert kept == upstream.last.messages
+    assert kept == own(upstream.last.messages)
     assert all(v["reason"] for v in verdicts)
     for verdict in verdicts:
         assert verdict["score"] == pytest.approx(sum(verdict["shares"].values()), abs=0.001)

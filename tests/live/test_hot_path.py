@@ -71,7 +71,7 @@ def test_a_message_too_large_to_be_kept_is_read_once_a_request(
     monkeypatch.setattr(
         Memo,
         "_learned",
-        lambda self, raw: (read.append(threading.current_thread().name), learned(self, raw))[1],
+        lambda self, *given: (read.append(threading.current_thread().name), learned(self, *given))[1],
     )
     settings = settings_for(upstream.url, cache={"max_mib": 0.05})
     with serve_with(settings, WordEmbedder(), InMemory()) as live:

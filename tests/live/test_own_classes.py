@@ -168,7 +168,7 @@ def test_all_parts_of_a_users_own_serve_a_conversation(folder: Path, remote: str
 
         first = chat(live.url, body(long_chat()), key="sk-1")
         assert (first.status, first.result, first.json["choices"][0]["message"]["content"]) == (200, "cut", "Hello")
-        assert first.json["got"] == first.segments["kept"]
+        assert first.segments["kept"] <= first.json["got"] < first.segments["total"]
         assert chat(live.url, body(long_chat()), key="sk-1").result == "sticky"
         until(lambda: live.services.parts.histories.unwritten == 0)
     calls = own_parts.CALLS

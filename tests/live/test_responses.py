@@ -138,14 +138,15 @@ def test_a_request_to_sum_up_keeps_the_standing_cut_and_makes_none(quick: Live, 
     assert post(quick, response([*items, trigger]), "sk-another").result == "untouched"
 
 
-def test_what_stands_before_a_compaction_goes_first(quick: Live, upstream: Upstream) -> None:
+def test_what_stands_before_a_compaction_goes_first_but_for_the_users_words(quick: Live, upstream: Upstream) -> None:
     upstream.script = answering(said("ok", "1"))
-    old = [user(f"kept by the server {n} " * 20) for n in range(8)]
+    task = user("Watch the night train.")
+    old = [item for n in range(8) for item in (called(f"{n}"), output(f"{n}", f"train {n} " * 60))]
     compacted = {"type": "compaction", "id": "cmp_1", "encrypted_content": "=="}
-    rest = [user("What now?"), said("This."), user("And the night train?")]
-    found = post(quick, response([*old, compacted, *rest]), "sk-c", **{"X-Pruning-Budget": "600/400"})
+    rest = [called("new"), output("new", "train " * 60), user("And the night train?")]
+    found = post(quick, response([task, *old, compacted, *rest]), "sk-c", **{"X-Pruning-Budget": "700/600"})
     assert found.result == "cut"
-    assert upstream.last.json["input"] == [compacted, *rest]
+    assert upstream.last.json["input"] == [task, compacted, *rest]
 
 
 def test_compacting_and_counting_are_relayed_as_they_come(quick: Live, upstream: Upstream) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import Answer, chat
-from support.conversations import body, call, count, long_chat, problems, result
+from support.conversations import body, call, count, long_chat, own, problems, result
 from support.parts import WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
 from support.sessions import ends, pieces
@@ -63,7 +63,10 @@ def test_between_cuts_the_prompt_only_grows_at_its_end(full: Live, upstream: Ups
             shared = common(previous, sent)
             assert problems(upstream.last.messages) == []
             assert int(raw.headers["x-pruning-tokens-after"]) == tokens_of(sent) <= 900 + 90
-            assert int(raw.headers["x-pruning-prefix"]) == (tokens_of(sent[:shared]) if previous else 0)
+            repeated = sent[:shared] if previous else []
+            least = [m for m in repeated if own([json.loads(m)])]  # what stands for a turn may not be counted
+            prefix = int(raw.headers["x-pruning-prefix"])
+            assert (tokens_of(least) if least else 0) <= prefix <= (tokens_of(repeated) if repeated else 0)
             if raw.headers["x-pruning-result"] != "cut":
                 assert shared == len(previous)
             results.append(raw.headers["x-pruning-result"])
@@ -209,7 +212,10 @@ def test_two_callers_with_the_same_conversation_never_meet(quick: Live, upstream
         assert upstream.last.body == sent
 
 
-FACT = {"role": "user", "content": "By the way, my locker combination at the pool is 48-12-7."}
+FACT = {
+    "role": "user",
+    "content": "By the way, my locker combination at the pool is 48-12-7, should I ever stand there without my notes.",
+}
 QUESTION = "Which numbers open the locker at my swimming pool?"
 
 
@@ -246,16 +252,15 @@ def test_what_a_later_turn_needs_is_quoted_and_stays_with_that_turn(full: Live, 
     assert thanks.segments["recalled"] == answer.segments["recalled"]
 
 
-def test_a_turn_of_parts_gets_its_excerpts_as_a_part_of_their_own(full: Live, upstream: Upstream) -> None:
+def test_a_turn_of_parts_gets_its_excerpts_ahead_of_its_first_text(full: Live, upstream: Upstream) -> None:
     mine = key()
     part = {"type": "text", "text": QUESTION}
     talk = [*forgetful(full, upstream, mine), {"role": "user", "content": [part]}]
     answer: Answer = chat(full.url, body(talk), budget="1500/500", key=mine)
     assert answer.segments["recalled"] >= 1
-    excerpts, own = upstream.last.messages[-1]["content"]
-    assert own == part
-    assert excerpts["type"] == "text"
-    assert FACT["content"] in excerpts["text"]
+    said = upstream.last.messages[-1]["content"]
+    assert [(p["type"], p["text"].endswith(QUESTION)) for p in said] == [("text", True)]
+    assert FACT["content"] in said[0]["text"]
 
 
 def test_a_policy_without_recall_quotes_nothing(upstream: Upstream) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,18 @@ def chat(*roles: str, tokens: int = 10) -> list[Segment]:
 def test_instructions_and_the_latest_user_turn_are_always_pinned() -> None:
     found = pinned(chat("system", "user", "assistant", "developer", "user", "assistant", "user"), budget=0)
     assert found == {0: "system", 3: "developer", 6: "latest user turn"}
+
+
+def test_of_a_reminder_that_is_repeated_the_first_and_the_last_are_pinned() -> None:
+    segments = chat("user", "system", "assistant", "system", "assistant", "system", "user")
+    same = [replace(s, id="reminder") if s.role == "system" else s for s in segments]
+    assert pinned(same, budget=0).keys() == {1, 5, 6}
+    assert pinned(segments, budget=0).keys() == {1, 3, 5, 6}
+
+
+def test_results_stay_with_the_words_that_the_user_has_put_beside_them() -> None:
+    segments = [*chat("user", "assistant"), segment("stop", role="user", turn=2, key=(2, 1, -1))]
+    assert pinned(segments, budget=0) == {1: "beside the latest user turn", 2: "latest user turn"}
 
 
 def test_the_end_of_the_conversation_is_pinned() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foveate.policies.reasoning import lightened, loose
+from foveate.policies.reasoning import from_first_over, lightened, loose
 from foveate.policies.types import Segment
 from support.conversations import segment
 
@@ -58,3 +58,11 @@ def test_sizes_are_less_by_what_goes_and_nothing_else_changes() -> None:
 def test_a_history_without_reasoning_is_returned_as_it_is() -> None:
     plain = [asked(0), segment("yes", role="assistant", key=(1, 0, -1))]
     assert lightened(plain, insists=False) is plain
+
+
+def test_reasoning_fits_up_to_the_first_that_does_not() -> None:
+    thoughts = [TALK[1], TALK[2], TALK[4]]
+    assert from_first_over(thoughts, 120) is None
+    assert from_first_over(thoughts, 119) == TALK[4].key
+    assert from_first_over(thoughts, -1) == TALK[1].key
+    assert from_first_over([], -1) is None

@@ -89,6 +89,12 @@ def test_the_allowance_is_a_share_of_the_high_watermark_at_the_most() -> None:
     assert len(chosen) == int(540 * SHARE - FRAME_OVERHEAD) // (10 + EXCERPT_OVERHEAD) == 2
 
 
+def test_no_more_is_quoted_than_the_prompt_has_left() -> None:
+    chosen = Recall(tokens=10**6).choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=FRAME_OVERHEAD + 30)
+    assert len(chosen) == 30 // (10 + EXCERPT_OVERHEAD) == 2
+    assert Recall().choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=-5) == ()
+
+
 def test_a_turn_that_asks_with_half_its_words_gets_half() -> None:
     asked = "My train is late today again. Which platform does it leave from?"
     whole = len(

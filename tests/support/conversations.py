@@ -14,6 +14,7 @@ from foveate.policies.features import extract
 from foveate.policies.policy import Policy
 from foveate.policies.prune import Situation, prune
 from foveate.policies.types import Budget, History, PruneState, Segment, Selection, Vectors
+from foveate.proxy.formats.chat.order import LEFT_OUT
 from foveate.proxy.formats.tokens import load_encoding
 from support.parts import word_vector
 
@@ -73,6 +74,11 @@ def long_chat(turns: int = 40, question: str = "When does the night train to Vie
             {"role": "assistant", "content": f"On note {n}, I agree that {topic}, and I would act on it soon."}
         )
     return [*messages, {"role": "user", "content": question}]
+
+
+def own(messages: list[Any]) -> list[Any]:
+    """Return the caller's own messages of a prompt: less those that stand where a turn was left out."""
+    return [m for m in messages if m.get("content") != LEFT_OUT]
 
 
 def body(messages: list[Any], **more: Any) -> dict[str, Any]:

@@ -14,6 +14,8 @@ CALLS = {
     "apply_patch_call": "apply_patch_call_output",
     "computer_call": "computer_call_output",
 }
+# Whose id the API wants (the openai package, where it is `Required`).
+NAMED = {"computer_call", "web_search_call", "code_interpreter_call"}
 # What a model writes, beside its messages.
 WRITTEN = {*CALLS, "web_search_call", "code_interpreter_call"}
 
@@ -91,9 +93,10 @@ def problems(items: Sequence[Item], whole: Sequence[Item]) -> list[str]:
     """Return what OpenAI's API would refuse in what is left of a `whole` input.
 
     Outputs without their call and calls without their output; reasoning without the very item that it led to; items
-    whose id the server has beside reasoning that is not there; an id twice.
+    whose id the server has beside reasoning that is not there; an id twice; an item that has to have one without.
     """
-    return [*_unpaired(items), *_unled(items, whole), *_unreasoned(items, whole), *_twice(items)]
+    found = [*_unpaired(items), *_unled(items, whole), *_unreasoned(items, whole)]
+    return [*found, *_twice(items), *_nameless(items, whole)]
 
 
 def _unpaired(items: Sequence[Item]) -> list[str]:
@@ -149,3 +152,13 @@ def _unreasoned(items: Sequence[Item], whole: Sequence[Item]) -> list[str]:
 def _twice(items: Sequence[Item]) -> list[str]:
     ids = [item["id"] for item in items if item.get("id")]
     return [f"duplicate item {name}" for name in set(ids) if ids.count(name) > 1]
+
+
+def _nameless(items: Sequence[Item], whole: Sequence[Item]) -> list[str]:
+    if not any(item.get("id") for item in whole if kind_of(item) in NAMED):
+        return []
+    return [f"{i}: {kind_of(item)} without its id" for i, item in enumerate(items) if _lost_its_id(item)]
+
+
+def _lost_its_id(item: Item) -> bool:
+    return kind_of(item) in NAMED and not item.get("id")

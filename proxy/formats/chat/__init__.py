@@ -48,8 +48,8 @@ class Chat:
             return []
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
-        """Return the usage at an answer's end."""
-        return read_usage(tail)
+        """Return the usage at an answer's end, or ahead of its words."""
+        return read_usage(tail, head)
 
     def recount(self, body: bytes, answer: bytes) -> bytes | None:
         """Return None: reasoning refuses no count."""

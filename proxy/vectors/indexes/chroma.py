@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
 from foveate.proxy.vectors.indexes import Entry, EntryKey
+from foveate.proxy.vectors.indexes.lock import held
 
 EXPIRED_AT_ONCE = 100
 PAGE = 20_000  # ids read at once
@@ -27,6 +29,7 @@ class Chroma:
         self._folder = folder
         self._url = url
         self._collection: Any = None
+        self._lock: IO[str] | None = None
 
     def open(self) -> None:
         """Open the collection, created where it is new; ConfigError names the folder or address that fails."""
@@ -45,6 +48,7 @@ class Chroma:
                     settings=settings,
                 )
             else:
+                self._lock = held(self._folder, os.getppid())
                 client = chromadb.PersistentClient(str(self._folder), settings=settings)
             self._collection = client.get_or_create_collection(
                 self._name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
@@ -114,6 +118,9 @@ class Chroma:
     def close(self) -> None:
         """Let go of the collection; Chroma writes as it goes."""
         self._collection = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
 
 def parted(key: str) -> EntryKey:

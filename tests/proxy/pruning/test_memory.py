@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from foveate.policies.types import PruneState
 from foveate.proxy.errors import StateStoreError
-from foveate.proxy.pruning.memory import Memory, Recollection, Record, moved
+from foveate.proxy.pruning.memory import Memory, Recollection, Record, in_parts, moved
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
+from support.conversations import segment
 from support.sessions import conversation
 
 IDS = [f"message {n}" for n in range(8)]
@@ -239,3 +240,14 @@ async def test_closing_ends_what_still_waits() -> None:
     await memory.aclose()
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1
+
+
+def test_a_message_that_was_left_out_whole_is_left_out_in_its_parts() -> None:
+    split = [segment(key=key) for key in [(0, 0, -1), (1, 0, 0), (1, 0, 1), (2, 0, 0), (2, 0, 3), (3, 0, 0)]]
+    assert in_parts(known(8), split).state.dropped == {(1, 0, 0), (1, 0, 1), (2, 0, 0), (2, 0, 3)}
+
+
+def test_decisions_on_messages_that_are_as_they_were_are_the_same() -> None:
+    recalled = known(8)
+    assert in_parts(recalled, [segment(key=(1, 0, -1)), segment(key=(2, 0, 0))]) is recalled
+    assert in_parts(recalled, [segment(key=(2, 0, 0))]) is recalled

@@ -34,3 +34,9 @@ def test_usage_that_the_answers_own_words_mention_is_not_taken() -> None:
     assert read_usage(json.dumps({**said, "usage": USAGE}).encode()) == Usage(4321, 1024)
     assert read_usage(json.dumps({"usage": USAGE, **said}).encode()) == Usage(4321, 1024)
     assert read_usage(json.dumps(said).encode()) is None
+
+
+def test_usage_that_stands_ahead_of_a_long_text_is_read() -> None:
+    head = b'{"id": "c", "usage": {"prompt_tokens": 777, "completion_tokens": 1}, "choices": [{"message"'
+    assert read_usage(b"x x x", head) == Usage(777, None)
+    assert read_usage(b'x "usage": {"prompt_tokens": 5}', head) == Usage(777, None)

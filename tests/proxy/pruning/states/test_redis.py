@@ -22,6 +22,7 @@ from foveate.proxy.errors import StateStoreError
 from foveate.proxy.pruning.memory import Memory, Recollection
 from foveate.proxy.pruning.states import build_states
 from foveate.proxy.pruning.states.redis import BATCH, RedisStates, hidden
+from support import histories
 from support.client import chat
 from support.conversations import body, long_chat, problems
 from support.server import Live, application, settings_for
@@ -171,7 +172,7 @@ async def test_a_server_that_falls_silent_is_given_up_and_taken_up_again(
 ) -> None:
     memory = Memory(RedisStates(server.url, ttl_hours=1), pause=0)
     await memory.keep(conversation("a", IDS), Recollection(6, STATE, "p"))
-    until(lambda: keys_in(server))
+    await histories.until(lambda: keys_in(server))
     with caplog.at_level(logging.DEBUG, "foveate"):
         server.signal(signal.SIGSTOP)
         async with asyncio.timeout(GUARD):

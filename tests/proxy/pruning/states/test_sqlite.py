@@ -190,10 +190,15 @@ async def test_a_file_that_cannot_be_written_is_told_of_once(tmp_path: Path, cap
     assert "not written" in caplog.text
 
 
+def emptied(folder: Path) -> None:
+    """Take away all that a folder holds."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 async def test_a_file_that_was_taken_away_is_made_anew(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    shutil.rmtree(tmp_path)
-    os.mkdir(tmp_path)
+    emptied(tmp_path)
     await lives_in_memory(store)
     assert rows(tmp_path) == [("a", b"2")]
 

@@ -15,8 +15,8 @@ class Mine(WordEmbedder):
         self.given = (model, threads, url)
 
 
-def test_the_default_is_the_bundled_model() -> None:
-    assert build_embedder("onnx", "", 1, {}).name.startswith("minilm")
+def test_the_default_is_the_relevance_model() -> None:
+    assert build_embedder("onnx", "", 1, {}).name.startswith("relevance-")
 
 
 def test_a_users_own_is_built_with_the_settings() -> None:

@@ -1,0 +1,142 @@
+"""python -m benchmarks.hostile: the worst loop hold and the peak memory over a list of hostile bodies."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import http.server
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from benchmarks.hostile.bodies import bodies
+
+EVERY = 0.005  # seconds between two looks at the page that says it is alive
+COMMAND = "from foveate.proxy.cli import main; main()"
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """Answers whatever it is asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        left = int(self.headers.get("content-length", 0))
+        while left > 0:
+            left -= len(self.rfile.read(min(left, 1 << 20)))
+        answer = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}}]}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Watch(threading.Thread):
+    """Asks whether the process is alive, over and over: the longest answer is how long its loop stood still."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self.port = port
+        self.worst = 0.0
+        self.going = True
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        while self.going:
+            start = time.perf_counter()
+            connection.request("GET", "/-/healthy")
+            connection.getresponse().read()
+            self.worst = max(self.worst, time.perf_counter() - start)
+            time.sleep(EVERY)
+        connection.close()
+
+
+def main() -> None:
+    """Start a proxy for each body, and print what it costs; the port behind the given one is the upstream's."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8790)
+    parser.add_argument("--megabytes", type=float, default=3.0)
+    given = parser.parse_args()
+    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", given.port + 1), Upstream)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    worst = peak = 0.0
+    print(f"{'body':28} {'MB':>6} {'seconds':>8} {'hold ms':>8} {'peak MiB':>9} {'x body':>7}  result")
+    for name, content in bodies(given.megabytes):
+        took, hold, grown, result = tried(given.port, content)
+        worst, peak = max(worst, hold), max(peak, grown)
+        size = len(content) / 1e6
+        share = grown * 1.048576 / size
+        row = f"{name:28} {size:6.2f} {took:8.2f} {hold * 1000:8.0f} {grown:9.0f} {share:7.1f}  {result}"
+        print(row, flush=True)
+    print(f"\nworst loop hold {worst * 1000:.0f} ms, peak memory beside the start {peak:.0f} MiB")
+
+
+def tried(port: int, content: bytes) -> tuple[float, float, float, str]:
+    """Return seconds, the longest hold in seconds, MiB beyond the start, and what became of a body."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["serve", "--port", str(port), "--upstream", f"http://127.0.0.1:{port + 1}/v1", "--data", folder]
+        environment = {**os.environ, "FOVEATE_INDEX__TYPE": "in_memory"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *options], env=environment, stdout=subprocess.DEVNULL
+        )
+        try:
+            ready(port)
+            start_memory = memory(process.pid, "VmRSS")
+            Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak is counted from here
+            watch = Watch(port)
+            watch.start()
+            start = time.perf_counter()
+            result = sent(port, content)
+            took = time.perf_counter() - start
+            time.sleep(0.5)
+            watch.going = False
+            watch.join()
+            return took, watch.worst, memory(process.pid, "VmHWM") - start_memory, result
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def ready(port: int) -> None:
+    """Wait until the proxy and all that it loads is there."""
+    for _ in range(600):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/-/ready")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit("the proxy did not become ready")
+
+
+def sent(port: int, content: bytes) -> str:
+    """Return the status and the result of a request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer k", "X-Pruning-Budget": "1000"}
+    connection.request("POST", "/v1/chat/completions", content, headers)
+    answer = connection.getresponse()
+    answer.read()
+    return f"{answer.status} {answer.getheader('X-Pruning-Result')}"
+
+
+def memory(pid: int, field: str) -> float:
+    """Return MiB of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+if __name__ == "__main__":
+    main()

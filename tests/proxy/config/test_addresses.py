@@ -1,0 +1,34 @@
+"""Addresses in the settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from foveate.proxy.config.addresses import shown
+from foveate.proxy.config.loading import dump_settings, load_settings
+from foveate.proxy.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/v1", "http://host:99999/v1", "http://host:port", "http:///v1", "http://host:0"]
+)
+@pytest.mark.parametrize("setting", ["upstream", "index"])
+def test_an_address_that_cannot_be_is_refused(setting: str, url: str) -> None:
+    with pytest.raises(ConfigError, match=f"{setting}.url"):
+        load_settings(None, {setting: {"url": url}})
+
+
+def test_passwords_in_addresses_are_never_shown() -> None:
+    given = {"upstream": {"url": "http://svc:SECRET@host/v1"}, "state": {"url": "redis://:SECRET@host:6379/0"}}
+    dumped = dump_settings(load_settings(None, given))
+    assert "SECRET" not in dumped
+    assert "host/v1" in dumped
+    assert shown(["https://a:b@c/d", 1, {"x": "http://u@h"}]) == ["https://***@c/d", 1, {"x": "http://***@h"}]
+
+
+@pytest.mark.parametrize("name", ["server.max_body_mib", "embedder.deadline", "upstream.read_timeout"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_number_without_end_is_refused(name: str, value: float) -> None:
+    section, _, field = name.partition(".")
+    with pytest.raises(ConfigError, match=name):
+        load_settings(None, {section: {field: value}})

@@ -1,0 +1,53 @@
+"""What one request's prompt owes to the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from support.conversations import TOPICS
+from support.sessions import Deciding, caller, pieces
+
+
+@pytest.fixture(scope="module")
+def deciding() -> Iterator[Deciding]:
+    """A pruner for the whole module."""
+    with Deciding() as made:
+        yield made
+
+
+def speech(n: int) -> str:
+    """Return some 2000 tokens in paragraphs."""
+    return "\n\n".join([f"Point {n}.{i}: {TOPICS[(n + i) % len(TOPICS)]}, as everybody knows." for i in range(100)])
+
+
+def test_what_a_cut_has_left_out_whole_stays_out_once_it_would_be_split(deciding: Deciding) -> None:
+    key = caller()
+    said: list[dict[str, Any]] = [{"role": "user", "content": "Discuss it among yourselves."}]
+    said += [{"role": "assistant", "name": f"agent{n % 3}", "content": speech(n)} for n in range(8)]
+    first = deciding.ask(said, key, 10_000, 6_000)
+    assert first.outcome.result == "cut"
+    after = deciding.ask([*said, {"role": "user", "content": "Thanks."}], key, 10_000, 6_000)
+    assert after.outcome.result == "sticky"
+    sent = pieces(first.body)
+    assert pieces(after.body)[: len(sent)] == sent
+
+
+def test_what_is_quoted_takes_no_prompt_over_its_budget(deciding: Deciding) -> None:
+    key, high, low = caller(), 2_000, 1_200
+    said: list[dict[str, Any]] = []
+    for n in range(60):
+        topic = TOPICS[n % len(TOPICS)]
+        said.append({"role": "user", "content": f"Note {n}: {topic}. I think that {n * 37} matters."})
+        said.append({"role": "assistant", "content": f"On note {n}: {topic}, with code X{n * 91}."})
+    before = deciding.ask([*said, {"role": "user", "content": "Well then."}], key, high, low)
+    while (before.outcome.tokens_after or high) < high - 70:
+        said += [{"role": "user", "content": "Well then."}, {"role": "assistant", "content": "Good."}]
+        before = deciding.ask([*said, {"role": "user", "content": "Well then."}], key, high, low)
+    said += [{"role": "user", "content": "Well then."}, {"role": "assistant", "content": "Good."}]
+    asked = "What code did you give on note 3 about the invoices for March?"
+    after = deciding.ask([*said, {"role": "user", "content": asked}], key, high, low)
+    assert after.outcome.result == "sticky"
+    assert (after.outcome.tokens_after or high) <= high
