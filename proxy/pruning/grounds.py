@@ -9,7 +9,7 @@ from foveate.policies.types import PruneState, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.limits import Limits
-from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.memory import Recollection, aside
 from foveate.proxy.pruning.prices import rates_of
 from foveate.proxy.pruning.request import Wanted
 from foveate.proxy.pruning.thoughts import Origins
@@ -85,7 +85,8 @@ def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection
     if earlier and selection.state is earlier.state and grounds.origins is earlier.origins:
         return replace(earlier, items=items, at=grounds.now, rent=rent)
     policy = decider(grounds, selection) if selection.state.dropped else ""
-    return Recollection(items, selection.state, policy, model, grounds.origins, grounds.now, rent)
+    beside = earlier and (earlier.beside if earlier.model == model else aside(earlier.record))
+    return Recollection(items, selection.state, policy, model, grounds.origins, grounds.now, rent, beside=beside)
 
 
 def decider(grounds: Grounds, selection: Selection) -> str:

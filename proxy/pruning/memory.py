@@ -31,6 +31,7 @@ class Conversation(msgspec.Struct, frozen=True):
     links: Sequence[str]  # shortest first
     items: Sequence[Item]
     session: str = ""  # its name, where the caller has given one
+    model: str = ""  # that is asked now
 
     def keys(self) -> Iterator[str]:
         """Yield the keys to look it up by, the likeliest first."""
@@ -58,6 +59,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     origins: tuple[tuple[Key, bytes], ...] = ()  # of its bound reasoning
     at: float = 0.0  # seconds since the epoch
     rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
+    beside: Record | None = None  # of the model that was asked before this one
 
     @property
     def state(self) -> PruneState:
@@ -81,6 +83,7 @@ class Recollection:
     at: float = 0.0  # seconds since the epoch, of the earlier request
     rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
     record: Record | None = field(default=None, compare=False)  # as it is stored; None where it was moved
+    beside: Record | None = None  # of the model that was asked before this one
 
 
 NOTHING_YET = Recollection(0, PruneState())
@@ -113,9 +116,9 @@ class Memory:
         except msgspec.MsgspecError:
             return None
         if conversation.session:
-            return moved(record, conversation.ids())
+            return moved(record_for(conversation.model, record), conversation.ids())
         known = record.items == len(conversation.links) - position
-        return recollected(record) if known else None
+        return recollected(record_for(conversation.model, record)) if known else None
 
     async def keep(self, conversation: Conversation, recalled: Recollection) -> None:
         """Store decisions as those of the whole history."""
@@ -186,7 +189,24 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
         origins=tuple(sorted(recalled.origins.items())),
         at=recalled.at,
         rent=recalled.rent,
+        beside=recalled.beside,
     )
+
+
+def record_for(model: str, record: Record) -> Record:
+    """Return the record of `model`, where two are asked in turn; the latest where it was not one of them.
+
+    Each has a cache of its own, and with it a cut of its own. Where reasoning comes from is known of the latest alone.
+    """
+    own = record.beside
+    if own is None or record.model == model or own.model != model:
+        return record
+    return structs.replace(own, origins=record.origins, beside=aside(record))
+
+
+def aside(record: Record | None) -> Record | None:
+    """Return a record as it is kept beside that of another model."""
+    return record and structs.replace(record, origins=(), beside=None)
 
 
 def recollected(record: Record) -> Recollection:
@@ -200,6 +220,7 @@ def recollected(record: Record) -> Recollection:
         at=record.at,
         rent=record.rent,
         record=record,
+        beside=record.beside,
     )
 
 

@@ -156,7 +156,8 @@ class Pruner:
             parsed = await self._parser.parse(request.format, outline, request.tenant)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
-        conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
+        session = request.overrides.session or ""
+        conversation = Conversation(request.tenant, parsed.links, parsed.items, session, outline.model)
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
         earlier = earlier and in_parts(earlier, parsed.segments)
         many = len(parsed.items) > MANY_ITEMS

@@ -51,3 +51,20 @@ def test_what_is_quoted_takes_no_prompt_over_its_budget(deciding: Deciding) -> N
     after = deciding.ask([*said, {"role": "user", "content": asked}], key, high, low)
     assert after.outcome.result == "sticky"
     assert (after.outcome.tokens_after or high) <= high
+
+
+def test_two_models_that_are_asked_the_same_in_turn_each_keep_their_cut(deciding: Deciding) -> None:
+    key = caller()
+    said: list[dict[str, Any]] = []
+    for n in range(8):
+        said += [{"role": "user", "content": speech(n)}, {"role": "assistant", "content": f"Noted, {n}."}]
+    previous: dict[str, list[bytes]] = {"gpt-4o": [], "gpt-4.1": []}
+    for n in range(3):
+        said.append({"role": "user", "content": f"Go on, {n}."})
+        for model, before in previous.items():
+            decision = deciding.ask(said, key, 10_000, 6_000, model=model)
+            assert decision.outcome.result == ("sticky" if n else "cut")
+            sent = pieces(decision.body)
+            assert sent[: len(before)] == before
+            previous[model] = sent
+        said.append({"role": "assistant", "content": "Good."})
