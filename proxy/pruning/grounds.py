@@ -9,7 +9,7 @@ from foveate.policies.types import PruneState, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.limits import Limits
-from foveate.proxy.pruning.memory import Recollection, aside
+from foveate.proxy.pruning.memory import Recollection, Record, aside
 from foveate.proxy.pruning.prices import rates_of
 from foveate.proxy.pruning.request import Wanted
 from foveate.proxy.pruning.thoughts import Origins
@@ -85,8 +85,16 @@ def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection
     if earlier and selection.state is earlier.state and grounds.origins is earlier.origins:
         return replace(earlier, items=items, at=grounds.now, rent=rent)
     policy = decider(grounds, selection) if selection.state.dropped else ""
-    beside = earlier and (earlier.beside if earlier.model == model else aside(earlier.record))
-    return Recollection(items, selection.state, policy, model, grounds.origins, grounds.now, rent, beside=beside)
+    return Recollection(
+        items, selection.state, policy, model, grounds.origins, grounds.now, rent, beside=other_models(earlier, model)
+    )
+
+
+def other_models(earlier: Recollection | None, model: str) -> Record | None:
+    """Return what is known of the model that was asked before this one."""
+    if earlier is None:
+        return None
+    return earlier.beside if earlier.model == model else aside(earlier.record)
 
 
 def decider(grounds: Grounds, selection: Selection) -> str:
