@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from foveate.policies.results.choosing import order_of
-from foveate.policies.results.piece import Pieces
-from foveate.policies.results.render import gaps, opened, render
+from foveate.policies.results.pieces.piece import Pieces
+from foveate.policies.results.pieces.render import gaps, opened, render
 from foveate.policies.results.scoring import Need, Offer, field_of
 from foveate.policies.results.settings import Results
 from foveate.policies.types import Scores

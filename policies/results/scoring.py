@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.policies.results.piece import Pieces
+from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.reading import Reading, tokens_of
 from foveate.policies.results.settings import Results
 from foveate.policies.types import Places, Scores, Terms

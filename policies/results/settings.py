@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from foveate.policies.results.piece import ResultKind
+from foveate.policies.results.pieces.piece import ResultKind
 
 Switch = Literal["on", "off"]
 
