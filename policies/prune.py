@@ -11,6 +11,17 @@ import numpy as np
 from foveate.policies.policy import Policy
 from foveate.policies.reasoning import lightened
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.results.cutting import (
+    MARK,
+    bare_tokens,
+    cut_pieces,
+    dividable,
+    lots_of,
+    priors_of,
+    whole_at_end,
+)
+from foveate.policies.results.instead import Reader
+from foveate.policies.results.needing import need_of
 from foveate.policies.types import (
     INSTRUCTIONS,
     SUMMARY,
@@ -44,15 +55,16 @@ class Situation:
     early: int | None = None  # tokens to cut to though the budget does not ask for it
     settled: bool = False  # what was decided holds, and nothing new is decided
     summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
+    reader: Reader | None = None  # what reads results; without one each stays or goes as a whole
 
     def plan(self) -> Plan:
         """Return what has to be done."""
         if self.settled:
-            return "sticky" if self.state.dropped else "untouched"
+            return "sticky" if self.state.changes else "untouched"
         if self.early is not None or self.prompt() > self.budget.high:
             return "cut"
         if not self.state.dropped:
-            return "untouched"
+            return "sticky" if self.state.changes else "untouched"
         turn = latest_turn(self.segments)
         unjudged = turn >= 0 and turn not in self.state.recalled
         return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
@@ -67,6 +79,8 @@ class Situation:
             size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * frames
         if bare:
             size -= sum([s.thought for s in self.segments if s.key in bare])
+        if self.state.shown:
+            size -= self.state.saved([s for s in self.segments if s.key not in dropped])
         return size
 
 
@@ -83,13 +97,22 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
         return recall(history, situation.policy, situation.budget.high, situation.state)
     light = lightened(history.segments, situation.insists)
     low = situation.budget.low if situation.early is None else situation.early
-    return cut(replace(history, segments=light), situation.policy, low, situation.summed_up)
+    light_history = replace(history, segments=light)
+    return cut(light_history, situation.policy, low, situation.summed_up, situation.reader)
 
 
-def cut(history: History, policy: Policy, low: int, summed_up: int = 0) -> Selection:
-    """Decide afresh which segments fill `low` tokens; none of the first `summed_up` items that may go."""
+def cut(
+    history: History, policy: Policy, low: int, summed_up: int = 0, reader: Reader | None = None
+) -> Selection:
+    """Decide afresh which segments fill `low` tokens; none of the first `summed_up` items that may go.
+
+    With a `reader` the pieces of long results compete for themselves.
+    """
     spent = {s.key for s in history.segments if s.key[0] < summed_up and s.pin in ("", SUMMARY)}
     spent -= {s.key for s in history.segments if s.role in INSTRUCTIONS and s.pin != SUMMARY}
+    divided = {i: parts for i, s in enumerate(history.segments) if (parts := dividable(s, policy.results))}
+    if reader is not None and any(history.segments[i].key not in spent for i in divided):
+        return cut_inside(history, policy, low, spent, reader)
     history = replace(history, segments=pinned(history.segments, policy, low, spent))
     room = low - sum(s.tokens for s in history.segments if s.pin)
     rows, competing = candidates(history, spent)
@@ -102,6 +125,42 @@ def cut(history: History, policy: Policy, low: int, summed_up: int = 0) -> Selec
     )
     gone = frozenset(competing.segments[i].key for i in below)
     return Selection(history.segments, state, True, scores, shares, gone)
+
+
+def cut_inside(
+    history: History, policy: Policy, low: int, spent: Collection[Key], reader: Reader
+) -> Selection:
+    """Decide afresh what fills `low` tokens, the pieces of results each by itself.
+
+    What is pinned for its place stays with its calls; how much of its results stays is for their pieces to decide.
+    """
+    divided = {i: parts for i, s in enumerate(history.segments) if (parts := dividable(s, policy.results))}
+    thin = [
+        replace(s, tokens=bare_tokens(s, divided[i]) + MARK * len(divided[i])) if i in divided else s
+        for i, s in enumerate(history.segments)
+    ]
+    pins = [s.pin for s in pinned(thin, policy, low, spent)]
+    segments = [replace(s, pin=pin) for s, pin in zip(history.segments, pins, strict=True)]
+    history = replace(history, segments=segments)
+    room = low - sum([bare_tokens(s, divided.get(i, ())) for i, s in enumerate(segments) if s.pin])
+    last = len(segments) - 1
+    if last in divided:
+        whole = whole_at_end(divided[last], room)
+        room -= sum([r.tokens for r in divided[last] if r.key in whole])
+        divided[last] = tuple([r for r in divided[last] if r.key not in whole])
+    rows, competing = candidates(history, spent)
+    shares, scores = judge(history, rows, competing, policy)
+    priors = priors_of(scores[rows], policy.results.prior)
+    lots = lots_of(segments, divided, dict(zip(rows, priors.tolist(), strict=True)), reader)
+    need = need_of(segments, history.query_text, reader)
+    found = cut_pieces(lots, max(0, room), need, policy.results, reader)
+    kept = found.kept | {i for i, s in enumerate(segments) if s.pin}
+    state = PruneState(
+        dropped=frozenset([s.key for i, s in enumerate(segments) if i not in kept]),
+        recalled={latest_turn(segments): ()},
+        shown=found.shown,
+    )
+    return Selection(segments, state, True, scores, shares)
 
 
 def recall(history: History, policy: Policy, high: int, state: PruneState) -> Selection:

@@ -14,6 +14,7 @@ from foveate.policies.results.settings import Results
 from foveate.policies.types import Scores
 
 BRIDGE = 16.0  # tokens: a shorter gap is shown, since its mark would be as hard to read
+NEAR = 0.01  # of the room: what may stay empty
 SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first
 NAME = 80  # characters of a row's first value that stands with any other of its row
 Count = Callable[[str], int]
@@ -31,11 +32,25 @@ def compete(offers: Sequence[Offer], need: Need, room: int, results: Results, co
     starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])])
     taken = [(int(field.offer[i]), int(i - starts[field.offer[i]])) for i in order]
     costs = _Costs(offers, count)
-    low, high = 0, len(taken)
-    while low < high:  # the longest part of the order that fits
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if costs.of(sets_of(taken[:middle], len(offers))) <= room else (low, middle - 1)
-    return [shown(o.pieces, s, o.ratio) for o, s in zip(offers, sets_of(taken[:low], len(offers)), strict=True)]
+    n = longest(taken, room, costs)
+    return [shown(o.pieces, s, o.ratio) for o, s in zip(offers, sets_of(taken[:n], len(offers)), strict=True)]
+
+
+def longest(taken: Sequence[tuple[int, int]], room: int, costs: _Costs) -> int:
+    """Return how many of the first pieces fit: with few guesses, each told by how far the one before was off."""
+    low, high = 0, len(taken) + 1  # the one fits, the other does not
+    guess = min(len(taken), int(len(taken) / SPARE) + 1)
+    while high - low > 1:
+        spent = costs.of(sets_of(taken[:guess], len(costs.offers)))
+        if spent <= room:
+            low = guess
+        else:
+            high = guess
+        if spent <= room and room - spent <= NEAR * room:
+            break
+        told = int(guess * room * (1.0 - NEAR / 2) / max(1, spent))
+        guess = min(max(told, low + 1), high - 1) if low < told < high else (low + high) // 2
+    return low
 
 
 def openings_of(offers: Sequence[Offer]) -> Scores:
@@ -87,12 +102,16 @@ class _Costs:
 
     def of(self, sets: Sequence[frozenset[int]]) -> int:
         """Return the tokens of all results with these pieces."""
-        stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen}
+        stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen or o.pinned}
         return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if self.offers[i].unit in stay)
 
     def _one(self, i: int, chosen: frozenset[int]) -> int:
         if (i, chosen) not in self.known:
             offer = self.offers[i]
-            text = render(offer.pieces, shown(offer.pieces, chosen, offer.ratio))
-            self.known[i, chosen] = offer.opening + self.count(text)
+            pieces = shown(offer.pieces, chosen, offer.ratio)
+            if offer.whole is not None and len(pieces) == len(offer.pieces):
+                tokens = offer.whole
+            else:
+                tokens = self.count(render(offer.pieces, pieces))
+            self.known[i, chosen] = offer.opening + tokens
         return self.known[i, chosen]

@@ -35,7 +35,11 @@ class Weights:
 class Results:
     """When and how results are shortened."""
 
-    over: int = 4000  # tokens: a shorter result is never shortened
+    birth: bool = True  # shorten long results the first time that they are sent
+    cut: bool = True  # let the pieces of results compete for the room of a cut
+    over: int = 4000  # tokens: a shorter result is sent whole the first time
+    whole: int = 100  # tokens: a shorter result is one piece at a cut
+    prior: float = 0.0  # how much the pieces of a result count by the score of its segment
     share: float = 0.125  # of the high watermark: at its first appearance a result may take as much
     tools: Mapping[str, Switch] = field(default_factory=dict)  # by tool name; off: never shortened
     kinds: Mapping[ResultKind, Switch] = field(default_factory=dict)
@@ -47,6 +51,10 @@ class Results:
     kin: float = 0.66  # how much of its heading's worth, and in JSON of the best of its object's
     smoothing: float = 0.5  # how much of a neighbour's worth a piece takes on
 
+    def exempt_tool(self, tool: str) -> bool:
+        """Return whether results of a tool are never shortened."""
+        return self.tools.get(tool, "on") == "off"
+
     def exempt(self, tool: str, kind: ResultKind) -> bool:
         """Return whether a result is never shortened."""
-        return self.tools.get(tool, "on") == "off" or self.kinds.get(kind, "on") == "off"
+        return self.exempt_tool(tool) or self.kinds.get(kind, "on") == "off"

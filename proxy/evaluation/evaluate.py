@@ -119,14 +119,15 @@ def selected(policy: Policy, reading: ReadCase, budget: int) -> Selection:
     parsed = reading.parsed
     room = max(0, budget - parsed.fixed_tokens)
     size = parsed.tokens - parsed.fixed_tokens
-    situation = Situation(parsed.segments, parsed.query, size, policy, Budget(room, room), PruneState())
+    situation = Situation(parsed.segments, parsed.query, size, policy, Budget(room, room), reader=parsed.desk)
     return prune(situation, reading.history)
 
 
 def pruned(policy: Policy, reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return the messages that the proxy would forward."""
-    kept = selected(policy, reading, budget).kept
-    prompt = CHAT.rebuild(reading.parsed, layout(reading.parsed, kept, {}))
+    parsed, selection = reading.parsed, selected(policy, reading, budget)
+    rows = layout(parsed, selection.kept, {}, shown=selection.state.shown)
+    prompt = CHAT.rebuild(parsed, rows, parsed.desk.texts(parsed.segments, selection.state.shown))
     messages: list[Message] = orjson.loads(prompt.body)["messages"]
     return messages
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import orjson
 
@@ -11,15 +11,15 @@ from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
 from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
+from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
 from foveate.proxy.formats.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.text import left_out
 
 Fields = dict[str, bytes]  # of an object, each as JSON
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
-    """Return the request with the messages of those rows.
+def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
 
     They are the caller's own bytes; only a message of which parts are left out, or that excerpts are put into, is
     written anew, its other fields as they are.
@@ -28,11 +28,14 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     tokens: list[int] = []
     for row in rows:
         raw = parsed.outline.items[row.item]
-        if row.left is None and not row.excerpts and not row.bare:
+        if row.whole:
             written.append(raw)
             tokens.append(parsed.items[row.item].tokens)
             continue
-        message = _object(_changed(parsed, row, fields_of(raw)))
+        fields = _changed(parsed, row, fields_of(raw))
+        if row.shown:
+            fields = _telling(fields, {part: texts[row.item, block, part] for block, part, _ in row.shown})
+        message = _object(fields)
         written.append(message)
         tokens.append(message_tokens(decoded(message), parsed.counter))
     messages = b"[" + b",".join(written) + b"]"
@@ -76,12 +79,25 @@ def _thoughtless(message: Fields) -> Fields:
     return left
 
 
+def _telling(message: Fields, texts: Mapping[int, str]) -> Fields:
+    """Return a result with other texts, each under the position of its part."""
+    content = message["content"].strip()
+    if not content.startswith(b"["):
+        return {**message, "content": orjson.dumps(texts[0])}
+    return {**message, "content": _with_texts(content, texts)}
+
+
+def _with_texts(content: bytes, texts: Mapping[int, str]) -> bytes:
+    """Return a list of parts with other texts, all else in the caller's bytes."""
+    parts = elements_of(content)
+    for n, text in texts.items():
+        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+    return b"[" + b",".join(parts) + b"]"
+
+
 def _shortened(message: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:
     texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
     content = message["content"].strip()
     if content.startswith(b'"'):
         return {**message, "content": orjson.dumps(texts[0])}
-    parts = elements_of(content)
-    for n, text in texts.items():
-        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
-    return {**message, "content": b"[" + b",".join(parts) + b"]"}
+    return {**message, "content": _with_texts(content, texts)}

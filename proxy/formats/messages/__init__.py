@@ -14,7 +14,7 @@ from foveate.proxy.formats.messages.errors import error_body
 from foveate.proxy.formats.messages.message import read_message
 from foveate.proxy.formats.messages.request import outline_of
 from foveate.proxy.formats.messages.rewriting import rewrite
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
 
@@ -37,9 +37,9 @@ class Messages:
         """Return the tokens of the system prompt or of the tools."""
         return counting.standing_tokens(name, orjson.loads(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
         """Return the request with what is left of its messages."""
-        return rewrite(parsed, rows)
+        return rewrite(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's messages decoded, none where it cannot be read."""

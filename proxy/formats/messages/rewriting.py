@@ -15,14 +15,14 @@ from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_thought, without_thoughts
 from foveate.proxy.formats.messages.seating import fillers, seated
 from foveate.proxy.formats.messages.spans import moved_marks
-from foveate.proxy.formats.parsed import Block, Parsed, Piece, Prompt
+from foveate.proxy.formats.parsed import Block, Parsed, Piece, Prompt, Texts
 from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
-    """Return the request with the messages of those rows.
+def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
 
     They are the caller's own bytes; only a message of which something is left out, or that excerpts or a mark are put
     into, is written anew.
@@ -32,7 +32,7 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     marks = moved_marks(parsed, rows)
     for n, row in enumerate(rows):
         raw = parsed.outline.items[row.item]
-        wire = _changed(parsed, row)
+        wire = _changed(parsed, row, texts)
         if wire is not None:
             tokens.append(PER_MESSAGE + parts_tokens(parts_of(wire["content"]), parsed.counter))
         else:
@@ -51,15 +51,17 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     return Prompt(msgspec.json.encode(fields), tokens)
 
 
-def _changed(parsed: Parsed, row: Row) -> dict[str, Any] | None:
+def _changed(parsed: Parsed, row: Row, texts: Texts) -> dict[str, Any] | None:
     """Return a row's message where it is not the caller's own, None where it is."""
     blocks = parsed.items[row.item].blocks
     bare = row.bare and any(block.thought for block in blocks)
-    if row.left is None and not row.excerpts and not bare:
+    if row.left is None and not row.excerpts and not bare and not row.shown:
         return None
     wire: dict[str, Any] = orjson.loads(parsed.outline.items[row.item])
     content = wire["content"]
     parts = parts_of(content)
+    if row.shown:
+        parts = _telling(parts, sections(wire["role"], parts), row, texts)
     if row.left is not None:
         parts = _left(sections(wire["role"], parts), parts, blocks, row)
     if bare:
@@ -70,6 +72,19 @@ def _changed(parsed: Parsed, row: Row) -> dict[str, Any] | None:
         parts = [*parts[:at], {"type": "text", "text": frame}, *parts[at:]]
     alone = isinstance(content, str) and len(parts) == 1
     return {**wire, "content": parts[0]["text"] if alone else parts}
+
+
+def _telling(parts: list[Part], groups: list[list[int]], row: Row, texts: Texts) -> list[Part]:
+    """Return the parts with other texts in the results that the row shows in part."""
+    told = list(parts)
+    for block, n, _ in row.shown:
+        place = next(i for i in groups[block] if parts[i].get("type") == RESULT)
+        text = texts[row.item, block, n]
+        content = told[place]["content"]
+        if isinstance(content, list):
+            content = [{**part, "text": text} if i == n else part for i, part in enumerate(content)]
+        told[place] = {**told[place], "content": content if isinstance(content, list) else text}
+    return told
 
 
 def _left(groups: list[list[int]], parts: list[Part], blocks: Sequence[Block], row: Row) -> list[Part]:

@@ -8,7 +8,7 @@ import orjson
 
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.responses import counting
 from foveate.proxy.formats.responses.answer import read_usage
 from foveate.proxy.formats.responses.item import read_item
@@ -37,9 +37,9 @@ class Responses:
         """Return the tokens of instructions, tools or a text format."""
         return counting.standing_tokens(name, orjson.loads(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
         """Return the request with what is left of its input."""
-        return rewrite(parsed, rows)
+        return rewrite(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's input items decoded, none where it cannot be read."""

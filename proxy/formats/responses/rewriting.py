@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ import orjson
 
 from foveate.policies.types import Segment
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
+from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
 from foveate.proxy.formats.quoting import quoted
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import item_tokens
@@ -22,8 +22,8 @@ _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 BY_CHARACTERS = ("annotations", "logprobs")
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
-    """Return the request with the items of those rows.
+def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    """Return the request with the items of those rows, and `texts` in place of the outputs that they show in part.
 
     They are the caller's own bytes. Written anew is only an item of which parts are left out, that excerpts are put
     into, or whose reasoning is taken out.
@@ -31,7 +31,7 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     written: list[bytes] = []
     tokens: list[int] = []
     for row in rows:
-        raw = _row(parsed, row)
+        raw = _row(parsed, row, texts)
         if raw:
             written.append(raw)
         same = raw is parsed.outline.items[row.item]
@@ -51,12 +51,14 @@ def _counted(raw: bytes, parsed: Parsed) -> int:
     return item_tokens(decoded(raw), parsed.counter) if raw else 0
 
 
-def _row(parsed: Parsed, row: Row) -> bytes:
+def _row(parsed: Parsed, row: Row, texts: Texts) -> bytes:
     """Return what is left of one item, nothing where it is reasoning that is taken out."""
     raw = parsed.outline.items[row.item]
-    if row.left is None and not row.excerpts and not row.bare:
+    if row.whole:
         return raw
     item = decoded(raw)
+    if row.shown:
+        return _telling(raw, item["output"], {part: texts[row.item, block, part] for block, part, _ in row.shown})
     if row.bare and kinds.kind(item) == "reasoning":
         return b""
     content = item.get("content")
@@ -69,6 +71,15 @@ def _row(parsed: Parsed, row: Row) -> bytes:
         return _unnamed(raw) if "id" in item and is_written(item) else raw
     written = orjson.dumps(content)
     return written if raw.startswith(b'"') else _unnamed(raw, written)
+
+
+def _telling(raw: bytes, output: Any, texts: Mapping[int, str]) -> bytes:
+    """Return an output with other texts, each under the position of its part."""
+    if isinstance(output, list):
+        output = [{**part, "text": texts[n]} if n in texts else part for n, part in enumerate(output)]
+    else:
+        output = texts[0]
+    return msgspec.json.encode({**_decode_object(raw), "output": msgspec.Raw(orjson.dumps(output))})
 
 
 def _unnamed(raw: bytes, content: bytes | None = None) -> bytes:

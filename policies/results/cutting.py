@@ -1,0 +1,139 @@
+"""A cut in which the pieces of long results compete with everything else for the room."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from foveate.policies.results.competing import compete
+from foveate.policies.results.instead import Reader, runs_of, written
+from foveate.policies.results.scoring import Need, Offer
+from foveate.policies.results.settings import Results
+from foveate.policies.types import Key, Scores, Segment, Shown, ToolResult
+
+MARK = 14  # tokens of a result that is a mark alone
+LATEST = 0.75  # of the room: up to there what the model has just asked for stays whole
+STALE = 0.2  # how much a result counts that the same call has brought anew since
+LEAST, MOST = 0.02, 50.0  # how much the pieces of a segment may count by its score
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a cut keeps."""
+
+    kept: frozenset[int]  # positions of segments
+    shown: Mapping[Key, Shown]  # what stands for the results that are kept in part
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Something that competes: a result in its pieces, or all of a segment."""
+
+    position: int  # of its segment
+    offer: Offer
+    result: ToolResult | None = None
+
+
+def dividable(segment: Segment, results: Results) -> tuple[ToolResult, ...]:
+    """Return the results of a segment that can be shown in part; none of one that the format has pinned."""
+    if segment.pin or not segment.results or not results.cut:
+        return ()
+    return tuple([r for r in segment.results if r.tokens > results.whole and not results.exempt_tool(r.tool)])
+
+
+def bare_tokens(segment: Segment, results: Sequence[ToolResult]) -> int:
+    """Return what a segment takes without those results."""
+    return segment.tokens - sum([r.tokens for r in results])
+
+
+def whole_at_end(results: Sequence[ToolResult], room: int) -> frozenset[Key]:
+    """Return which of the last segment's results stay whole: all where they fit, else the very last where it does."""
+    for some in (results, results[-1:]):
+        if sum([r.tokens for r in some]) <= LATEST * room:
+            return frozenset([r.key for r in some])
+    return frozenset()
+
+
+def cut_pieces(lots: Sequence[Lot], room: int, need: Need, results: Results, reader: Reader) -> Cut:
+    """Return what of the lots fills `room` tokens."""
+    return settle(lots, compete([lot.offer for lot in lots], need, room, results, reader.count), reader)
+
+
+def lots_of(
+    segments: Sequence[Segment],
+    divided: Mapping[int, Sequence[ToolResult]],
+    priors: Mapping[int, float],
+    reader: Reader,
+) -> list[Lot]:
+    """Return what competes: of the segments at the positions in `divided` those results, of the others all."""
+    stale = superseded(segments)
+    found: list[Lot] = []
+    for position, prior in priors.items():
+        segment = segments[position]
+        age = len(segments) - 1 - position
+        parts = divided.get(position, ())
+        if not parts and not segment.pin:
+            found.append(Lot(position, offer_of(segment, position, age, prior, reader)))
+        bare = 0 if segment.pin else bare_tokens(segment, parts)
+        for n, result in enumerate(parts):
+            read = reader.divided(result.text)
+            counts = prior * (STALE if result.key in stale else 1.0)
+            found.append(
+                Lot(
+                    position,
+                    Offer(
+                        *read,
+                        age=age,
+                        call=result.call,
+                        unit=position,
+                        opening=0 if n else bare,
+                        ratio=result.tokens / max(1, len(result.text)),
+                        prior=counts,
+                        pinned=bool(segment.pin),
+                        whole=result.tokens,
+                    ),
+                    result,
+                )
+            )
+    return found
+
+
+def offer_of(segment: Segment, unit: int, age: int, prior: float, reader: Reader) -> Offer:
+    """Return a segment that stays or goes as one."""
+    ratio = segment.tokens / max(1, len(segment.text))
+    return Offer(*reader.whole(segment.text), age, "", unit, ratio=ratio, prior=prior, whole=segment.tokens)
+
+
+def settle(lots: Sequence[Lot], chosen: Sequence[Collection[int]], reader: Reader) -> Cut:
+    """Return the cut in which those pieces of each lot stay."""
+    kept = {lot.position for lot, pieces in zip(lots, chosen, strict=True) if pieces or lot.offer.pinned}
+    shown = {}
+    for lot, pieces in zip(lots, chosen, strict=True):
+        result = lot.result
+        if result is None or lot.position not in kept or len(pieces) == len(lot.offer.pieces):
+            continue
+        runs = runs_of(pieces)
+        saved = result.tokens - reader.count(written(lot.offer.pieces, Shown(runs)))
+        if saved > 0:
+            shown[result.key] = Shown(runs, saved)
+    return Cut(frozenset(kept), shown)
+
+
+def superseded(segments: Sequence[Segment]) -> frozenset[Key]:
+    """Return the results that a later one of the very same call stands for."""
+    latest: set[str] = set()
+    found = set()
+    for segment in reversed(segments):
+        found.update([r.key for r in segment.results if r.call in latest])
+        latest.update([r.call for r in segment.results if r.call])
+    return frozenset(found)
+
+
+def priors_of(scores: Scores, strength: float) -> Scores:
+    """Return how much the pieces of each segment count by its score, 1 for the mean one."""
+    deviation = float(scores.std()) if scores.size else 0.0
+    if not strength or deviation < 1e-9:
+        return np.ones(scores.size)
+    return np.clip(np.exp(strength * (scores - scores.mean()) / deviation), LEAST, MOST)
