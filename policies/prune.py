@@ -139,7 +139,7 @@ def cut_inside(
         replace(s, tokens=bare_tokens(s, divided[i]) + MARK * len(divided[i])) if i in divided else s
         for i, s in enumerate(history.segments)
     ]
-    pins = [s.pin for s in pinned(thin, policy, low, spent)]
+    pins = [s.pin for s in pinned(thin, policy, low, spent, inside=True)]
     segments = [replace(s, pin=pin) for s, pin in zip(history.segments, pins, strict=True)]
     history = replace(history, segments=segments)
     room = low - sum([bare_tokens(s, divided.get(i, ())) for i, s in enumerate(segments) if s.pin])
@@ -179,11 +179,13 @@ def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
     return list({s.id: i for i, s in enumerate(segments) if s.id not in present}.values())
 
 
-def pinned(segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key]) -> tuple[Segment, ...]:
+def pinned(
+    segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key], inside: bool = False
+) -> tuple[Segment, ...]:
     """Return `segments` with the reason set on each that is pinned; none of the `spent` is."""
     if not spent:
-        return policy.pins.apply(segments, low)
-    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low))
+        return policy.pins.apply(segments, low, inside)
+    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low, inside))
     return tuple([replace(s, pin="") if s.key in spent else next(rest) for s in segments])
 
 

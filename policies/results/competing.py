@@ -125,7 +125,9 @@ class _Costs:
         if (i, chosen) not in self.known:
             offer = self.offers[i]
             pieces = shown(offer.pieces, chosen, offer.ratio)
-            if offer.whole is not None and len(pieces) == len(offer.pieces):
+            if offer.frame:
+                tokens = 0
+            elif offer.whole is not None and len(pieces) == len(offer.pieces):
                 tokens = offer.whole
             else:
                 tokens = self.count(render(offer.pieces, pieces))

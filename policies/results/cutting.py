@@ -76,8 +76,9 @@ def lots_of(
         parts = divided.get(position, ())
         if not parts and not segment.pin:
             found.append(Lot(position, offer_of(segment, position, age, prior, reader)))
-        bare = 0 if segment.pin else bare_tokens(segment, parts)
-        for n, result in enumerate(parts):
+        if parts and not segment.pin:
+            found.append(Lot(position, frame_of(segment, parts, position, age, prior, reader)))
+        for result in parts:
             read = reader.divided(result.text)
             counts = prior * (STALE if result.key in stale else 1.0)
             found.append(
@@ -88,7 +89,6 @@ def lots_of(
                         age=age,
                         call=result.call,
                         unit=position,
-                        opening=0 if n else bare,
                         ratio=result.tokens / max(1, len(result.text)),
                         prior=counts,
                         pinned=bool(segment.pin),
@@ -104,6 +104,14 @@ def offer_of(segment: Segment, unit: int, age: int, prior: float, reader: Reader
     """Return a segment that stays or goes as one."""
     ratio = segment.tokens / max(1, len(segment.text))
     return Offer(*reader.whole(segment.text), age, "", unit, ratio=ratio, prior=prior, whole=segment.tokens)
+
+
+def frame_of(
+    segment: Segment, parts: Sequence[ToolResult], unit: int, age: int, prior: float, reader: Reader
+) -> Offer:
+    """Return what has to stay of a segment with any piece of its results: the calls, and what is said beside them."""
+    read = reader.whole(segment.said)
+    return Offer(*read, age, "", unit, bare_tokens(segment, parts), ratio=0.0, prior=prior, whole=0, frame=True)
 
 
 def settle(lots: Sequence[Lot], chosen: Sequence[Collection[int]], reader: Reader) -> Cut:

@@ -41,6 +41,7 @@ class Offer:
     prior: float = 1.0  # how much its pieces count by what is known of their unit
     pinned: bool = False  # its unit stays, and it is a mark at least
     whole: int | None = None  # tokens of all of it, where they are known
+    frame: bool = False  # it stands wherever its unit does, and its opening is what it takes
 
 
 @dataclass(frozen=True, slots=True)
