@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from foveate.policies.flow.shape import shape_of
 from foveate.policies.policy import Policy
 from foveate.policies.reasoning import lightened
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
@@ -16,8 +17,9 @@ from foveate.policies.results.cutting import (
     bare_tokens,
     cut_pieces,
     dividable,
+    favour_of,
+    judged_tokens,
     lots_of,
-    priors_of,
     whole_at_end,
 )
 from foveate.policies.results.instead import Reader
@@ -101,9 +103,7 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     return cut(light_history, situation.policy, low, situation.summed_up, situation.reader)
 
 
-def cut(
-    history: History, policy: Policy, low: int, summed_up: int = 0, reader: Reader | None = None
-) -> Selection:
+def cut(history: History, policy: Policy, low: int, summed_up: int = 0, reader: Reader | None = None) -> Selection:
     """Decide afresh which segments fill `low` tokens; none of the first `summed_up` items that may go.
 
     With a `reader` the pieces of long results compete for themselves.
@@ -127,19 +127,17 @@ def cut(
     return Selection(history.segments, state, True, scores, shares, gone)
 
 
-def cut_inside(
-    history: History, policy: Policy, low: int, spent: Collection[Key], reader: Reader
-) -> Selection:
+def cut_inside(history: History, policy: Policy, low: int, spent: Collection[Key], reader: Reader) -> Selection:
     """Decide afresh what fills `low` tokens, the pieces of results each by itself.
 
     What is pinned for its place stays with its calls; how much of its results stays is for their pieces to decide.
     """
     divided = {i: parts for i, s in enumerate(history.segments) if (parts := dividable(s, policy.results))}
-    thin = [
+    marked = [
         replace(s, tokens=bare_tokens(s, divided[i]) + MARK * len(divided[i])) if i in divided else s
         for i, s in enumerate(history.segments)
     ]
-    pins = [s.pin for s in pinned(thin, policy, low, spent, inside=True)]
+    pins = [s.pin for s in pinned(marked, policy, low, spent, inside=True)]
     segments = [replace(s, pin=pin) for s, pin in zip(history.segments, pins, strict=True)]
     history = replace(history, segments=segments)
     room = low - sum([bare_tokens(s, divided.get(i, ())) for i, s in enumerate(segments) if s.pin])
@@ -150,8 +148,13 @@ def cut_inside(
         divided[last] = tuple([r for r in divided[last] if r.key not in whole])
     rows, competing = candidates(history, spent)
     shares, scores = judge(history, rows, competing, policy)
-    priors = priors_of(scores[rows], policy.results.prior)
-    lots = lots_of(segments, divided, dict(zip(rows, priors.tolist(), strict=True)), reader)
+    thin = [
+        replace(s, tokens=judged_tokens(s, divided.get(i, ()))) for i, s in zip(rows, competing.segments, strict=True)
+    ]
+    chosen, _ = policy.select(replace(competing, segments=thin), scores[rows], max(0, room))
+    favour = favour_of(policy.results.favour, competing.once(shape_of).tool_share)
+    priors = {i: favour if n in chosen else 1.0 for n, i in enumerate(rows)}
+    lots = lots_of(segments, divided, priors, reader)
     need = need_of(segments, history.query_text, reader)
     found = cut_pieces(lots, max(0, room), need, policy.results, reader)
     kept = found.kept | {i for i, s in enumerate(segments) if s.pin}

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from foveate.policies.results.competing import compete
 from foveate.policies.results.instead import Reader, runs_of, written
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results
-from foveate.policies.types import Key, Scores, Segment, Shown, ToolResult
+from foveate.policies.types import Key, Segment, Shown, ToolResult
 
 MARK = 14  # tokens of a result that is a mark alone
 LATEST = 0.75  # of the room: up to there what the model has just asked for stays whole
 STALE = 0.2  # how much a result counts that the same call has brought anew since
-LEAST, MOST = 0.02, 50.0  # how much the pieces of a segment may count by its score
+PART = 180  # tokens of a unit's results that the policy judges it by
+WHOLE = 250  # and the most of any other segment
+TOOLS = 0.3  # share of tool tokens from which talk has no more say than its pieces
+TALK = 4.0  # how much stronger the policy's favour is where there is nothing but talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,7 @@ def offer_of(segment: Segment, unit: int, age: int, prior: float, reader: Reader
     return Offer(*reader.whole(segment.text), age, "", unit, ratio=ratio, prior=prior, whole=segment.tokens)
 
 
-def frame_of(
-    segment: Segment, parts: Sequence[ToolResult], unit: int, age: int, prior: float, reader: Reader
-) -> Offer:
+def frame_of(segment: Segment, parts: Sequence[ToolResult], unit: int, age: int, prior: float, reader: Reader) -> Offer:
     """Return what has to stay of a segment with any piece of its results: the calls, and what is said beside them."""
     read = reader.whole(segment.said)
     return Offer(*read, age, "", unit, bare_tokens(segment, parts), ratio=0.0, prior=prior, whole=0, frame=True)
@@ -139,9 +138,14 @@ def superseded(segments: Sequence[Segment]) -> frozenset[Key]:
     return frozenset(found)
 
 
-def priors_of(scores: Scores, strength: float) -> Scores:
-    """Return how much the pieces of each segment count by its score, 1 for the mean one."""
-    deviation = float(scores.std()) if scores.size else 0.0
-    if not strength or deviation < 1e-9:
-        return np.ones(scores.size)
-    return np.clip(np.exp(strength * (scores - scores.mean()) / deviation), LEAST, MOST)
+def judged_tokens(segment: Segment, results: Sequence[ToolResult]) -> int:
+    """Return the tokens that a segment is judged by as a whole: those that its best pieces would take."""
+    if not results:
+        return min(segment.tokens, WHOLE)
+    return min(segment.tokens, bare_tokens(segment, results) + PART)
+
+
+def favour_of(favour: float, tool_share: float) -> float:
+    """Return how much more the pieces of a segment count that the policy would keep: in talk its word decides."""
+    talk = 1.0 - min(1.0, tool_share / TOOLS)
+    return favour ** (1.0 + TALK * talk)

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
+from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.piece import Piece, Pieces
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import Reading, reading_of
-from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.types import Shown
 
 NAMED = 120  # characters of a call that a pointer names

@@ -39,12 +39,12 @@ class Results:
     cut: bool = True  # let the pieces of results compete for the room of a cut
     over: int = 4000  # tokens: a shorter result is sent whole the first time
     whole: int = 100  # tokens: a shorter result is one piece at a cut
-    prior: float = 0.0  # how much the pieces of a result count by the score of its segment
+    favour: float = 2.5  # how much more the pieces of a segment count that the policy would keep as a whole
     share: float = 0.125  # of the high watermark: at its first appearance a result may take as much
     tools: Mapping[str, Switch] = field(default_factory=dict)  # by tool name; off: never shortened
     kinds: Mapping[ResultKind, Switch] = field(default_factory=dict)
     weights: Weights = field(default_factory=Weights)
-    price: float = 0.5  # exponent of a piece's tokens: gain / tokens^price decides
+    price: float = 0.55  # exponent of a piece's tokens: gain / tokens^price decides
     half_life: float = 14.0  # units of the conversation in which a result loses half its worth
     turn_half_life: float = 2.0  # units in which the user's turn loses half its say in what comes next
     near: float = 20.0  # pieces: how far head and tail reach

@@ -23,7 +23,7 @@ from foveate.policies.policy import Policy
 from foveate.policies.prune import Situation, prune
 from foveate.policies.registry import SIGNALS
 from foveate.policies.registry import load as load_target
-from foveate.policies.types import Budget, History, PruneState, Selection
+from foveate.policies.types import Budget, History, Selection
 from foveate.proxy.cache import Cache
 from foveate.proxy.config.policies import build_policy, describe_policy, merge_policy, named_policies
 from foveate.proxy.config.schema import PolicySettings, Settings

@@ -56,4 +56,3 @@ class Desk:
             text = written(self.divided(result.text).pieces, shown)
             self._written.put((result.text, shown.runs), text, size=400 + len(text))
         return text
-

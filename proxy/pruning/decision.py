@@ -55,5 +55,5 @@ def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
         return "untouched"
     if selection.cut:
         return "cut"
-    born = all([shown.born for shown in selection.state.shown.values()])
+    born = all(shown.born for shown in selection.state.shown.values())
     return "shortened" if born and not selection.state.dropped and not selection.state.bare else "sticky"

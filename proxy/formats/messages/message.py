@@ -109,7 +109,10 @@ def _told(content: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
 def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
     uses = [part for part in parts if part.get("type") in USES]
     return tuple(
-        [Call(str(p.get("id")), str(p.get("name", "")), f"{p.get('name', '')} {_written(p.get('input'))}") for p in uses]
+        [
+            Call(str(p.get("id")), str(p.get("name", "")), f"{p.get('name', '')} {_written(p.get('input'))}")
+            for p in uses
+        ]
     )
 
 
