@@ -8,27 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from foveate.policies.language.words import normal, terms_of, words
 from foveate.policies.terms import term_id
 from foveate.policies.types import Features, Manner
 
-STOPWORDS = frozenset(
-    "a about above after again all also am an and any are as at be because been before being between both but by can "
-    "could did do does doing done don down during each few for from further get got had has have having he her here "
-    "hers him his how i if in into is it its itself just let like me more most my no nor not now of off on once only "
-    "or other our out over own please said same say she should so some such than that the their them then there these "
-    "they thing things this those through to too under until up us very was we well were what when where which while "
-    "who whom why will with would yes yeah you your yours ok okay um uh mm hmm oh thanks thank s t re ve ll m d didn "
-    "doesn isn wasn won couldn shouldn wouldn".split()
-)
-WORD = re.compile(r"[^\W_]+")
-_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # A literal value, which a later step would copy rather than rephrase.
 _VALUE = re.compile(r"[#@]?[A-Za-z0-9_]+(?:[-_.:/\\@+][A-Za-z0-9_]+)*")
 _SPEAKER = re.compile(r"\s*([A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,3}):\s")
 _QUOTE = re.compile(r'"([^"\n]{12,200})"|“([^”\n]{12,200})”|^> ?(\S.{11,200})$', re.MULTILINE)
-_SUFFIXES = (
-    "ational", "ization", "fulness", "ingly", "ation", "ness", "ment", "edly", "ing", "ful", "ity", "ed", "er", "ly"
-)  # fmt: skip
 MAX_QUOTES = 16
 MAX_COUNT = 65535
 LONGEST_DIRECTIVE = 2000  # characters: a longer text with such words in it is about something else
@@ -77,8 +64,9 @@ MANNERS = {
 
 def extract(text: str, name: str = "") -> Features:
     """Return what signals read of `text`, which the participant `name` has written."""
+    plain = normal(text)
     terms: Counter[int] = Counter()
-    for word, count in Counter(WORD.findall(text)).items():
+    for word, count in Counter(words(plain)).items():
         for term in _terms(word):
             terms[term] += count
     ids = sorted(terms)
@@ -87,7 +75,7 @@ def extract(text: str, name: str = "") -> Features:
         terms=np.array(ids, dtype=np.uint32),
         counts=np.array([min(terms[i], MAX_COUNT) for i in ids], dtype=np.uint16),
         length=terms.total(),
-        identifiers=tuple(dict.fromkeys(value for raw in _VALUE.findall(text) if (value := _identifier(raw)))),
+        identifiers=tuple(dict.fromkeys(value for raw in _VALUE.findall(plain) if (value := _identifier(raw)))),
         speaker=speaker_of(text, name),
         quotes=tuple(quotes)[:MAX_QUOTES],
         manner=manner_of(text),
@@ -109,20 +97,8 @@ def manner_of(text: str) -> Manner:
 
 @lru_cache(maxsize=16384)
 def _terms(word: str) -> tuple[int, ...]:
-    """Return what a word counts as: its stem, and the stems of its camelCase pieces; nothing for a stopword."""
-    return tuple(term_id(term) for term in stems(word))
-
-
-def stems(word: str) -> tuple[str, ...]:
-    """Return the terms that a word counts as."""
-    lower = word.lower()
-    if lower in STOPWORDS:
-        return ()
-    if not lower.isalpha():
-        return (lower,)
-    if word.islower() or word.isupper() or word[1:].islower() or len(word) == 1:
-        return (stem(lower),)
-    return (stem(lower), *(stem(piece.lower()) for piece in _CAMEL.findall(word)))
+    """Return the numbers of the terms that a word counts as."""
+    return tuple(term_id(term) for term in terms_of(word))
 
 
 @lru_cache(maxsize=16384)
@@ -141,22 +117,3 @@ def speaker_of(text: str, name: str) -> str:
         return name.replace("_", " ").lower()
     match = _SPEAKER.match(text)
     return match[1].lower() if match else ""
-
-
-def stem(word: str) -> str:
-    """Return a lower-case word less its commonest English endings: far lighter than Porter, and enough here."""
-    if len(word) > 4 and word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif len(word) > 4 and word.endswith("sses"):
-        word = word[:-2]
-    elif len(word) > 3 and word[-1] == "s" and word[-2] not in "su":
-        word = word[:-1]
-    for suffix in _SUFFIXES:
-        if len(word) - len(suffix) >= 4 and word.endswith(suffix):
-            word = word[: -len(suffix)]
-            if word[-1] == word[-2] and word[-1] not in "lsz":
-                word = word[:-1]
-            break
-    if len(word) > 3 and word[-1] == "e":
-        word = word[:-1]
-    return word[:-1] + "i" if len(word) > 3 and word[-1] == "y" else word

@@ -8,25 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foveate.policies.language.cues import languages_of
+from foveate.policies.language.words import words
 from foveate.policies.terms import occurrences
 from foveate.policies.types import History, Scores
 
 EXCERPT_OVERHEAD = 4  # tokens that quoting one takes beside the segment's own
 FRAME_OVERHEAD = 26  # tokens of the frame that a turn's excerpts stand in
 SHARE = 0.1  # of the high watermark, which the allowance never exceeds
-_SENTENCE = re.compile(r"[^.!?？؟。\n]+[.!?？؟。\n]*")
-_QUESTION_MARK = re.compile(r"[?？؟]\W*$")
-_REQUEST = re.compile(
-    r"\W*(?:\w+: )?(?:(?:please|can you|could you|would you) )*(?:who|whose|what|when|where|which|why|how|remind|recall"
-    r"|tell|list|show|summari[sz]e|explain|describe|find|compare|give)\b",
-    re.IGNORECASE,
-)
-_LOOKS_BACK = re.compile(
-    r"\b(?:remind|remember|recall|earlier|previous(?:ly)?|last time|as before|go(?:ing)? back to"
-    r"|we (?:discussed|talked|agreed|decided|said|chose)|you (?:said|told|mentioned|suggested|wrote|gave)"
-    r"|i (?:said|told|mentioned|asked|gave|wrote))\b",
-    re.IGNORECASE,
-)
+# What ends a sentence, and what ends a question, in any script.
+_SENTENCE = re.compile(r"[^.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]+[.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]*")
+_QUESTION_MARK = re.compile(r"[?？؟;՞፧⁇⁈⁉‽]\W*$|¿|՞")
+_GREEK = re.compile("[\u0370-\u03ff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +33,20 @@ class Recall:
     enabled: bool = True
     tokens: int = 800
     threshold: float = 0.6  # share of a turn's words that must ask before anything is quoted
-    resemblance: float = 0.35  # of the best dropped segment: its cosine, or the share of the turn's rare words it has
+    resemblance: float = 0.29  # of the best dropped segment: its cosine, or the share of the turn's rare words it has
+    unread: float = 0.5  # of a turn in a language without cues: the share of its rare words that the best one must have
 
     def wanted(self, turn: str) -> bool:
-        """Say whether a turn asks for enough to be looked into."""
-        return self.enabled and need(turn) >= self.threshold
+        """Say whether a turn asks for enough to be looked into, or is in a language that tells nothing of that."""
+        asked = need(turn)
+        return self.enabled and (asked is None or asked >= self.threshold)
 
     def choose(self, history: History, scores: Scores, dropped: Collection[int], high: int) -> tuple[int, ...]:
         """Return positions of the dropped segments to quote, oldest first, within the allowance."""
-        if not dropped or resemblance(history, dropped) < self.resemblance:
+        asked = need(history.query_text)
+        if not dropped or not self.resembles(history, dropped, asked is None):
             return ()
-        room = min(self.tokens, SHARE * high) * need(history.query_text) - FRAME_OVERHEAD
+        room = min(self.tokens, SHARE * high) * (1.0 if asked is None else asked) - FRAME_OVERHEAD
         chosen = []
         for i in sorted(dropped, key=lambda i: (-scores[i], -i)):
             cost = history.segments[i].tokens + EXCERPT_OVERHEAD
@@ -59,24 +55,43 @@ class Recall:
                 room -= cost
         return tuple(sorted(chosen))
 
+    def resembles(self, history: History, dropped: Collection[int], unread: bool) -> bool:
+        """Say whether something of the dropped is close enough to the turn."""
+        if unread:
+            return shared_words(history, dropped) >= self.unread
+        return resemblance(history, dropped) >= self.resemblance
 
-def need(turn: str) -> float:
+
+def need(turn: str) -> float | None:
     """Return how much of a turn asks for something, 0 to 1: its questions and requests, by words.
 
-    A turn that looks back ("as we agreed earlier") counts at least half.
+    A turn that looks back ("as we agreed earlier") counts at least half. None where no question mark tells it and the
+    language is one that no cue is known of.
     """
-    sentences = [s.strip() for s in _SENTENCE.findall(turn) if s.strip()]
-    words = sum(len(s.split()) for s in sentences)
-    if not words:
+    text = turn.lower().replace("’", "'")
+    if _GREEK.search(text):
+        text = text.replace(";", "?")
+    sentences = [s.strip() for s in _SENTENCE.findall(text)]
+    sizes = [len(words(s)) for s in sentences]
+    if not sum(sizes):
         return 0.0
-    asking = sum(len(s.split()) for s in sentences if _QUESTION_MARK.search(s) or _REQUEST.match(s))
-    return max(asking / words, 0.5 if _LOOKS_BACK.search(turn) else 0.0)
+    languages = languages_of(text)
+    asking = [_QUESTION_MARK.search(s) is not None or any(x.asking(s) for x in languages) for s in sentences]
+    if not languages and not any(asking):
+        return None
+    share = sum(size for size, asks in zip(sizes, asking, strict=True) if asks) / sum(sizes)
+    return max(share, 0.5 if any(x.looks_back.search(text) for x in languages) else 0.0)
 
 
 def resemblance(history: History, dropped: Collection[int]) -> float:
     """Return how much the most similar of the dropped segments has in common with the latest turn, 0 to 1."""
     rows = list(dropped)
     cosine = float((history.vectors[rows] @ history.query_vector).max()) if history.vectors.shape[1] else 0.0
+    return max(cosine, shared_words(history, dropped))
+
+
+def shared_words(history: History, dropped: Collection[int]) -> float:
+    """Return the largest share of the latest turn's words, by rarity, that one of the dropped segments has."""
     n = len(history.segments)
     terms = history.query.terms
     where, which, _ = occurrences(history, terms)
@@ -84,6 +99,6 @@ def resemblance(history: History, dropped: Collection[int]) -> float:
     rarity = np.log1p((n - having + 0.5) / (having + 0.5))
     total = float(rarity.sum())
     if not total:
-        return cosine
-    shared = np.bincount(where, rarity[which], n)[rows]
-    return max(cosine, float(shared.max()) / total)
+        return 0.0
+    shared = np.bincount(where, rarity[which], n)[list(dropped)]
+    return float(shared.max()) / total

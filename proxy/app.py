@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -65,8 +66,14 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     return Traffic(pages)
 
 
+def is_no_upgrade(record: logging.LogRecord) -> bool:
+    """Say whether uvicorn speaks of anything but websockets: the handler refuses them, and no package is missing."""
+    return not any(word in record.getMessage() for word in ("upgrade request", "WebSocket library"))
+
+
 def serving(application: ASGIApp, **options: Any) -> uvicorn.Config:
     """Return how uvicorn serves the application; `options` are uvicorn's own."""
+    logging.getLogger("uvicorn.error").addFilter(is_no_upgrade)
     return uvicorn.Config(
         application,
         log_level="warning",

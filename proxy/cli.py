@@ -82,10 +82,11 @@ def demo(budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to
 
 @app.command()
 def explain(
-    request: Annotated[Path, typer.Argument(metavar="REQUEST.json", help="Body of a chat completion.")],
+    request: Annotated[Path, typer.Argument(metavar="REQUEST.json", help="Body of a request.")],
     config_file: ConfigOption = None,
     policy: Annotated[str | None, typer.Option(help="Policy that decides.")] = None,
     budget: Annotated[str | None, typer.Option(help="Tokens of the whole prompt: 16000, or 16000/8000.")] = None,
+    path: Annotated[str, typer.Option(help=f"Where it would be sent: {', '.join(FORMATS)}.")] = next(iter(FORMATS)),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text and the pruned messages.")] = False,
 ) -> None:
     """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
@@ -96,7 +97,9 @@ def explain(
         {"index": {"type": "in_memory"}, "state": {"type": "in_memory"}, "embedder": {"deadline": 3600}},
     )
     content = once.read_request(request)
-    wire = load()[next(iter(FORMATS))]
+    if path not in FORMATS:
+        raise ConfigError(f"--path {path!r} is not one of {', '.join(FORMATS)}")
+    wire = load()[path]
     found = asyncio.run(once.explain_once(settings, wire, content, policy, budget))
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1))

@@ -157,9 +157,9 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
         Watermarks(parts.windows, parts.calibration),
         parts.memory,
         parts.histories,
-        parts.worker,
     )
-    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib))
+    caller = settings.callers.header.lower().encode()
+    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller)
     handler = Handler(routes, parts.upstream, pruner, parts.recent, parts.observers)
     return Services(settings, policies, parts, pruner, handler, wires)
 

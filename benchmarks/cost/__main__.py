@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks.cost import talks
-from benchmarks.cost.replay import RATES, Capture, Replay, Totals
+from benchmarks.cost.replay import READS, WRITES, Capture, Replay, Totals, cost
 
 # What differs between the rows: request headers. Rows of one key share what is known of the texts.
 ROWS = {
@@ -27,12 +27,13 @@ ROWS = {
     "without recall": {"X-Pruning-Policy": "without-recall", "Authorization": "Bearer two"},
     "afresh each request": {"X-Pruning-Sticky": "off", "Authorization": "Bearer one"},
 }
+SHOWN = (0.1, 0.25, 0.5, 1.0)  # what a cached token costs, where writing one costs nothing more
 COLUMNS = (
     "requests",
     "prompt",
     "cuts",
     "breaks",
-    *(f"cost at {rate:.0%}" for rate in RATES),
+    *(f"cost at {read:.0%}" for read in SHOWN),
     "questions",
     "evidence",
     "recalled",
@@ -100,7 +101,7 @@ async def measure(given: argparse.Namespace, folder: Path) -> dict[str, Totals]:
 def line(totals: Totals, base: Totals) -> dict[str, Any]:
     """Return a row's figures; costs are relative to no pruning, tokens are means a request."""
     n = max(1, totals.requests)
-    costs = (totals.cost[rate] / max(1.0, base.cost[rate]) for rate in RATES)
+    costs = (relative(totals, base, read, 1.0)[0] for read in SHOWN)
     kept = sum(totals.evidence) / len(totals.evidence) if totals.evidence else None
     figures = (
         totals.requests,
@@ -113,6 +114,25 @@ def line(totals: Totals, base: Totals) -> dict[str, Any]:
         totals.excerpts / n,
     )
     return dict(zip(COLUMNS, figures, strict=True))
+
+
+def relative(totals: Totals, base: Totals, read: float, write: float) -> tuple[float, float]:
+    """Return the cost beside no pruning's: of all conversations together, and of the worst one."""
+    whole = cost(totals.tokens, totals.cached, read, write) / cost(base.tokens, base.cached, read, write)
+    each = zip(totals.talks, base.talks, strict=True)
+    return whole, max(cost(*mine, read, write) / cost(*plain, read, write) for mine, plain in each)
+
+
+def grid(rows: dict[str, Totals]) -> list[str]:
+    """Return the cost of each row at each price of reading and writing the cache, with the worst conversation's."""
+    base = rows["no pruning"]
+    lines = []
+    for name, totals in rows.items():
+        for write in WRITES:
+            cells = [relative(totals, base, read, write) for read in READS]
+            shown_cells = "".join(f"{mean:>9.2f} /{worst:>5.2f}" for mean, worst in cells)
+            lines.append(f"{name:20} write {write:<5}{shown_cells}")
+    return [f"{'cost: all / worst':31}" + "".join(f"{f'read {read}':>16}" for read in READS), *lines]
 
 
 def shown(value: Any) -> str:
@@ -139,6 +159,8 @@ def main() -> None:
     print(f"{'':20}" + "".join(f"{c:>14}" for c in COLUMNS))
     for name, row in rows.items():
         print(f"{name:20}" + "".join(f"{shown(row[c]):>14}" for c in COLUMNS))
+    print()
+    print("\n".join(grid(totals)))
     if given.json:
         given.json.write_text(json.dumps({"high": given.high, "low": given.low, "rows": rows}, indent=1))
 

@@ -10,9 +10,11 @@ import aiohttp
 from aiohttp import web
 
 from benchmarks.cost.talks import Message, Request
+from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.tokens import TokenCounter
 
-RATES = (0.1, 0.25, 0.5, 1.0)  # what a cached token costs
+READS = (0.02, 0.025, 0.033, 0.1, 0.25, 0.5, 1.0)  # what a cached token costs
+WRITES = (1.0, 1.25, 2.0)  # what one costs that is written to the cache
 SMALLEST, STEP = 1024, 128  # tokens: what providers cache
 EXCERPTS = ("[Excerpts ", "[End of excerpts ")
 
@@ -51,9 +53,15 @@ class Totals:
     cuts: int = 0
     breaks: int = 0  # requests that do not begin with the whole prompt before
     tokens: int = 0
+    cached: int = 0
+    talks: list[tuple[int, int]] = field(default_factory=list)  # tokens and cached ones of each conversation
     excerpts: int = 0  # tokens of what was recalled and stands in the prompts
-    cost: dict[float, float] = field(default_factory=lambda: dict.fromkeys(RATES, 0.0))
     evidence: list[float] = field(default_factory=list)  # share of the groups kept, a question
+
+
+def cost(tokens: int, cached: int, read: float, write: float) -> float:
+    """Return what prompts cost, in fresh tokens."""
+    return cached * read + (tokens - cached) * write
 
 
 class Replay:
@@ -70,6 +78,8 @@ class Replay:
     async def run(self, session: aiohttp.ClientSession, script: list[Message], requests: Sequence[Request]) -> None:
         """Send a whole conversation."""
         previous: list[str] = []
+        totals = self.totals
+        before = totals.tokens, totals.cached
         for request in requests:
             sent = script[: request.end]
             body = {"model": "gpt-4o", "messages": sent}
@@ -83,6 +93,7 @@ class Replay:
                 found = [any(self._holds(got, sent[i]) for i in group) for group in request.groups]
                 self.totals.evidence.append(sum(found) / len(found))
             previous = got
+        totals.talks.append((totals.tokens - before[0], totals.cached - before[1]))
 
     def _count(self, got: list[str], previous: list[str]) -> None:
         shared = next(
@@ -96,14 +107,15 @@ class Replay:
         totals.breaks += shared < len(previous)
         totals.tokens += sum(sizes)
         totals.excerpts += sum(self._size(m, quoted=True) for m in got if EXCERPTS[0] in m)
-        for rate in RATES:
-            totals.cost[rate] += sum(sizes) - cached * (1 - rate)
+        totals.cached += cached
 
     def _size(self, message: str, quoted: bool = False) -> int:
         key = f"{quoted} {message}"
         if key not in self._sizes:
             text = message.partition(EXCERPTS[0])[2].partition(EXCERPTS[1])[0]
-            self._sizes[key] = self._counter.text(text) if quoted else self._counter.message(json.loads(message))
+            self._sizes[key] = (
+                self._counter.text(text) if quoted else message_tokens(json.loads(message), self._counter)
+            )
         return self._sizes[key]
 
     @staticmethod

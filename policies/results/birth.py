@@ -42,7 +42,7 @@ def births(new: Newborn, high: int, results: Results, reader: Reader) -> Mapping
     room = max(results.over, int(results.share * high))
     found: dict[Key, Shown] = {}
     unread = list(new_results(segments, new.known))
-    if not results.birth or not any([r.tokens > results.over for r in unread]):
+    if not results.birth or not any(r.tokens > results.over for r in unread):
         return found
     need = None
     for result in unread:

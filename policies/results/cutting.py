@@ -20,6 +20,10 @@ TOOLS = 0.3  # share of tool tokens from which talk has no more say than its pie
 TALK = 4.0  # how much stronger the policy's favour is where there is nothing but talk
 
 
+# The results that compete in their pieces, by the position of their segment.
+Divided = Mapping[int, Sequence[ToolResult]]
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """What a cut keeps."""
@@ -44,6 +48,12 @@ def dividable(segment: Segment, results: Results) -> tuple[ToolResult, ...]:
     return tuple([r for r in segment.results if r.tokens > results.whole and not results.exempt_tool(r.tool)])
 
 
+def divided_of(segments: Sequence[Segment], results: Results) -> Divided:
+    """Return the results that can be shown in part, by the position of their segment."""
+    found = {i: dividable(segment, results) for i, segment in enumerate(segments) if segment.results}
+    return {i: parts for i, parts in found.items() if parts}
+
+
 def bare_tokens(segment: Segment, results: Sequence[ToolResult]) -> int:
     """Return what a segment takes without those results."""
     return segment.tokens - sum([r.tokens for r in results])
@@ -64,7 +74,7 @@ def cut_pieces(lots: Sequence[Lot], room: int, need: Need, results: Results, rea
 
 def lots_of(
     segments: Sequence[Segment],
-    divided: Mapping[int, Sequence[ToolResult]],
+    divided: Divided,
     priors: Mapping[int, float],
     reader: Reader,
 ) -> list[Lot]:
@@ -148,4 +158,4 @@ def judged_tokens(segment: Segment, results: Sequence[ToolResult]) -> int:
 def favour_of(favour: float, tool_share: float) -> float:
     """Return how much more the pieces of a segment count that the policy would keep: in talk its word decides."""
     talk = 1.0 - min(1.0, tool_share / TOOLS)
-    return favour ** (1.0 + TALK * talk)
+    return float(favour ** (1.0 + TALK * talk))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.policies.features import WORD, stems
+from foveate.policies.language.words import normal, terms_of, words
 from foveate.policies.results.pieces.kinds import DEFINITION
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import template_of
@@ -122,9 +122,8 @@ def _token(raw: str) -> Token:
     if raw.replace(".", "", 1).isdecimal():
         number = (term_id(raw),)
         return Token(number, number if len(raw) > 1 else (), False, False)
-    words = WORD.findall(raw)
     lower = raw.lower()
-    terms = tuple(term_id(stem) for word in words for stem in stems(word))
+    terms = tuple(term_id(stem) for word in words(normal(raw)) for stem in terms_of(word))
     names = {lower.lstrip("#")} if is_value(raw) else set()
     if "/" in raw:
         names.add(lower.rsplit("/", 1)[-1])

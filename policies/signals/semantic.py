@@ -16,12 +16,16 @@ class Semantic:
     A segment without a vector scores as the mean of those that have one: neither praised nor blamed.
     """
 
+    temperature: float = 0.0  # cosine that a score falls by e over, as in InfoNCE (Oord et al. 2018); 0: the cosine
+
     def score(self, history: History) -> Scores:
-        """Return cosines in [-1, 1], shape (n,)."""
+        """Return cosines in [-1, 1], or their exponentials up to 1, shape (n,)."""
         known = history.vectors.any(axis=1)
         scores = np.zeros(len(history.segments))
         if known.any():
             cosines = (history.vectors @ history.query_vector)[known]
+            if self.temperature:
+                cosines = np.exp((cosines - cosines.max()) / self.temperature)
             scores[:] = cosines.mean()
             scores[known] = cosines
         return scores

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.policies.features import WORD
 from foveate.policies.flow.shape import shape_of, speakers_of
+from foveate.policies.language.words import normal, words
 from foveate.policies.types import History, Scores
 
 # A past tense after "you" asks for what the assistant said; any first person asks for what the user said.
@@ -35,8 +35,8 @@ class Speaker:
         """Return 1 - persistence for those segments, else 0, shape (n,)."""
         said = [False] * len(history.segments)
         labels = history.once(speakers_of)
-        words = f" {' '.join(WORD.findall(history.query_text.lower()))} "
-        named = {label for label in set(labels) if label and f" {' '.join(WORD.findall(label))} " in words}
+        asked = f" {' '.join(words(normal(history.query_text.lower())))} "
+        named = {label for label in set(labels) if label and f" {' '.join(words(normal(label)))} " in asked}
         if named and self.names:
             said = [label in named for label in labels]
         elif self.persons and not any(labels):

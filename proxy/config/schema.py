@@ -36,6 +36,13 @@ class Admin(Section):
     token: SecretStr = SecretStr("")
 
 
+class Callers(Section):
+    """Who is whose: callers share nothing."""
+
+    header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
+    origins: tuple[str, ...] = ()
+
+
 class Upstream(Section):
     """Where requests go."""
 
@@ -44,6 +51,8 @@ class Upstream(Section):
     url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
     api_base: str = Field(default="", pattern=r"^(https?://\S+)?$")
     api_key: SecretStr = SecretStr("")
+    anthropic_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    anthropic_api_key: SecretStr = SecretStr("")
     connect_timeout: float = Field(default=10, gt=0)
     read_timeout: float = Field(default=600, gt=0)
 
@@ -82,7 +91,7 @@ class Economy(Section):
 
     enabled: bool = False
     keep: Share = 0.4
-    floor: int = Field(default=8000, ge=0)
+    floor: int = Field(default=16_000, ge=0)
     least: int = Field(default=2000, ge=1)
     lifetime: float = Field(default=300, gt=0)
     prices: dict[str, Rate] = {}
@@ -168,6 +177,7 @@ class Settings(BaseSettings):
     data: Path = DEFAULT_DATA
     server: Server = Server()
     admin: Admin = Admin()
+    callers: Callers = Callers()
     upstream: Upstream = Upstream()
     window: Window = Window()
     budget: Budget = Budget()

@@ -119,7 +119,9 @@ def selected(policy: Policy, reading: ReadCase, budget: int) -> Selection:
     parsed = reading.parsed
     room = max(0, budget - parsed.fixed_tokens)
     size = parsed.tokens - parsed.fixed_tokens
-    situation = Situation(parsed.segments, parsed.query, size, policy, Budget(room, room), reader=parsed.desk)
+    budget_left = Budget(room, room)
+    turns = parsed.outline.turns
+    situation = Situation(parsed.segments, parsed.query, size, policy, budget_left, turns=turns, reader=parsed.desk)
     return prune(situation, reading.history)
 
 

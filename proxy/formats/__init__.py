@@ -8,7 +8,7 @@ from typing import Protocol
 
 from foveate.proxy.errors import RequestError
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt, Texts
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
 
@@ -28,7 +28,7 @@ class Format(Protocol):
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of a field, one of an outline's `standing`, that is there whatever is dropped."""
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its items, in the caller's own bytes wherever they are whole.
 
         `texts` are what stands for each result that a row shows in part.
@@ -39,6 +39,9 @@ class Format(Protocol):
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return what an answer says that it took, from its beginning and its end; None where it does not say."""
+
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return a question for a prompt's tokens in place of one that was answered so, None where it stands."""
 
     def error(self, error: RequestError) -> bytes:
         """Return the body of an error of our own in this API's shape."""

@@ -64,7 +64,10 @@ NOTHING = Prefix()
 
 
 class Memo:
-    """Parses requests of one format with one token counter; each item is worked on once."""
+    """Parses requests of one format with one token counter; each item is worked on once for each tenant.
+
+    Nothing is shared between tenants: how long a request takes would tell whether another has sent the same.
+    """
 
     def __init__(self, wire: Format, counter: TokenCounter, cache: Cache, split_over: int) -> None:
         self._format = wire
@@ -75,20 +78,20 @@ class Memo:
         self._standing = cache.space("standing", wire.name, counter.name)
         self._prefixes = cache.space("prefix", wire.name, counter.name, split_over)  # by the id of the last item
 
-    def find(self, outline: Outline) -> list[Known | None]:
+    def find(self, outline: Outline, tenant: str = "") -> list[Known | None]:
         """Return each of its items as it was read earlier, None where it was not met lately."""
-        return self._items.get_all(outline.items)
+        return self._items.get_all([(tenant, raw) for raw in outline.items])
 
-    def learn(self, items: Iterable[bytes]) -> dict[bytes, Known]:
+    def learn(self, items: Iterable[bytes], tenant: str = "") -> dict[bytes, Known]:
         """Read items ahead of the request that they are part of."""
-        return {raw: self._learned(raw) for raw in items}
+        return {raw: self._learned(raw, tenant) for raw in items}
 
-    def parse(self, outline: Outline, found: Sequence[Known | None]) -> Parsed:
+    def parse(self, outline: Outline, found: Sequence[Known | None], tenant: str = "") -> Parsed:
         """Return the request's segments, given what `find` has found."""
-        known = [each or self._learned(raw) for each, raw in zip(found, outline.items, strict=True)]
+        known = [each or self._learned(raw, tenant) for each, raw in zip(found, outline.items, strict=True)]
         items = [each.item for each in known]
         latest = latest_turn(items)
-        prefix = self._longest_prefix(items, latest)
+        prefix = self._longest_prefix(items, latest, tenant)
         if prefix.items and looks_back(items, len(prefix.items)):
             prefix = NOTHING
         units = group(items, len(prefix.items))
@@ -96,35 +99,36 @@ class Memo:
         if earlier:
             prefix = prefix.extended(known, earlier, latest, split=True)
             if all(unit[-1][0] < latest for unit in earlier):
-                self._prefixes.put(items[latest - 1].id, prefix, size=Prefix.SIZE * latest)
+                self._prefixes.put((tenant, items[latest - 1].id), prefix, size=Prefix.SIZE * latest)
         whole = prefix.extended(known, units[len(earlier) :], len(known), split=False)
-        fixed = self._format.priming + sum(self._counted(name, raw) for name, raw in outline.standing)
+        fixed = self._format.priming + sum(self._counted(name, raw, tenant) for name, raw in outline.standing)
         segments, places = tuple(whole.segments), tuple(whole.places)
         tokens = fixed + whole.tokens
         return Parsed(outline, whole.items, whole.links, segments, places, fixed, tokens, self._counter, self._desk)
 
-    def _longest_prefix(self, items: list[Item], latest: int) -> Prefix:
+    def _longest_prefix(self, items: list[Item], latest: int, tenant: str) -> Prefix:
         """Return what is known of the items ahead of the latest user turn since an earlier request."""
         for i in range(latest - 1, -1, -1):
-            prefix: Prefix | None = self._prefixes.get(items[i].id)
+            prefix: Prefix | None = self._prefixes.get((tenant, items[i].id))
             if prefix and prefix.items == items[: i + 1]:
                 if i < latest - 1:
-                    self._prefixes.drop(items[i].id)  # one a conversation: it moves along
+                    self._prefixes.drop((tenant, items[i].id))  # one a conversation: it moves along
                 return prefix
         return NOTHING
 
-    def _learned(self, raw: bytes) -> Known:
+    def _learned(self, raw: bytes, tenant: str) -> Known:
         item = self._format.parse(raw, self._counter, self._split_over)
         known = Known(item)
         split = any(block.pieces for block in item.blocks)
-        self._items.put(raw, known, size=1500 + (5 if split else 3) * len(raw))
+        self._items.put((tenant, raw), known, size=1500 + (5 if split else 3) * len(raw))
         return known
 
-    def _counted(self, name: str, raw: bytes) -> int:
-        tokens: int | None = self._standing.get((name, raw))
+    def _counted(self, name: str, raw: bytes, tenant: str) -> int:
+        key = tenant, name, raw
+        tokens: int | None = self._standing.get(key)
         if tokens is None:
             tokens = self._format.standing(name, raw, self._counter)
-            self._standing.put((name, raw), tokens, size=300 + len(raw))
+            self._standing.put(key, tokens, size=300 + len(raw))
         return tokens
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -13,6 +14,7 @@ from foveate.proxy.formats.tokens import TokenCounter
 
 Address = tuple[int, int]  # which item of the request, and which block of that item
 Texts = Mapping[Key, str]  # what is written in place of results, by item, block and the block's text
+NO_TEXTS: Texts = MappingProxyType({})
 BY_ORDER = "\0"  # in place of a tool call's id where there is none: the result is that of the call before it
 
 
@@ -26,6 +28,7 @@ class Outline(msgspec.Struct, frozen=True):
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
     ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
     stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
+    turns: bool = False  # its upstreams may insist that user and assistant take turns
     insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
     settled: bool = False  # earlier decisions hold and none is made, as where the history is to be summed up
 
@@ -84,6 +87,7 @@ class Item(msgspec.Struct, frozen=True):
     id: str  # hash of what it says
     tokens: int
     blocks: tuple[Block, ...]
+    guessed: bool = False  # it holds what is no text, whose tokens are stated estimates
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from foveate.proxy.cache import Cache
 from foveate.proxy.formats import Format
@@ -25,24 +26,28 @@ class Parser:
         """Read the commonest vocabulary ahead of the first request, in the thread."""
         self._worker.submit(lambda: TokenCounter(FALLBACK))
 
-    async def parse(self, wire: Format, outline: Outline) -> Parsed:
-        """Return the request's segments; FormatError where an item is none of the format's."""
+    async def parse(self, wire: Format, outline: Outline, tenant: str = "") -> Parsed:
+        """Return the request's segments, for one tenant; FormatError where an item is none of the format's."""
         name = encoding_name(outline.model)
         memo = self._memos.get((wire.name, name))
         if memo is None:
             memo = await self._worker.run(True, self._memo, wire, name)
-        found = memo.find(outline)
+        found = memo.find(outline, tenant)
         new = [raw for raw, known in zip(outline.items, found, strict=True) if known is None]
         if sum(map(len, new)) > LITTLE_NEW:
-            found = await self._learned(memo, outline, found, new)
-        return await self._worker.run(len(outline.items) > MANY_ITEMS, memo.parse, outline, found)
+            found = await self._learned(partial(memo.learn, tenant=tenant), outline, found, new)
+        return await self._worker.run(len(outline.items) > MANY_ITEMS, memo.parse, outline, found, tenant)
 
     async def _learned(
-        self, memo: Memo, outline: Outline, found: Sequence[Known | None], new: Sequence[bytes]
+        self,
+        learn: Callable[[list[bytes]], dict[bytes, Known]],
+        outline: Outline,
+        found: Sequence[Known | None],
+        new: Sequence[bytes],
     ) -> list[Known | None]:
         learned: dict[bytes, Known] = {}
         for some in slices(new, LITTLE_NEW):  # one at a time, so that other requests come between
-            learned |= await self._worker.run(True, memo.learn, some)
+            learned |= await self._worker.run(True, learn, some)
         return [known or learned.get(raw) for raw, known in zip(outline.items, found, strict=True)]
 
     def _memo(self, wire: Format, name: str) -> Memo:

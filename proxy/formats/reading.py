@@ -105,3 +105,14 @@ def _counting(field: str) -> msgspec.json.Decoder[msgspec.Struct]:
 def named(value: object) -> str:
     """Return a name as it is kept; empty where it is no text."""
     return value[:NAME_CHARACTERS] if isinstance(value, str) else ""
+
+
+def value(raw: msgspec.Raw) -> Any:
+    """Return what a field says, None where there is none."""
+    content = bytes(raw)
+    return decoded(content) if content else None
+
+
+def is_count(limit: Any) -> bool:
+    """Say whether a limit is a number of tokens."""
+    return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0

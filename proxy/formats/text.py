@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from foveate.policies.types import Kind
+from foveate.proxy.formats.parsed import Piece
+from foveate.proxy.formats.tokens import TokenCounter
 
 _BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r".+?(?:\n[ \t]*\n+|\Z)", re.DOTALL)
@@ -17,6 +19,9 @@ _CODE_LINE = re.compile(
     r"|^\s*[\w.]+\(.*\)$"
 )
 DOCUMENT_CHARACTERS = 1500
+# The most that a message may hold beside its text and still be split: each part that stays brings it along.
+MOST_BESIDE = 30
+MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
 # What stands where nothing else is left, and a place must not be empty.
 BEGINNING_LEFT_OUT = "[... the beginning was left out ...]"
 ANSWER_LEFT_OUT = "[... the answer was left out ...]"
@@ -71,6 +76,28 @@ def _lines(block: str, size: int) -> Iterator[str]:
         run += line
     if run:
         yield run
+
+
+def pieces_of(texts: Iterable[str], tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
+    """Return the pieces of a message of so many `tokens`, whose content is `texts`; none where one would be all."""
+    pieces = tuple(
+        Piece(n, stretch, counter.text(stretch), kind_of(stretch))
+        for n, text in enumerate(texts)
+        for stretch in split(text, size=4 * (split_over // 4))
+    )
+    beside = tokens - sum(piece.tokens for piece in pieces)
+    return pieces if len(pieces) > 1 and beside <= MOST_BESIDE else ()
+
+
+def beside_of(tokens: int, pieces: Sequence[Piece]) -> int:
+    """Return the most that keeping one piece costs beside its text.
+
+    The message's frame, a mark on either side, and one in each other text of a content list.
+    """
+    if not pieces:
+        return 0
+    texts = len({piece.part for piece in pieces})
+    return tokens - sum(piece.tokens for piece in pieces) + MARK_TOKENS * (1 + texts)
 
 
 def mark(tokens: int) -> str:

@@ -1,18 +1,98 @@
-"""Content without its compression."""
+"""Content without its compression, never more of it than asked for."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterator
+
+import brotli
+import zstandard
+
+PLAIN = frozenset({b"", b"identity"})
+STEP = 64 * 1024  # bytes that are read or made at a time
+WIDEST = 8 * 1024 * 1024  # bytes that zstd may look back to: what HTTP allows (RFC 9659)
+MOST = 4 * 1024 * 1024  # bytes that are made of one answer to find its end, a few milliseconds' work
 
 
 def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
-    """Return content without its compression, `limit` bytes at the most (0: all); nothing where it cannot be read."""
+    """Return the content's first `limit` bytes (0: all) without its compression; nothing where it cannot be read."""
+    found = b""
+    for piece in pieces(content, encoding):
+        found += piece
+        if limit and len(found) >= limit:
+            break
+    return found[:limit] if limit else found
+
+
+def ends_of(content: bytes, encoding: bytes, size: int) -> tuple[bytes, bytes]:
+    """Return the first and the last `size` bytes; nothing where it cannot be read, or is more than MOST."""
+    head = tail = b""
+    made = 0
+    for piece in pieces(content, encoding):
+        made += len(piece)
+        if made > MOST:
+            return b"", b""
+        head += piece[: max(0, size - len(head))]
+        tail = (tail + piece)[-size:]
+    return head, tail
+
+
+def pieces(content: bytes, encoding: bytes) -> Iterator[bytes]:
+    """Yield the content without its compression in pieces of about STEP bytes, as far as it can be read."""
     encoding = encoding.strip().lower()
-    if encoding in (b"", b"identity"):
-        return content
-    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
-        return b""
+    if encoding in PLAIN:
+        yield content
+        return
     try:
-        return zlib.decompressobj(wbits=47).decompress(content, limit)
-    except zlib.error:
-        return b""
+        yield from _READERS.get(encoding, _nothing)(content)
+    except (zlib.error, brotli.error, zstandard.ZstdError):
+        return
+
+
+def _nothing(content: bytes) -> Iterator[bytes]:
+    return iter(())
+
+
+def _gzip(content: bytes) -> Iterator[bytes]:
+    return _zlib(content, 47)
+
+
+def _deflate(content: bytes) -> Iterator[bytes]:
+    """Yield what zlib's frame holds, or what stands without one, as some servers send it."""
+    return _zlib(content, 15 if content[:1] == b"\x78" else -15)
+
+
+def _zlib(content: bytes, window: int) -> Iterator[bytes]:
+    stream = zlib.decompressobj(wbits=window)
+    for start in range(0, len(content), STEP):
+        made = stream.decompress(content[start : start + STEP], STEP)
+        while made:
+            yield made
+            made = stream.decompress(stream.unconsumed_tail, STEP)
+
+
+def _brotli(content: bytes) -> Iterator[bytes]:
+    stream = brotli.Decompressor()
+    for start in range(0, len(content), STEP):
+        made = stream.process(content[start : start + STEP], output_buffer_limit=STEP)
+        while made:
+            yield made
+            made = b"" if stream.is_finished() else stream.process(b"", output_buffer_limit=STEP)
+
+
+def _zstd(content: bytes) -> Iterator[bytes]:
+    maker = zstandard.ZstdDecompressor(max_window_size=WIDEST)
+    reader = maker.stream_reader(content, read_across_frames=True)
+    made = reader.read(STEP)
+    while made:
+        yield made
+        made = reader.read(STEP)
+
+
+_READERS: dict[bytes, Callable[[bytes], Iterator[bytes]]] = {
+    b"gzip": _gzip,
+    b"x-gzip": _gzip,
+    b"deflate": _deflate,
+    b"br": _brotli,
+    b"zstd": _zstd,
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foveate.proxy.http.compression import inflated
+from foveate.proxy.http.compression import ends_of
 
 END = 16 * 1024  # bytes at either end
 COMPRESSED = 512 * 1024  # a compressed answer can only be read from its beginning, up to this size
@@ -36,5 +36,4 @@ class Ends:
             return b"".join(self._first)[:END], b"".join(self._last)[-END:]
         if not self._whole:
             return b"", b""
-        content = inflated(b"".join(self._last), self._encoding)
-        return content[:END], content[-END:]
+        return ends_of(b"".join(self._last), self._encoding, END)

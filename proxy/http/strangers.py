@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
+
+from foveate.proxy.http.refusals import MAX_BYTES
 
 # Anthropic's prefix check, which gateways pass on; OpenAI's Responses for what it cannot read or finds out of place.
 _STRANGER = re.compile(
@@ -18,4 +21,6 @@ _STRANGER = re.compile(
 
 def refuses_reasoning(status: int, content: bytes) -> bool:
     """Say whether an answer refuses a request for the reasoning in it."""
-    return status == 400 and _STRANGER.search(content.decode("utf-8", "replace")) is not None
+    if status != HTTPStatus.BAD_REQUEST or len(content) > MAX_BYTES:
+        return False
+    return _STRANGER.search(content.decode("utf-8", "replace")) is not None

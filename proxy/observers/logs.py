@@ -57,7 +57,7 @@ class RequestLog:
         if not _log.isEnabledFor(logging.INFO):
             return
         said = (
-            f"{outcome.id} {outcome.status} {outcome.result} policy={outcome.policy} "
+            f"{outcome.id} {outcome.status} {outcome.result} api={outcome.api} policy={outcome.policy} "
             f"tokens={outcome.tokens_before}->{outcome.tokens_after} prefix={outcome.tokens_prefix} "
             f"segments={outcome.kept}/{outcome.segments} recalled={outcome.recalled} {outcome.took:.0f} ms"
         )
@@ -112,6 +112,7 @@ def fields(outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "result": outcome.result,
         "policy": outcome.policy,
+        "api": outcome.api,
         "model": outcome.model,
         "tokens_before": outcome.tokens_before,
         "tokens_after": outcome.tokens_after,

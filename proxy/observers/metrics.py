@@ -66,7 +66,7 @@ class Metrics(Collector):
     """
 
     def __init__(self) -> None:
-        self._requests: Counter[tuple[str, str, int]] = Counter()  # by result, policy and status
+        self._requests: Counter[tuple[str, str, str, int]] = Counter()  # by result, policy, API and status
         self._tokens: dict[str, Counter[str]] = {name: Counter() for name in TOKENS}
         self._resent: Counter[tuple[str, str]] = Counter()  # by policy and what was refused
         self._stages: dict[str, Histogram] = {}
@@ -79,7 +79,7 @@ class Metrics(Collector):
     def observe(self, outcome: Outcome) -> None:
         """Count a finished request."""
         policy = outcome.policy
-        self._requests[outcome.result, policy, outcome.status] += 1
+        self._requests[outcome.result, policy, outcome.api, outcome.status] += 1
         self._took.observe(outcome.took)
         if outcome.first_byte is not None:
             self._first_byte.observe(outcome.first_byte)
@@ -118,10 +118,10 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield what was counted, and the reading."""
         requests = CounterMetricFamily(
-            "foveate_requests", "Chat completions answered.", labels=["result", "policy", "status"]
+            "foveate_requests", "Requests that could be pruned, answered.", labels=["result", "policy", "api", "status"]
         )
-        for (result, policy, status), count in by_status(self._requests).items():
-            requests.add_metric([result, policy, status], count)
+        for labels, count in by_status(self._requests).items():
+            requests.add_metric(labels, count)
         yield requests
         for name, help_text in TOKENS.items():
             yield labelled(name, help_text, "policy", self._tokens[name])
@@ -145,11 +145,11 @@ class Metrics(Collector):
             yield labelled(name, help_text, label, rows)
 
 
-def by_status(requests: Mapping[tuple[str, str, int], int]) -> Counter[tuple[str, str, str]]:
+def by_status(requests: Mapping[tuple[str, str, str, int], int]) -> Counter[tuple[str, str, str, str]]:
     """Return the counts with statuses as labels; an upstream's own inventions are all one."""
-    found: Counter[tuple[str, str, str]] = Counter()
-    for (result, policy, status), count in list(requests.items()):
-        found[result, policy, str(status) if status in STATUSES else "other"] += count
+    found: Counter[tuple[str, str, str, str]] = Counter()
+    for (result, policy, api, status), count in list(requests.items()):
+        found[result, policy, api, str(status) if status in STATUSES else "other"] += count
     return found
 
 

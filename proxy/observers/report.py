@@ -16,6 +16,8 @@ def report(outcome: Outcome, waited: float) -> Headers:
         (b"x-pruning-id", outcome.id.encode()),
         (b"server-timing", f"{stages}{late}upstream;dur={waited:.1f}".encode()),
     ]
+    if outcome.narrowed and outcome.window is not None:
+        rows.append((b"x-pruning-window", f"{outcome.window.tokens}; learned from a refusal".encode()))
     if outcome.tokens_before is not None:
         segments = f"total={outcome.segments} kept={outcome.kept} dropped={outcome.dropped} recalled={outcome.recalled}"
         rows += [

@@ -53,6 +53,7 @@ def attributes(outcome: Outcome) -> dict[str, AttributeValue]:
         "foveate.id": outcome.id,
         "foveate.result": outcome.result,
         "foveate.policy": outcome.policy,
+        "foveate.api": outcome.api or None,
         "foveate.tokens.before": outcome.tokens_before,
         "foveate.tokens.after": outcome.tokens_forwarded,
         "foveate.tokens.prefix": outcome.tokens_prefix,

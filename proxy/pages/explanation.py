@@ -38,4 +38,4 @@ def asked_again(request: Request, policy: str | None, budget: str | None, polici
         policy=wanted.policy or request.overrides.policy,
         budget=wanted.budget or request.overrides.budget,
     )
-    return Request(request.format, request.body, fresh, request.tenant, rehearsal=True)
+    return Request(request.format, request.body, fresh, request.tenant, model=request.model, rehearsal=True)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from foveate.proxy.config.loading import dump_settings
 from foveate.proxy.errors import RequestError
 from foveate.proxy.http.body import Body, HungUp
+from foveate.proxy.http.headers import value_of
 from foveate.proxy.http.overrides import read_overrides
 from foveate.proxy.observers.report import report
 from foveate.proxy.pages import access, console, explanation, health
@@ -157,8 +158,12 @@ async def rehearse(asking: Request) -> Rehearsal:
     token = access.token_of(asking)
     if token and access.has_bearer(asking, token):  # ours: the upstream must never see it
         credentials = [(n, v) for n, v in credentials if n != b"authorization"]
-    wire = services.formats[DEFAULT]
-    made = request.Request(wire, content, wanted, tenant(credentials), credentials, rehearsal=True)
+    wire = services.formats.get(asking.query_params.get("path", DEFAULT))
+    if wire is None:
+        raise RequestError(400, f"path is not one of {', '.join(services.formats)}")
+    caller = services.settings.callers.header.lower().encode()
+    named = value_of(given, caller) if caller else b""
+    made = request.Request(wire, content, wanted, tenant(credentials, named), credentials, rehearsal=True)
     return Rehearsal(made, await services.pruner.decide(made))
 
 

@@ -1,35 +1,67 @@
-"""Learns how an upstream's token counts differ from ours."""
+"""Learns how an upstream's token counts differ from ours, from text alone."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from statistics import median
 
-MODELS = 1000
-LOWEST, HIGHEST = 0.5, 4.0
-SHORT = 1000  # tokens: of a shorter prompt what tools and frames take says more than the text, which is what grows
-DECAY = 0.05  # how far each lower observation pulls an estimate down: too low is what overflows a window
+LOWEST, HIGHEST = 0.5, 2.0  # tokenizers differ by no more: beyond, something else was counted
+EXACT_HIGHEST = 1.25  # where the tokenizer is the model's own, for what we leave out of a frame
+SMALLEST = 1000  # tokens; of a shorter prompt the overheads say more than the text
+SEEN = 15  # ratios that are remembered of one caller
+ENOUGH = 3  # ratios before they count, and callers before they count for others
+MAX_CALLERS = 4000  # callers by model
+
+Ratios = deque[float]
 
 
 class Calibration:
-    """The ratio of the upstream's count to ours, by model: up at once, down slowly.
+    """The ratio of the upstream's count to ours, by model, tokenizer and caller.
 
-    tiktoken is exact for OpenAI's models and an estimate for all others. Where it is exact the ratio is never taken
-    below 1, since a lower one only says that a request held something counted generously.
+    A caller's own is the median of its latest; before there are enough, the median of the other callers' medians. So
+    one odd answer moves nothing, and one caller's answers move no other's counts. Where our tokenizer is the model's
+    own the ratio is never below 1.
     """
 
     def __init__(self) -> None:
-        self._ratios: OrderedDict[str, float] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str, str], Ratios] = OrderedDict()  # by model, tokenizer and caller
+        self._callers: dict[tuple[str, str], dict[str, Ratios]] = {}  # the same by model and tokenizer
 
-    def ratio(self, model: str) -> float:
+    def ratio(self, model: str, tokenizer: str, caller: str) -> float:
         """Return what to multiply our count with."""
-        return self._ratios.get(model, 1.0)
+        callers = self._callers.get((model, tokenizer))
+        if callers is None:
+            return 1.0
+        own = callers.get(caller, ())
+        if len(own) >= ENOUGH:
+            return median(own)
+        others = [median(seen) for name, seen in callers.items() if name != caller and len(seen) >= ENOUGH]
+        return median(others) if len(others) >= ENOUGH else 1.0
 
-    def observe(self, model: str, estimated: int, counted: int, exact: bool) -> None:
-        """Take in that the upstream counted `counted` tokens where we `estimated`."""
-        if estimated < SHORT or counted <= 0:
+    def observe(self, key: tuple[str, str, str], estimated: int, counted: int, exact: bool) -> None:
+        """Take in that the upstream counted `counted` tokens of text where we `estimated`.
+
+        `key` is the model, our tokenizer and the caller; `exact` says that the tokenizer is the model's own.
+        """
+        if estimated < SMALLEST or counted <= 0:
             return
-        seen = min(HIGHEST, max(1.0 if exact else LOWEST, counted / estimated))
-        known = self._ratios.pop(model, seen)
-        self._ratios[model] = seen if seen >= known else known + DECAY * (seen - known)
-        while len(self._ratios) > MODELS:
-            self._ratios.popitem(last=False)
+        ratio = counted / estimated
+        if not LOWEST <= ratio <= (EXACT_HIGHEST if exact else HIGHEST):
+            return
+        model, tokenizer, caller = key
+        seen = self._seen.get(key)
+        if seen is None:
+            self._seen[key] = seen = deque(maxlen=SEEN)
+            self._callers.setdefault((model, tokenizer), {})[caller] = seen
+        seen.append(max(1.0, ratio) if exact else ratio)
+        self._seen.move_to_end(key)
+        while len(self._seen) > MAX_CALLERS:
+            self._forget(next(iter(self._seen)))
+
+    def _forget(self, key: tuple[str, str, str]) -> None:
+        model, tokenizer, caller = key
+        del self._seen[key]
+        callers = self._callers[model, tokenizer]
+        del callers[caller]
+        if not callers:
+            del self._callers[model, tokenizer]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from operator import attrgetter
 
 from foveate.policies.types import Selection
 from foveate.proxy.pruning.draft import Draft
 from foveate.proxy.pruning.grounds import Grounds, decider
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
 from foveate.proxy.pruning.request import Decision, Request
+
+_guessed = attrgetter("guessed")
 
 
 def decision_on(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Decision:
@@ -28,6 +31,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         created=int(time.time()),
         result=result_of(grounds, selection, draft),
         policy=decider(grounds, selection),
+        api=request.format.name,
         model=parsed.outline.model,
         window=limits.window,
         budget=limits.budget,
@@ -35,6 +39,8 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         tokens_after=limits.counted(draft.tokens),
         tokens_prefix=limits.counted(draft.shared) if grounds.earlier else None,
         tokens_estimated=parsed.tokens if grounds.wanted.mode == "dry-run" else draft.tokens,
+        guessed=any(map(_guessed, parsed.items)),
+        narrowed=limits.narrowed,
         tokens_repeated=limits.counted(draft.repeated),
         tokens_recalled=sum(recalled),
         segments=len(parsed.segments),

@@ -43,6 +43,7 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
         insists=parsed.outline.insists,
         summed_up=parsed.summed_up,
         reader=parsed.desk,
+        turns=parsed.outline.turns,
     )
     forced = situation.plan() == "cut"
     if parsed.outline.settled and not (forced and insisted(grounds)):

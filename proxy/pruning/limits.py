@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from foveate.policies.types import Budget
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.formats.tokens import is_exact
+from foveate.proxy.formats.tokens import encoding_name, is_exact
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http.refusals import TooLong
 from foveate.proxy.pruning.calibration import Calibration
@@ -25,6 +25,7 @@ class Limits:
     budget: Budget  # of the whole prompt, as the upstream counts
     ratio: float  # what to multiply our count with
     room: Budget  # for the history, as we count
+    narrowed: bool = False  # what a refusal has taught is less than the budget that the caller has asked for
 
     def counted(self, tokens: int) -> int:
         """Return our count as the upstream's."""
@@ -41,32 +42,40 @@ class Watermarks:
     async def of(self, request: Request, wanted: Wanted, parsed: Parsed) -> Limits:
         """Return the limits of a request."""
         model, most = parsed.outline.model, parsed.outline.max_output
-        window = await self._windows.window(model, parsed.tokens, request.credentials)
+        window = await self._windows.window(model, parsed.tokens, request.credentials, request.tenant)
         budget = request.overrides.budget or self._windows.budget(window, most)
-        learned = self._windows.learned(model, most)
-        if learned:
-            budget = lowered(budget, learned.high, learned.low)
+        lower = budget
+        if window.source == "learned":
+            learned = self._windows.budget(window, most)
+            lower = lowered(budget, learned.high, learned.low)
+        narrowed = request.overrides.budget is not None and lower != budget
         if wanted.ceiling is not None:
-            budget = lowered(budget, wanted.ceiling, int(wanted.ceiling * DEEPER))
-        ratio = self._calibration.ratio(model)
+            lower = lowered(lower, wanted.ceiling, int(wanted.ceiling * DEEPER))
+        ratio = self._calibration.ratio(model, parsed.counter.name, request.tenant)
         fixed = parsed.fixed_tokens
-        room = Budget(int(budget.high / ratio) - fixed, int(budget.low / ratio) - fixed)
-        return Limits(window, budget, ratio, room)
+        room = Budget(int(lower.high / ratio) - fixed, int(lower.low / ratio) - fixed)
+        return Limits(window, lower, ratio, room, narrowed)
 
-    def learn(self, outcome: Outcome, usage: Usage) -> None:
-        """Take in what the upstream counted."""
+    def learn(self, request: Request, outcome: Outcome, usage: Usage) -> None:
+        """Take in what the upstream counted of a prompt that it has answered."""
+        self._windows.learned.accepted(outcome.model, request.tenant, usage.prompt_tokens)
         if outcome.tokens_estimated:
-            self._observe(outcome, usage.prompt_tokens)
+            self._observe(request, outcome, usage.prompt_tokens)
 
-    def refused(self, outcome: Outcome, refusal: TooLong) -> None:
+    def refused(self, request: Request, outcome: Outcome, refusal: TooLong) -> None:
         """Take in that the upstream found a prompt too long."""
         if refusal.prompt:
-            self._observe(outcome, refusal.prompt)
+            self._observe(request, outcome, refusal.prompt)
         if refusal.window:
-            self._windows.learn(outcome.model, refusal.window)
+            sent = max(outcome.tokens_after or 0, refusal.prompt or 0)
+            self._windows.learned.refused(outcome.model, request.tenant, refusal.window, sent)
 
-    def _observe(self, outcome: Outcome, counted: int) -> None:
-        self._calibration.observe(outcome.model, outcome.tokens_estimated, counted, is_exact(outcome.model))
+    def _observe(self, request: Request, outcome: Outcome, counted: int) -> None:
+        if outcome.guessed:  # pictures, files and the like say nothing about a tokenizer
+            return
+        model = outcome.model
+        key = model, encoding_name(model), request.tenant
+        self._calibration.observe(key, outcome.tokens_estimated, counted, is_exact(model))
 
 
 def lowered(budget: Budget, high: int, low: int) -> Budget:

@@ -30,6 +30,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     created: int  # seconds since the epoch
     result: Result
     policy: str
+    api: str = ""  # that the request came by
     model: str = ""
     window: Window | None = None
     budget: Budget | None = None
@@ -37,6 +38,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tokens_after: int | None = None
     tokens_prefix: int | None = None  # shared with the conversation's previous prompt; None where that is not known
     tokens_estimated: int = 0  # of what was sent, before calibration
+    guessed: bool = False  # it holds what is no text, whose tokens are stated estimates
+    narrowed: bool = False  # the caller's own budget was lowered to a window that a refusal has named
     tokens_repeated: int = 0  # that the whole history shares with the conversation's previous request
     segments: int = 0
     kept: int = 0
@@ -69,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             "created": self.created,
             "result": self.result,
             "policy": self.policy,
+            "api": self.api,
             "model": self.model,
             "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
             "budget": self.budget and {"high": self.budget.high, "low": self.budget.low},

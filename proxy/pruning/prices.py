@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from foveate.proxy.config import schema as config
-from foveate.proxy.pruning.models import model_entries, model_names
+from foveate.proxy.pruning.models import look_up, model_entries
 from foveate.proxy.pruning.outcome import Outcome
 
 
@@ -43,7 +43,7 @@ def price_table() -> Mapping[str, Price]:
         if isinstance(fresh, (int, float)) and fresh > 0:
             read = entry.get("cache_read_input_token_cost")
             write = entry.get("cache_creation_input_token_cost")
-            table[name] = Price(fresh, numeric(read, fresh), numeric(write, fresh))
+            table[name.lower()] = Price(fresh, numeric(read, fresh), numeric(write, fresh))
     return table
 
 
@@ -54,13 +54,12 @@ def numeric(value: object, default: float) -> float:
 
 def price_of(model: str) -> Price | None:
     """Return the price of a model, None where no table knows it."""
-    table = price_table()
-    return next((table[name] for name in model_names(model) if name in table), None)
+    return look_up(model, price_table())
 
 
 def rates_of(model: str, settings: config.Economy) -> Rates | None:
     """Return a model's rates, of the settings where they name it; None where none are known."""
-    own = next((settings.prices[name] for name in model_names(model) if name in settings.prices), None)
+    own = look_up(model, {name.lower(): price for name, price in settings.prices.items()})
     if own is not None:
         return Rates(own.read, own.write, own.lifetime or settings.lifetime)
     price = price_of(model)

@@ -29,12 +29,13 @@ from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, MANY_ITEMS, Worker
+from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, MANY_ITEMS
 
 _log = logging.getLogger("foveate.pruner")
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
 # The tenth that is left takes a few turns to fill, in which the model reads many times as much; most never come here.
 AHEAD = 0.9
+MUTE = 2048  # tokens: a shorter prompt that is refused without a word was not too long for any chat model
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ class Pruner:
     """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go on."""
 
     def __init__(
-        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories, worker: Worker
+        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories
     ) -> None:
         self._rules = rules
         self._parser = parser
         self._watermarks = watermarks
         self._memory = memory
         self._histories = histories
-        self._worker = worker
+        self._worker = histories.worker
         self.failures: dict[str, int] = {}
         self._failing = ""
 
@@ -85,7 +86,9 @@ class Pruner:
         sent = earlier.tokens_after
         if sent is None or wanted.mode != "on" or earlier.result == "failed":
             return None
-        self._watermarks.refused(earlier, refusal)
+        if not refusal.said and sent < MUTE:
+            return None
+        self._watermarks.refused(request, earlier, refusal)
         decision = await self._guarded(request, structs.replace(wanted, ceiling=sent - 1))
         outcome = decision.outcome
         if outcome.result == "failed" or outcome.tokens_estimated >= earlier.tokens_estimated:
@@ -102,9 +105,9 @@ class Pruner:
             return None
         return structs.replace(decision, outcome=structs.replace(decision.outcome, resent="reasoning"))
 
-    def learn(self, outcome: Outcome, usage: Usage) -> None:
+    def learn(self, request: Request, outcome: Outcome, usage: Usage) -> None:
         """Take in what the upstream counted."""
-        self._watermarks.learn(outcome, usage)
+        self._watermarks.learn(request, outcome, usage)
 
     def _wanted(self, request: Request) -> Wanted:
         asked, rules = request.overrides, self._rules
@@ -145,7 +148,7 @@ class Pruner:
                 return Decision(request.body, told)
             if not outline.model and request.model:
                 outline = structs.replace(outline, model=request.model)
-            parsed = await self._parser.parse(request.format, outline)
+            parsed = await self._parser.parse(request.format, outline, request.tenant)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
         conversation = Conversation(request.tenant, parsed.links, parsed.items, request.overrides.session or "")
@@ -193,7 +196,8 @@ def bare(request: Request, wanted: Wanted, result: Result) -> Outcome:
     """Return the outcome of a request that nothing is known of."""
     milliseconds = dict(request.trace.milliseconds)
     now = int(time.time())
-    return Outcome(id=request.id, created=now, result=result, policy=wanted.policy.name, milliseconds=milliseconds)
+    policy, api = wanted.policy.name, request.format.name
+    return Outcome(id=request.id, created=now, result=result, policy=policy, api=api, milliseconds=milliseconds)
 
 
 def lasting(parsed: Parsed, seen: int) -> list[Segment]:

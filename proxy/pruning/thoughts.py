@@ -24,15 +24,19 @@ UNKNOWN = b"unknown"  # an origin that no prompt has
 def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = False) -> Origins:
     """Return the origin of each bound thought: what is new was made under the previous prompt and what follows it.
 
-    None of them has a known one where the upstream has refused them, `distrusted`.
+    Where a provider insists on an open loop's thoughts, those that the previous prompt had are at home in it, whatever
+    they were made under: it was taken. None of them has a known one where the upstream has refused them, `distrusted`.
     """
     if distrusted:
         return {s.key: UNKNOWN for s in parsed.segments if s.bound}
     earlier = earlier or NOTHING_YET
-    new = {s.key[0]: s.key for s in parsed.segments if s.bound and s.key not in earlier.origins}
+    state = earlier.state
+    stood = state.dropped | state.bare
+    insists = parsed.outline.insists
+    bound = [s.key for s in parsed.segments if s.bound]
+    new = {key[0]: key for key in bound if key not in earlier.origins or (insists and key not in stood)}
     if not new:
         return earlier.origins
-    state = earlier.state
     kept = [i for i, s in enumerate(parsed.segments) if s.key not in state.dropped]
     rows = layout(parsed, kept, excerpts(parsed, state), state.bare, state.shown)
     found = dict(earlier.origins)
@@ -110,8 +114,11 @@ def linked_row(parsed: Parsed, row: Row, before: bytes) -> bytes:
 
 
 def latest_user(segments: Sequence[Segment]) -> int:
-    """Return the position of the latest user's item, -1 where no user has spoken."""
-    return max((s.key[0] for s in segments if s.role == "user"), default=-1)
+    """Return the position of the latest user's item, -1 where no user has spoken.
+
+    Words beside results, in a block behind theirs, do not close the loop that the results belong to.
+    """
+    return max((s.key[0] for s in segments if s.role == "user" and s.key[1] == 0), default=-1)
 
 
 def excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:

@@ -6,85 +6,90 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
-
-import orjson
+from typing import Any, Literal
 
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
-from foveate.proxy.errors import UpstreamError
-from foveate.proxy.pruning.models import model_names, model_table
-from foveate.proxy.upstreams import Upstream, UpstreamRequest
+from foveate.proxy.pruning.learned import Learned
+from foveate.proxy.pruning.listing import Credentials, asked, listed, rows_of, told
+from foveate.proxy.pruning.models import look_up, model_table
+from foveate.proxy.upstreams import Upstream
 
 _log = logging.getLogger("foveate.windows")
 Source = Literal["config", "upstream", "litellm", "default", "learned"]
-LISTED_AS = ("max_model_len", "context_length", "max_context_length", "loaded_context_length", "context_window")
-MAX_LIST = 8 * 1024 * 1024  # bytes of an upstream's list of models
+MAX_KNOWN = 1000  # models and callers that are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A model's window in tokens, and where the number comes from."""
+    """A model's window in tokens, and where the number comes from; `apart` where the answer is no part of it."""
 
     tokens: int
     source: Source
+    apart: bool = False
 
 
 class Windows:
     """Finds windows: the settings, the upstream's own list, litellm's model table, the stated default with a warning.
 
-    What an upstream's refusal has taught bounds them all.
+    What an upstream's refusals have taught a caller bounds them all.
     """
 
     PATIENCE = 1.0  # seconds that a request waits for the upstream's list
     FRESH = 600.0  # seconds for which a list holds
+    AGAIN = 60.0  # seconds until a caller who got no list asks again; others ask at once
     SMALL = 2048  # tokens that any chat model takes: a shorter prompt need not wait for the list
 
     def __init__(self, settings: config.Window, budget: config.Budget, upstream: Upstream) -> None:
         self._settings = settings
+        self._models = {name.lower(): tokens for name, tokens in settings.models.items()}
         self._budget = budget
         self._upstream = upstream
-        self._learned: dict[str, int] = {}
+        self.learned = Learned()
         self._listed: dict[str, int] = {}
-        self._listing: asyncio.Task[None] | None = None
+        self._only: int | None = None  # the window of a server's only model, whatever name it is asked by
+        self._told: OrderedDict[str, int | None] = OrderedDict()  # what the upstream says of a model elsewhere
+        self._asking: asyncio.Task[None] | None = None
         self._listed_at = -math.inf
+        self._tried: OrderedDict[str, float] = OrderedDict()  # by caller
         self._warned: set[str] = set()
-        self._known: dict[str, Window] = {}  # by model, until something new is learned
+        self._known: dict[str, Window] = {}  # by model, until something new is told
 
-    async def window(self, model: str, tokens: int, headers: Sequence[tuple[bytes, bytes]]) -> Window:
-        """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream."""
-        due = time.monotonic() - self._listed_at > self.FRESH
-        underway = self._listing is not None and not self._listing.done()
-        named = any(name in self._settings.models for name in model_names(model))
-        if (due or underway) and not named:
-            await self._list(headers, due and not underway, wait=tokens > self.SMALL)
-        return self.known(model)
+    async def window(self, model: str, tokens: int, headers: Credentials, caller: str = "") -> Window:
+        """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream for a caller."""
+        if look_up(model, self._models) is None:
+            await self._ask(self._list(headers), self._due(caller), wait=tokens > self.SMALL)
+            elsewhere = self._listed_at > -math.inf and tokens > self.SMALL and model not in self._told
+            if elsewhere and self._found(model) is None:
+                await self._ask(self._tell(model, headers), True, wait=True)
+        return self.known(model, caller)
 
-    def known(self, model: str) -> Window:
-        """Return the window of `model` as far as it is known now."""
+    def known(self, model: str, caller: str = "") -> Window:
+        """Return the window of `model` for a caller as far as it is known now."""
         known = self._known.get(model)
         if known is None:
-            found = self._found(model)
-            learned = self._learned.get(model)
-            known = Window(learned, "learned") if learned and learned < found.tokens else found
-            if len(self._known) < 1000:
+            known = self._found(model) or self._default(model)
+            if len(self._known) < MAX_KNOWN:
                 self._known[model] = known
-        return known
+        learned = self.learned.window(model, caller)
+        return Window(learned, "learned") if learned and learned < known.tokens else known
 
-    def _found(self, model: str) -> Window:
-        sources: list[tuple[Source, Mapping[str, int]]] = [
-            ("config", self._settings.models),
-            ("upstream", self._listed),
-            ("litellm", model_table()),
-        ]
-        for source, table in sources:
-            for name in model_names(model):
-                if name in table:
-                    return Window(table[name], source)
-        if model not in self._warned and len(self._warned) < 1000:
+    def _found(self, model: str) -> Window | None:
+        tokens = look_up(model, self._models)
+        if tokens:
+            return Window(tokens, "config")
+        tokens = look_up(model, self._listed) or self._only or self._told.get(model)
+        if tokens:
+            return Window(tokens, "upstream")
+        size = look_up(model, model_table())
+        return Window(size.tokens, "litellm", size.apart) if size else None
+
+    def _default(self, model: str) -> Window:
+        if model not in self._warned and len(self._warned) < MAX_KNOWN:
             self._warned.add(model)
             _log.warning(
                 "the window of model %r is not known; taking %d tokens. Set window.models in config.yaml",
@@ -94,43 +99,50 @@ class Windows:
 
     def budget(self, window: Window, max_output: int | None) -> Budget:
         """Return the watermarks: shares of the window less the reserved output, which takes half of it at the most."""
-        return shares(window.tokens, max_output, self._settings.reserve_output, self._budget.high, self._budget.low)
+        reserved = 0 if window.apart else max_output
+        return shares(window.tokens, reserved, self._settings.reserve_output, self._budget.high, self._budget.low)
 
-    def learn(self, model: str, tokens: int) -> None:
-        """Remember that the upstream has refused more than `tokens`."""
-        if len(self._learned) < 1000 and tokens > 0:
-            self._learned[model] = tokens
-            self._known.clear()
+    def _due(self, caller: str) -> bool:
+        """Say whether a caller is to ask for the list: it is old, and this one has not just failed to get it."""
+        now = time.monotonic()
+        if now - self._listed_at <= self.FRESH or now - self._tried.get(caller, -math.inf) <= self.AGAIN:
+            return False
+        self._tried[caller] = now
+        self._tried.move_to_end(caller)
+        while len(self._tried) > MAX_KNOWN:
+            self._tried.popitem(last=False)
+        return True
 
-    def learned(self, model: str, max_output: int | None) -> Budget | None:
-        """Return the budget of the learned window, None where nothing was learned."""
-        tokens = self._learned.get(model)
-        return self.budget(Window(tokens, "learned"), max_output) if tokens else None
+    async def _ask(self, question: Coroutine[Any, Any, None], due: bool, wait: bool) -> None:
+        """Have the upstream asked, one question at a time, and wait for the answer a moment."""
+        underway = self._asking is not None and not self._asking.done()
+        if due and not underway:
+            self._asking = asyncio.create_task(question)
+        else:
+            question.close()
+        if wait and self._asking is not None and not self._asking.done():
+            await asyncio.wait([self._asking], timeout=self.PATIENCE)
 
-    async def _list(self, headers: Sequence[tuple[bytes, bytes]], begin: bool, wait: bool) -> None:
-        if begin:
-            self._listed_at = time.monotonic()
-            self._listing = asyncio.create_task(self._fetch(headers))
-        if wait and self._listing is not None:
-            await asyncio.wait([self._listing], timeout=self.PATIENCE)
-
-    async def _fetch(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        content = b""
+    async def _list(self, headers: Credentials) -> None:
         try:
             async with asyncio.timeout(10 * self.PATIENCE):
-                answer = await self._upstream.send(UpstreamRequest("GET", "/v1/models", list(headers), b""))
-                try:
-                    async for chunk in answer.body:
-                        content += chunk
-                        if len(content) > MAX_LIST:
-                            return
-                finally:
-                    await answer.aclose()
-        except (UpstreamError, TimeoutError):
+                content = await asked(self._upstream, "GET", "/v1/models", headers)
+        except TimeoutError:
             return
-        if answer.status == 200:
-            self._listed = listed(content)
-            self._known.clear()
+        if content is None:
+            return
+        self._listed_at = time.monotonic()
+        self._listed = listed(content)
+        rows = rows_of(content)
+        self._only = next(iter(self._listed.values()), None) if len(rows) == 1 else None
+        self._told.clear()
+        self._known.clear()
+
+    async def _tell(self, model: str, headers: Credentials) -> None:
+        self._told[model] = await told(self._upstream, model, headers, self.PATIENCE)
+        while len(self._told) > MAX_KNOWN:
+            self._told.popitem(last=False)
+        self._known.pop(model, None)
 
 
 @lru_cache(maxsize=256)
@@ -139,26 +151,3 @@ def shares(window: int, max_output: int | None, reserve: float, high: float, low
     reserved = int(window * reserve) if max_output is None else max_output
     room = window - min(reserved, window // 2)
     return Budget(high=int(room * high), low=int(room * low))
-
-
-def listed(content: bytes) -> dict[str, int]:
-    """Return windows by model name from an answer to GET /v1/models.
-
-    Read as vLLM (max_model_len), OpenRouter (context_length), LM Studio (max_context_length and what is loaded of
-    it), Groq (context_window) and llama.cpp (meta.n_ctx, else meta.n_ctx_train) give them; the smallest counts.
-    """
-    try:
-        models = orjson.loads(content)["data"]
-        rows = [(row["id"], row) for row in models if isinstance(row, dict) and isinstance(row.get("id"), str)]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return {}
-    windows = {}
-    for name, row in rows:
-        meta = row["meta"] if isinstance(row.get("meta"), dict) else {}
-        provider = row["top_provider"] if isinstance(row.get("top_provider"), dict) else {}
-        given = [row.get(key) for key in LISTED_AS] + [provider.get("context_length")]
-        given.append(meta.get("n_ctx") or meta.get("n_ctx_train"))
-        numbers = [n for n in given if isinstance(n, int) and not isinstance(n, bool) and n > 0]
-        if numbers:
-            windows[name] = min(numbers)
-    return windows

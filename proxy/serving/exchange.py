@@ -6,11 +6,10 @@ import hashlib
 from http import HTTPStatus
 from time import perf_counter
 
-from foveate.proxy.formats import Format
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body
-from foveate.proxy.http.headers import Headers
+from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.http.strangers import refuses_reasoning
 from foveate.proxy.observers.recent import Recent
@@ -19,17 +18,21 @@ from foveate.proxy.pruning.outcome import Ledger, Outcome
 from foveate.proxy.pruning.pruner import Pruner
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.serving.relay import Relay, Scope, Send
+from foveate.proxy.serving.router import Route
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
+VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
 
 
 class Exchange:
     """A request that may be pruned, and its answer."""
 
-    def __init__(self, wire: Format, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
+    def __init__(self, route: Route, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
         self._start = perf_counter()
-        self._format = wire
+        assert route.format is not None
+        self._format = route.format
+        self._model = route.model
         self._upstream = upstream
         self._pruner = pruner
         self._scope = scope
@@ -54,11 +57,13 @@ class Exchange:
             self.request.trace.stage = "answer"
         return report(self.outcome, waited) if self.outcome else []
 
-    async def run(self, body: Body, asked: Overrides, recent: Recent) -> int:
-        """Answer the request and return the status."""
+    async def run(self, body: Body, asked: Overrides, recent: Recent, caller: bytes = b"") -> int:
+        """Answer the request and return the status; the header `caller` tells callers apart beside their keys."""
         content = await body.read()
         credentials = credentials_of(self._scope["headers"])
-        self.request = Request(self._format, content, asked, tenant(credentials), credentials)
+        named = value_of(self._scope["headers"], caller) if caller else b""
+        whose = tenant(credentials, named)
+        self.request = Request(self._format, content, asked, whose, credentials, self._model)
         recent.begun(self.request)
         try:
             return await self._forwarded(body, self.request)
@@ -71,7 +76,7 @@ class Exchange:
         self._told(decision)
 
         async def retry(status: int, answer: bytes) -> UpstreamRequest | None:
-            refusal = refusals.read_refusal(status, answer)
+            refusal = refusals.read_refusal(status, answer, request.body)
             if refusal:
                 again = await self._pruner.decide_again(request, decision.outcome, refusal)
             elif refuses_reasoning(status, answer):
@@ -98,6 +103,11 @@ def no_report(waited: float) -> Headers:
     return []
 
 
+def relayed_report(waited: float) -> Headers:
+    """Return the header of what might have been pruned and was not looked into."""
+    return [(b"x-pruning-result", b"relayed")]
+
+
 def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:
     """Return the request to send on: the caller's path and end-to-end headers, and `body`."""
     path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
@@ -113,10 +123,12 @@ def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:
 
 def credentials_of(given: Headers) -> Headers:
     """Return the headers that say who the caller is."""
-    return [(name, value) for name, value in given if name in CREDENTIALS]
+    return [(name, value) for name, value in given if name in CREDENTIALS or name == VERSION]
 
 
-def tenant(credentials: Headers) -> str:
-    """Return a name for the caller, from a hash of the key: callers with different keys share nothing."""
-    key = b"\n".join(value for _, value in credentials)
+def tenant(credentials: Headers, named: bytes = b"") -> str:
+    """Return a name for the caller, from a hash of the key and of what else names it: others share nothing with it."""
+    key = b"\n".join([value for name, value in credentials if name != VERSION])
+    if named:
+        key += b"\n\n" + named
     return hashlib.blake2b(key, digest_size=8, person=b"foveate-tenant").hexdigest()

@@ -11,16 +11,24 @@ from msgspec import structs
 
 from foveate.proxy.errors import RequestError
 from foveate.proxy.formats import Format
-from foveate.proxy.http import overrides
+from foveate.proxy.http import headers, overrides
 from foveate.proxy.http.body import Body, HungUp, Receive
 from foveate.proxy.observers import Observer
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.pruning.pruner import Pruner
-from foveate.proxy.serving.exchange import Exchange, no_report, upstream_request
+from foveate.proxy.serving.counts import count
+from foveate.proxy.serving.exchange import Exchange, no_report, relayed_report, upstream_request
 from foveate.proxy.serving.relay import CLIENT_CLOSED_REQUEST, Relay, Scope, Send, refuse
+from foveate.proxy.serving.router import Route, Router
 from foveate.proxy.upstreams import Upstream
 
 _log = logging.getLogger("foveate.request")
+MOST_NAMED = 1000  # paths, of which callers can make up any number
+# The status on which Codex CLI goes on with plain requests at once; any other has it try five times first.
+NO_WEBSOCKET = RequestError(
+    426, "foveate does not relay websockets: send the request as POST, streamed or not", code="websocket_not_supported"
+)
+UPGRADE: headers.Headers = [(b"connection", b"close")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Routes:
     formats: Mapping[str, Format]
     policies: frozenset[str]
     max_body: int  # bytes
+    caller: bytes = b""  # name of the header that tells callers apart beside their keys; empty for none
 
 
 class Handler:
@@ -42,6 +51,8 @@ class Handler:
         self._upstream = upstream
         self._pruner = pruner
         self._recent = recent
+        self._router = Router(routes.formats)
+        self._named: set[str] = set()  # paths of which the log has told
         self._observers = observers
         self.running = 0  # requests under way
         self.idle = asyncio.Event()
@@ -62,30 +73,47 @@ class Handler:
                 self.idle.set()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        wire = self._routes.formats.get(scope["path"]) if scope["method"] == "POST" else None
-        if wire is None:
-            await self._relayed(scope, receive, send)
+        route = self._router.find(scope["method"], scope["path"])
+        if route.format is None:
+            await self._relayed(route, scope, receive, send)
             return
-        exchange = Exchange(wire, self._upstream, self._pruner, scope, send)
+        exchange = Exchange(route, self._upstream, self._pruner, scope, send)
         try:
             body = Body(scope["headers"], receive, self._routes.max_body)
             asked = overrides.read_overrides(scope["headers"], self._routes.policies)
-            status = await exchange.run(body, asked, self._recent)
+            status = await exchange.run(body, asked, self._recent, self._routes.caller)
         except RequestError as error:
-            status = await refuse(send, error, wire.error(error), exchange.report())
+            status = await refuse(send, error, route.format.error(error), exchange.report())
         except HungUp:
             status = CLIENT_CLOSED_REQUEST
         self._finish(scope, status, exchange)
 
-    async def _relayed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _relayed(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            if headers.value_of(scope["headers"], b"upgrade").lower() == b"websocket":
+                raise NO_WEBSOCKET
+            asked = overrides.read_overrides(scope["headers"], self._routes.policies)
+            told = route.call or asked is not overrides.NO_OVERRIDES
+            if told:
+                self._name(scope["path"])
             body = Body(scope["headers"], receive, self._routes.max_body)
-            status = await Relay(self._upstream, body, send, no_report).run(upstream_request(scope, body))
+            report = relayed_report if told else no_report
+            if route.counts and route.api is not None:
+                status = await count(route.api, self._upstream, scope, body, send, report)
+            else:
+                status = await Relay(self._upstream, body, send, report).run(upstream_request(scope, body))
         except RequestError as error:
-            status = await refuse(send, error, error.body(), [])
+            content = route.api.error(error) if route.api else error.body()
+            status = await refuse(send, error, content, UPGRADE if error is NO_WEBSOCKET else [])
         except HungUp:
             status = CLIENT_CLOSED_REQUEST
         _log.debug("%s %s %d", scope["method"], scope["path"], status)
+
+    def _name(self, path: str) -> None:
+        """Say once that what comes to a path is relayed as it is."""
+        if path not in self._named and len(self._named) < MOST_NAMED:
+            self._named.add(path)
+            _log.info("%s is relayed as it comes: what is sent there is not pruned", path[:200])
 
     def _finish(self, scope: Scope, status: int, exchange: Exchange) -> None:
         took = exchange.elapsed()
@@ -97,8 +125,8 @@ class Handler:
         # What failed may quote the request: it is told to whoever asks for an explanation, and never kept.
         told = {"status": status, "took": took, "first_byte": first_byte, "usage": usage, "failure_reason": ""}
         outcome = structs.replace(exchange.outcome, **told)
-        if usage is not None:
-            self._pruner.learn(outcome, usage)
+        if usage is not None and exchange.request is not None:
+            self._pruner.learn(exchange.request, outcome, usage)
         self._recent.put(outcome, exchange.ledger, exchange.request)
         for observer in self._observers:
             observer.observe(outcome)

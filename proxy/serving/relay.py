@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
@@ -105,13 +106,14 @@ class Relay:
 
     async def _ask_twice(self, request: UpstreamRequest) -> UpstreamResponse:
         response = await self._upstream.send(request)
-        if self._retry is None or response.status not in refusals.STATUSES:
+        if self._retry is None or not may_refuse(response):
             return response
         async with AsyncExitStack() as closing:
             closing.push_async_callback(response.aclose)
             response, content = await buffered(response, refusals.MAX_BYTES)
             encoding = value_of(response.headers, b"content-encoding")
-            again = await self._retry(response.status, inflated(content, encoding, refusals.MAX_BYTES))
+            readable = inflated(content, encoding, refusals.MAX_BYTES + 1)
+            again = await self._retry(response.status, readable)
             if again is None:
                 closing.pop_all()
                 return response
@@ -123,7 +125,7 @@ class Relay:
         headers = [(n, v) for n, v in response.headers if n not in names] + ours
         self.ends = ends = Ends(value_of(headers, b"content-encoding"))
         length = value_of(headers, b"content-length")
-        left = int(length) if length.isdigit() else -1
+        left = int(length) if length.isdigit() and len(length) < 20 else -1
         send = self._send
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         self._started = True
@@ -135,6 +137,16 @@ class Relay:
         if not self._finished:
             self._finished = True
             await send({"type": "http.response.body", "body": b""})
+
+
+def may_refuse(response: UpstreamResponse) -> bool:
+    """Say whether an answer may be a refusal: by its status, or a short one that says OK to an error."""
+    if response.status != HTTPStatus.OK:
+        return response.status in refusals.STATUSES
+    length = value_of(response.headers, b"content-length")
+    kind = value_of(response.headers, b"content-type")
+    short = length.isdigit() and len(length) < 6 and int(length) <= refusals.MAX_BYTES
+    return short and kind.startswith(b"application/json")
 
 
 async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResponse, bytes]:

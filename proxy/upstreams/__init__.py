@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 import msgspec
+from pydantic import SecretStr
 
 from foveate.proxy.config import schema as config
 from foveate.proxy.http.headers import Headers
@@ -43,8 +44,8 @@ class UpstreamResponse(msgspec.Struct, frozen=True):
 class Upstream(Protocol):
     """Something that answers requests.
 
-    A class is built with the keywords `url`, `api_base`, `api_key`, `connect_timeout` and `read_timeout`, as far as it
-    takes them, and without I/O.
+    A class is built with the keywords `url`, `api_base`, `api_key`, `anthropic_url`, `anthropic_api_key`,
+    `connect_timeout` and `read_timeout`, as far as it takes them, and without I/O.
     """
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
@@ -56,7 +57,8 @@ class Upstream(Protocol):
 
 def build_upstream(settings: config.Upstream) -> Upstream:
     """Return the upstream of the type that is set; ConfigError where there is none."""
-    given = {**settings.model_dump(exclude={"type", "options"}), "api_key": settings.api_key.get_secret_value()}
+    given = settings.model_dump(exclude={"type", "options"})
+    given |= {name: value.get_secret_value() for name, value in given.items() if isinstance(value, SecretStr)}
     found = import_class("upstream.type", UPSTREAMS, settings.type)
     made: Upstream = constructor("upstream", found, given, settings.options)()
     return made

@@ -5,85 +5,99 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 
-from foveate.proxy.formats.chat.counting import PRIMING, message_tokens
+from foveate.proxy import formats
+from foveate.proxy.errors import FormatError, RequestError
+from foveate.proxy.formats import Format
+from foveate.proxy.formats.chat import speaking as chat
+from foveate.proxy.formats.messages import speaking as messages
+from foveate.proxy.formats.parsed import Item, Outline
+from foveate.proxy.formats.responses import speaking as responses
+from foveate.proxy.formats.speech import Speech
 from foveate.proxy.formats.tokens import TokenCounter, encoding_name
 from foveate.proxy.http.headers import Headers
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 JSON: Headers = [(b"content-type", b"application/json")]
 EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+UNSPLIT = 10**9  # tokens: nothing is cut into pieces here
+
+
+class Voice(NamedTuple):
+    """How an API's answers are written, whole and streamed."""
+
+    spoken: Callable[[Speech], dict[str, Any]]
+    events: Callable[[Speech, dict[str, Any]], Iterator[bytes]]
+
+
+VOICES: Mapping[str, Voice] = {
+    "chat": Voice(chat.spoken, chat.events),
+    "messages": Voice(messages.spoken, messages.events),
+    "responses": Voice(responses.spoken, responses.events),
+}
 
 
 class Echo:
-    """Answers chat completions in OpenAI's shapes with a report of the request."""
+    """Answers requests in their API's own shape with a report of each."""
+
+    def __init__(self) -> None:
+        found = formats.load().items()
+        self._served = {path.removeprefix("/v1"): wire for path, wire in found if wire.name in VOICES}
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        """Return the report; 404 for what is neither a chat completion nor the list of models."""
+        """Return the report; 404 for what is neither of an API spoken here nor the list of models."""
         path = request.path.partition("?")[0]
         if request.method == "GET" and path == "/v1/models":
             model = {"id": "echo", "object": "model", "created": 0, "owned_by": "foveate"}
             return answer(200, {"object": "list", "data": [model]})
-        if request.method != "POST" or path != "/v1/chat/completions":
-            message = (
-                f"the echo upstream serves POST /v1/chat/completions and GET /v1/models, not {request.method} {path}"
-            )
+        wire = next((wire for end, wire in self._served.items() if path.endswith(end)), None)
+        if request.method != "POST" or wire is None:
+            served = ", ".join(f"POST /v1{end}" for end in self._served)
+            message = f"the echo upstream serves {served} and GET /v1/models, not {request.method} {path}"
             return refusal(404, message)
         content = request.body if isinstance(request.body, bytes) else b"".join([c async for c in request.body])
         try:
-            body = orjson.loads(content)
-            messages = body["messages"]
-            roles = Counter(message["role"] for message in messages)
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            return refusal(400, "the body is not a chat completion: a JSON object with a list of messages")
-        return complete(body, messages, roles)
+            outline = wire.read(content)
+            counter = TokenCounter(encoding_name(outline.model))
+            items = [wire.parse(raw, counter, UNSPLIT) for raw in outline.items]
+        except FormatError as error:
+            told = wire.error(RequestError(400, str(error)))
+            return UpstreamResponse(400, JSON, once(told))
+        return reply(VOICES[wire.name], orjson.loads(content), report(wire, outline, items, counter))
 
     async def aclose(self) -> None:
         """Do nothing."""
 
 
-def complete(body: dict[str, Any], messages: list[dict[str, Any]], roles: Counter[str]) -> UpstreamResponse:
-    """Return the chat completion, or its events where a stream was asked for."""
-    model = str(body.get("model", "echo"))
-    counter = TokenCounter(encoding_name(model))
-    prompt = PRIMING + sum(message_tokens(m, counter) for m in messages)
+def report(wire: Format, outline: Outline, items: list[Item], counter: TokenCounter) -> Speech:
+    """Return what is said of a request: who speaks how often, its tokens, and how the latest user turn ends."""
+    blocks = [block for item in items for block in item.blocks]
+    roles = Counter(block.role for block in blocks)
+    heard = wire.priming + sum(item.tokens for item in items)
     said = ", ".join(f"{n} {role}" for role, n in roles.items())
-    last = next((m.get("content") for m in reversed(messages) if m["role"] == "user"), None)
-    report = f"echo received {len(messages)} messages ({said}), {prompt} tokens."
-    if isinstance(last, str):
-        report += f" The latest user turn ends: {last[-200:]}"
-    length = counter.text(report)
-    usage = {"prompt_tokens": prompt, "completion_tokens": length, "total_tokens": prompt + length}
-    head = {"id": "chatcmpl-echo", "created": int(time.time()), "model": model}
+    latest = next((block.text for block in reversed(blocks) if block.role == "user"), "")
+    text = f"echo received {len(blocks)} messages ({said}), {heard} tokens."
+    if latest:
+        text += f" The latest user turn ends: {latest[-200:]}"
+    return Speech(text, outline.model or "echo", int(time.time()), heard, counter.text(text))
+
+
+def reply(voice: Voice, body: dict[str, Any], speech: Speech) -> UpstreamResponse:
+    """Return the report as an answer, or as a stream where one is asked for."""
     if body.get("stream"):
-        options = body.get("stream_options")
-        wanted = isinstance(options, dict) and options.get("include_usage")
-        return UpstreamResponse(200, EVENTS, events(head, report, usage if wanted else None))
-    choice = {"index": 0, "message": {"role": "assistant", "content": report}, "finish_reason": "stop"}
-    return answer(200, {**head, "object": "chat.completion", "choices": [choice], "usage": usage})
+        return UpstreamResponse(200, EVENTS, streamed(voice.events(speech, body)))
+    return answer(200, voice.spoken(speech))
 
 
-async def events(head: dict[str, Any], report: str, usage: dict[str, int] | None) -> AsyncIterator[bytes]:
-    """Yield the report word by word as chat.completion.chunk events."""
-    deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
-    deltas += [({"content": word}, None) for word in report.split(" ")[:1]]
-    deltas += [({"content": f" {word}"}, None) for word in report.split(" ")[1:]]
-    for delta, reason in [*deltas, ({}, "stop")]:
-        choice = {"index": 0, "delta": delta, "finish_reason": reason}
-        yield event({**head, "object": "chat.completion.chunk", "choices": [choice]})
+async def streamed(events: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield server-sent events, with room for other requests between them."""
+    for event in events:
+        yield event
         await asyncio.sleep(0)
-    if usage:
-        yield event({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage})
-    yield b"data: [DONE]\n\n"
-
-
-def event(value: dict[str, Any]) -> bytes:
-    """Return one server-sent event."""
-    return b"data: " + orjson.dumps(value) + b"\n\n"
 
 
 def refusal(status: int, message: str) -> UpstreamResponse:

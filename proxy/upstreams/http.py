@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's API, over HTTP."""
+"""Any server that speaks OpenAI's API or Anthropic's, over HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from foveate.proxy.errors import RequestError, UpstreamError
-from foveate.proxy.http.headers import end_to_end
+from foveate.proxy.http.headers import Headers, end_to_end
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 # aiohttp would add these where the caller sent none.
@@ -17,28 +17,52 @@ MAX_HEADER = 64 * 1024  # bytes of one response header
 _OF_THE_CALLER = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
-class Http:
-    """Passes requests through as they are. `api_key`, when set, replaces the caller's own."""
+OPENAI, ANTHROPIC = "api.openai.com", "https://api.anthropic.com"
+VERSION = b"anthropic-version"  # the header that each of its clients has to send, and nobody else's sends
+KEYS = (b"authorization", b"x-api-key")
 
-    def __init__(self, url: str, api_key: str = "", connect_timeout: float = 10, read_timeout: float = 600) -> None:
+
+class Http:
+    """Passes requests through as they are, each vendor's to its address. A key, when set, replaces the caller's own."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str = "",
+        anthropic_url: str = "",
+        anthropic_api_key: str = "",
+        connect_timeout: float = 10,
+        read_timeout: float = 600,
+    ) -> None:
+        """Take the address of all, and Anthropic's where it is another: its own where `url` is OpenAI's own."""
         self._base = url.rstrip("/")
-        self._authorization = f"Bearer {api_key}".encode() if api_key else b""
+        self._key = api_key.encode()
+        apart = anthropic_url.rstrip("/") or (ANTHROPIC if URL(url).host == OPENAI else "")
+        self._anthropic = apart or self._base
+        # A key goes to the vendor that it is for.
+        self._anthropic_key = (anthropic_api_key or ("" if apart else api_key)).encode()
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=read_timeout)
         self._session: aiohttp.ClientSession | None = None
 
-    def address(self, path: str) -> URL:
-        """Return where `path` is served: `/v1` is the base address, other paths stand beside it."""
+    def address(self, path: str, headers: Headers | None = None) -> URL:
+        """Return where `path` is served to a caller of these headers.
+
+        `/v1` is the base address, other paths stand beside it. Anthropic's address is its clients' base address, with
+        or without the `/v1` that they put behind it.
+        """
         if not path.startswith("/"):
             raise RequestError(400, f"the request target {path[:100]!r} is not a path")
+        if self._anthropic != self._base and is_anthropics(headers or []):
+            return URL(self._anthropic.removesuffix("/v1") + path, encoded=True)
         return located(self._base, path)
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return the answer once its head is there; UpstreamError 502 or 504 where there is none."""
-        headers = [(n.decode("latin-1"), text(v)) for n, v in self._authorized(request)]
+        headers = [(n.decode("latin-1"), text(v)) for n, v in self.authorized(request)]
         try:
             response = await self._open().request(
                 request.method,
-                self.address(request.path),
+                self.address(request.path, request.headers),
                 headers=headers,
                 data=request.body or None,
                 allow_redirects=False,
@@ -57,11 +81,14 @@ class Http:
             aclose=lambda: close(response),
         )
 
-    def _authorized(self, request: UpstreamRequest) -> list[tuple[bytes, bytes]]:
-        if not self._authorization:
+    def authorized(self, request: UpstreamRequest) -> Headers:
+        """Return the headers to send: with the key that is set for the vendor, else with the caller's own."""
+        if is_anthropics(request.headers):
+            return with_key(request.headers, self._anthropic_key) if self._anthropic_key else request.headers
+        if not self._key:
             return request.headers
         others = [(n, v) for n, v in request.headers if n != b"authorization"]
-        return [*others, (b"authorization", self._authorization)]
+        return [*others, (b"authorization", b"Bearer " + self._key)]
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -81,6 +108,20 @@ class Http:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def is_anthropics(headers: Headers) -> bool:
+    """Say whether these are the headers of Anthropic's clients."""
+    return any(name == VERSION for name, _ in headers)
+
+
+def with_key(headers: Headers, key: bytes) -> Headers:
+    """Return the headers with `key` in the place of the caller's: as a bearer token only where the caller sent one."""
+    given = [name for name, _ in headers if name in KEYS]
+    others = [(name, value) for name, value in headers if name not in KEYS]
+    if given == [b"authorization"]:
+        return [*others, (b"authorization", b"Bearer " + key)]
+    return [*others, (b"x-api-key", key)]
 
 
 @lru_cache(maxsize=256)

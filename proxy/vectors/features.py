@@ -15,18 +15,18 @@ class FeatureStore:
     def __init__(self, cache: Cache) -> None:
         self._memory = cache.space("features")
 
-    def features(self, segments: Sequence[Segment]) -> list[Features]:
-        """Return the features of each segment."""
-        found: list[Features | None] = self._memory.get_all([segment.id for segment in segments])
-        return [known or self._extracted(segment) for known, segment in zip(found, segments, strict=True)]
+    def features(self, tenant: str, segments: Sequence[Segment]) -> list[Features]:
+        """Return the features of each segment; tenants share none, which how long it takes would tell."""
+        found: list[Features | None] = self._memory.get_all([(tenant, segment.id) for segment in segments])
+        return [known or self._extracted(tenant, segment) for known, segment in zip(found, segments, strict=True)]
 
-    def unread(self, segments: Sequence[Segment]) -> int:
+    def unread(self, tenant: str, segments: Sequence[Segment]) -> int:
         """Return the characters of the segments whose features are not in memory."""
-        found = self._memory.get_all([segment.id for segment in segments])
+        found = self._memory.get_all([(tenant, segment.id) for segment in segments])
         return sum(len(s.text) for s, known in zip(segments, found, strict=True) if known is None)
 
-    def _extracted(self, segment: Segment) -> Features:
+    def _extracted(self, tenant: str, segment: Segment) -> Features:
         found = extract(segment.text, segment.name)
         literal = sum(70 + len(value) for value in (*found.identifiers, *found.quotes))
-        self._memory.put(segment.id, found, size=600 + 6 * found.terms.size + literal)
+        self._memory.put((tenant, segment.id), found, size=600 + 6 * found.terms.size + literal)
         return found

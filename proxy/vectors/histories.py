@@ -104,8 +104,8 @@ class Histories:
         with trace.timed("features"):
             self._begin(tenant, turn, fresh)
             many = len(fresh) > 1 or len(segments) > FEW_SEGMENTS
-            much = many or self._features.unread(segments) > LITTLE_NEW
-            bare, fresh = await self.worker.run(much, self._read, segments, query, turn, fresh)
+            much = many or self._features.unread(tenant, segments) > LITTLE_NEW
+            bare, fresh = await self.worker.run(much, self._read, tenant, segments, query, turn, fresh)
         with trace.timed("index"):
             stored = await self._store.fetch(tenant, fresh, end)
             known.update(stored or {})
@@ -138,10 +138,10 @@ class Histories:
             self._queue.later(tenant, [s for s in reversed(fresh) if turn is None or s.id != turn.id])
 
     def _read(
-        self, segments: Sequence[Segment], query: str, turn: Segment | None, fresh: list[Segment]
+        self, tenant: str, segments: Sequence[Segment], query: str, turn: Segment | None, fresh: list[Segment]
     ) -> tuple[History, list[Segment]]:
         """Return the history without vectors, and what has none yet, the likeliest first."""
-        bare = without_vectors(segments, self._features.features(segments), query)
+        bare = without_vectors(segments, self._features.features(tenant, segments), query)
         if len(fresh) < 2:
             return bare, fresh
         scores = Keyword().score(bare)

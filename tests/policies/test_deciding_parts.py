@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foveate.policies.features import extract, stem
+from foveate.policies.features import extract
 from foveate.policies.flow.fusion import standardise
+from foveate.policies.language.stemming import stem
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
 from foveate.policies.registry import load

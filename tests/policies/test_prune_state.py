@@ -9,7 +9,7 @@ import pytest
 
 from foveate.policies.policy import Policy
 from foveate.policies.prune import absent, prune
-from foveate.policies.recall import EXCERPT_OVERHEAD
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.types import Budget, History, Key, PruneState, Segment
 from foveate.proxy.config.policies import build_policy
 from foveate.proxy.config.schema import PolicySettings
@@ -18,7 +18,7 @@ from support.conversations import TOPICS, history, pruned, segment, situation
 ASKED = "Which platform does the night train to Vienna leave from?"
 POLICY: Policy = build_policy("balanced", PolicySettings(preset="balanced"))
 BUDGET = Budget(200, 100)
-ROOMY = Budget(310, 200)  # with an allowance for a single excerpt
+ROOMY = Budget(410, 200)  # with an allowance for a single excerpt
 
 
 def talk(turns: int, question: str = ASKED) -> list[Segment]:
@@ -76,8 +76,8 @@ def test_what_was_dropped_no_longer_counts_towards_high() -> None:
 
 def test_what_is_quoted_counts_towards_high() -> None:
     quoting = PruneState(dropped(1, 2, 3, 4), {15: (key(3),)})
-    assert plan(talk(10), "ok", Budget(180 + 10 + EXCERPT_OVERHEAD, 100), quoting) == "sticky"
-    assert plan(talk(10), "ok", Budget(179 + 10 + EXCERPT_OVERHEAD, 100), quoting) == "cut"
+    assert plan(talk(10), "ok", Budget(180 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting) == "sticky"
+    assert plan(talk(10), "ok", Budget(179 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting) == "cut"
 
 
 def test_a_cut_remembers_what_it_dropped_and_that_its_turn_was_judged() -> None:
@@ -97,8 +97,8 @@ def test_a_cut_starts_afresh_and_lets_excerpts_go() -> None:
 
 
 def test_a_turn_that_needs_what_was_dropped_gets_it_and_keeps_it() -> None:
-    segments = talk(15)
-    state = PruneState(dropped(11, 12, 21, 22, 23, 24))
+    segments = talk(20)
+    state = PruneState(dropped(9, 10, 11, 12, 21, 22, 23, 24))
     first = pruned(seen(segments), POLICY, ROOMY, state)
     assert not first.cut
     assert first.state.dropped == state.dropped
@@ -106,7 +106,7 @@ def test_a_turn_that_needs_what_was_dropped_gets_it_and_keeps_it() -> None:
     assert first.state.quoted <= state.dropped
     again = pruned(seen(segments), POLICY, ROOMY, first.state)
     assert again.state == first.state
-    later = [*segments, segment("A seat, too.", role="assistant", turn=16), segment("thanks!", turn=17)]
+    later = [*segments, segment("A seat, too.", role="assistant", turn=21), segment("thanks!", turn=22)]
     later = [replace(s, key=key(i)) for i, s in enumerate(later)]
     assert pruned(seen(later), POLICY, ROOMY, first.state).state == first.state
 
@@ -140,7 +140,7 @@ def test_what_the_prompt_says_already_is_not_absent() -> None:
 @pytest.mark.parametrize("fate", ["kept", "dropped", "recalled"])
 def test_every_fate_has_its_reason(fate: str) -> None:
     state = PruneState(dropped(1, 2, 3, 4), {5: (key(1),)})
-    verdicts = pruned(seen(talk(10, "ok")), POLICY, Budget(215, 100), state).verdicts
+    verdicts = pruned(seen(talk(10, "ok")), POLICY, Budget(225, 100), state).verdicts
     assert {v.segment.key[0] for v in verdicts if v.fate == "recalled"} == {1}
     assert {v.segment.key[0] for v in verdicts if v.fate == "dropped"} == {2, 3, 4}
     assert all(v.reason for v in verdicts if v.fate == fate)

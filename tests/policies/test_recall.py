@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foveate.policies.recall import EXCERPT_OVERHEAD, SHARE, Recall, need, resemblance
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD, SHARE, Recall, need, resemblance
 from support.conversations import TOPICS, history, segment
 
 TRAIN = TOPICS.index("the night train to Vienna leaves from platform seven")
@@ -69,7 +69,7 @@ def test_recall_can_be_turned_off() -> None:
 
 def test_the_best_of_the_dropped_are_quoted_oldest_first() -> None:
     best = np.array([3.0, 0, 0, 2.0, 0, 4.0])
-    chosen = Recall(tokens=3 * (10 + EXCERPT_OVERHEAD)).choose(talk(ASKED), best, DROPPED, 10**6)
+    chosen = Recall(tokens=FRAME_OVERHEAD + 3 * (10 + EXCERPT_OVERHEAD)).choose(talk(ASKED), best, DROPPED, 10**6)
     assert chosen == (0, 3, 5)
 
 
@@ -78,28 +78,32 @@ def test_only_what_was_dropped_is_quoted() -> None:
     assert Recall().choose(talk(ASKED), scores(TRAIN), [], 10**6) == ()
 
 
-@pytest.mark.parametrize("room", [0, 21, 22, 43, 44, 200])
+@pytest.mark.parametrize("room", [0, 39, 40, 53, 54, 200])
 def test_the_allowance_is_met_excerpts_overheads_counted(room: int) -> None:
     chosen = Recall(tokens=room).choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6)
-    assert len(chosen) == min(len(TOPICS), room // (10 + EXCERPT_OVERHEAD))
+    assert len(chosen) == min(len(TOPICS), max(0, room - FRAME_OVERHEAD) // (10 + EXCERPT_OVERHEAD))
 
 
 def test_the_allowance_is_a_share_of_the_high_watermark_at_the_most() -> None:
-    chosen = Recall(tokens=10**6).choose(talk(ASKED), scores(TRAIN), DROPPED, high=450)
-    assert len(chosen) == int(450 * SHARE) // (10 + EXCERPT_OVERHEAD) == 2
+    chosen = Recall(tokens=10**6).choose(talk(ASKED), scores(TRAIN), DROPPED, high=540)
+    assert len(chosen) == int(540 * SHARE - FRAME_OVERHEAD) // (10 + EXCERPT_OVERHEAD) == 2
 
 
 def test_a_turn_that_asks_with_half_its_words_gets_half() -> None:
     asked = "My train is late today again. Which platform does it leave from?"
-    whole = len(Recall(tokens=88).choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6))
-    half = len(Recall(tokens=88).choose(talk(asked), scores(TRAIN), DROPPED, 10**6))
-    assert (whole, half) == (4, 2)
+    whole = len(
+        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6)
+    )
+    half = len(
+        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(talk(asked), scores(TRAIN), DROPPED, 10**6)
+    )
+    assert (whole, half) == (6, 2)
 
 
 def test_what_is_too_long_is_passed_over_for_what_fits() -> None:
     given = talk(ASKED)
     long = [replace(s, tokens=500) if i == TRAIN else s for i, s in enumerate(given.segments)]
-    chosen = Recall(tokens=25).choose(replace(given, segments=long), scores(TRAIN), DROPPED, 10**6)
+    chosen = Recall(tokens=FRAME_OVERHEAD + 15).choose(replace(given, segments=long), scores(TRAIN), DROPPED, 10**6)
     assert len(chosen) == 1
     assert TRAIN not in chosen
 

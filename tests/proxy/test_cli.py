@@ -97,7 +97,7 @@ def serving(folder: Path, *given: str) -> tuple[subprocess.Popen[str], str, str]
         cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert process.stdout
-    line = process.stdout.readline()
+    line = next(line for line in process.stdout if line.startswith("foveate listens on"))
     found = re.search(r"http://[\d.]+:\d+", line)
     assert found, line
     return process, line, found[0]
@@ -123,7 +123,7 @@ def test_serve_says_in_one_line_where_it_listens_and_forwards(upstream: Upstream
     [
         ("embedder: {model: /no/such/model.onnx}", "embedder.model /no/such/model.onnx: No such file"),
         ("embedder: {model: model.onnx}", "model.onnx has sha256"),
-        ("data: model.onnx", "the Chroma index at model.onnx/chroma cannot be opened"),
+        ("data: model.onnx\nstate: {type: in_memory}", "the Chroma index at model.onnx/chroma cannot be opened"),
     ],
     ids=["model missing", "another model", "data folder is a file"],
 )

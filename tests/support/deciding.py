@@ -45,7 +45,7 @@ def parse(memory: Memo, content: bytes, wire: Format = CHAT) -> Parsed:
 
 def rebuild(parsed: Parsed, kept: set[int], wire: Format = CHAT) -> tuple[bytes, int]:
     """Return the request that keeping those segments makes, and the tokens of its prompt."""
-    prompt = wire.rebuild(parsed, layout(parsed, kept, {}), {})
+    prompt = wire.rebuild(parsed, layout(parsed, kept, {}))
     return prompt.body, parsed.fixed_tokens + sum(prompt.tokens)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.schema import Settings
+from foveate.proxy.formats import Format
 from foveate.proxy.formats.memo import linked
 from foveate.proxy.formats.parsed import Item
 from foveate.proxy.http.overrides import Overrides
@@ -64,8 +65,11 @@ class Deciding:
     ) -> Decision:  # fmt: skip
         """Return the decision on a request of the caller `key`."""
         overrides = Overrides(mode=mode, budget=Budget(high, low), sticky=sticky, session=session)
-        content = json.dumps(body(list(messages), **more)).encode()
-        return self._runner.run(self._services.pruner.decide(Request(CHAT, content, overrides, key)))
+        return self.decide(json.dumps(body(list(messages), **more)).encode(), key, overrides)
+
+    def decide(self, content: bytes, key: str, overrides: Overrides, wire: Format = CHAT) -> Decision:
+        """Return the decision on a request of any API."""
+        return self._runner.run(self._services.pruner.decide(Request(wire, content, overrides, key)))
 
 
 def caller() -> str:

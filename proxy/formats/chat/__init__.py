@@ -11,7 +11,7 @@ from foveate.proxy.formats.chat.message import read_message
 from foveate.proxy.formats.chat.request import outline_of
 from foveate.proxy.formats.chat.rewriting import rewrite
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt, Texts
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
@@ -29,14 +29,14 @@ class Chat:
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return a message as it is understood."""
-        block = read_message(raw, counter, split_over)
-        return Item(block.id, block.tokens, (block,))
+        block, guessed = read_message(raw, counter, split_over)
+        return Item(block.id, block.tokens, (block,), guessed)
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of tools, functions or a response format."""
         return counting.standing_tokens(name, decoded(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its messages."""
         return rewrite(parsed, rows, texts)
 
@@ -50,6 +50,10 @@ class Chat:
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return the usage at an answer's end."""
         return read_usage(tail)
+
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return None: reasoning refuses no count."""
+        return None
 
     def error(self, error: RequestError) -> bytes:
         """Return an error in OpenAI's shape."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from foveate.proxy.formats.chat.reasoning import is_thought, thinks, thought_tokens
+from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
 from foveate.proxy.formats.tools import tools_tokens
 
@@ -14,6 +14,7 @@ PER_MESSAGE = 3
 PER_NAME = 1
 PRIMING = 3
 _CALLED = ("tool_calls", "function_call")
+_GUESSED = frozenset({"images", "audio", *FIELDS})
 # Where each kind of part says something in plain text.
 _SPOKEN = {"text": "text", "refusal": "refusal", "input_text": "text", "output_text": "text"}
 _MEDIUM = re.compile(r"(?:input_|output_)?(image|audio|video|file|document|pdf)(?:_url|_file)?")
@@ -37,6 +38,14 @@ def message_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
         elif key == "audio" and value:  # an answer that was spoken, by its id
             count += AUDIO
     return count + thought_tokens(message, counter) if thinks(message) else count
+
+
+def is_guessed(message: dict[str, Any]) -> bool:
+    """Say whether a message holds what is not plain text, so that a provider may count it in quite another way."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    odd = any(not isinstance(part, dict) or part.get("type") not in _SPOKEN for part in parts)
+    return odd or isinstance(content, dict) or not _GUESSED.isdisjoint(message)
 
 
 def content_tokens(content: Any, counter: TokenCounter) -> int:

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
 from foveate.proxy.formats import marks
-from foveate.proxy.formats.chat.counting import PER_MESSAGE, message_tokens
+from foveate.proxy.formats.chat.counting import PER_MESSAGE, is_guessed, message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.parsed import BY_ORDER, Block, Call, Piece, Told, digest
 from foveate.proxy.formats.reading import decoded
-from foveate.proxy.formats.text import kind_of, split
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
 
 SPLIT_ROLES = ("user", "assistant")
 RESULT_ROLES = ("tool", "function")
-# The most that a message may hold beside its text and still be split: each part that stays brings it along.
-MOST_BESIDE = 30
-MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
 
 
-def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
-    """Return a message as it is understood; FormatError where it is no JSON.
+def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Block, bool]:
+    """Return a message as it is understood, and whether its tokens are a guess; FormatError where it is no JSON.
 
     What OpenAI does not list, a role, a part of content or a call, counts as its JSON, and its message is never split.
     """
     wire = decoded(raw)
     if not isinstance(wire, dict):
-        return _opaque(raw, "", counter)
+        return _opaque(raw, "", counter), True
     try:
-        return _understood(wire, counter, split_over)
+        return _understood(wire, counter, split_over), is_guessed(wire)
     except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
-        return _opaque(raw, _role(wire), counter)
+        return _opaque(raw, _role(wire), counter), True
 
 
 def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Block:
@@ -46,10 +43,12 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
     role, content = _role(wire), wire.get("content")
     calls = _calls(wire)
     tokens = message_tokens(wire, counter)
-    splits = tokens > split_over and role in SPLIT_ROLES and not calls
-    pieces = _pieces(content, tokens, counter, split_over) if splits else ()
     name = wire.get("name")
     thoughtful = thinks(wire)
+    bound = thoughtful and is_bound(wire)
+    # What the model says of bound reasoning stays or goes with it: a piece could not tell that the message has any.
+    splits = tokens > split_over and role in SPLIT_ROLES and not calls and not bound
+    pieces = _pieces(content, tokens, counter, split_over) if splits else ()
     text = _text(wire)
     return Block(
         id=_identity(wire),
@@ -62,9 +61,9 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
         answers=_answers(wire, role),
         pin=marks.found(wire),
         pieces=pieces,
-        beside=_beside(tokens, pieces),
+        beside=beside_of(tokens, pieces),
         thought=thought_tokens(wire, counter) if thoughtful else 0,
-        bound=thoughtful and is_bound(wire),
+        bound=bound,
         made=_made(wire),
         told=_told(wire, tokens, counter) if role in RESULT_ROLES else (),
     )
@@ -160,25 +159,8 @@ def _texts(content: Any) -> Iterable[str]:
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
     if isinstance(content, list) and not all(_is_plain_text(part) for part in content):
         return ()
-    pieces = tuple(
-        Piece(n, stretch, counter.text(stretch), kind_of(stretch))
-        for n, text in enumerate(_texts(content))
-        for stretch in split(text, size=4 * (split_over // 4))
-    )
-    beside = tokens - sum(piece.tokens for piece in pieces)
-    return pieces if len(pieces) > 1 and beside <= MOST_BESIDE else ()
+    return pieces_of(_texts(content), tokens, counter, split_over)
 
 
 def _is_plain_text(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
-
-
-def _beside(tokens: int, pieces: Sequence[Piece]) -> int:
-    """Return the most that keeping one piece costs beside its text.
-
-    The message's frame, a mark on either side, and one in each other text of a content list.
-    """
-    if not pieces:
-        return 0
-    texts = len({piece.part for piece in pieces})
-    return tokens - sum(piece.tokens for piece in pieces) + MARK_TOKENS * (1 + texts)

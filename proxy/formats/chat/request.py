@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.reading import check_items, decoded, named, own, read_object
+from foveate.proxy.formats.reading import check_items, is_count, named, own, read_object, value
 
 STANDING = ("tools", "functions", "response_format")  # `functions` is the older name of `tools`
 
@@ -44,16 +42,6 @@ def outline_of(body: bytes) -> Outline:
         items=own([bytes(raw) for raw in wire.messages], readable, body),
         model=named(value(wire.model)),
         max_output=next((limit for limit in limits if is_count(limit)), None),
+        turns=True,
         standing=tuple([(name, raw) for name, raw in fields if raw]),
     )
-
-
-def value(raw: msgspec.Raw) -> Any:
-    """Return what a field says, None where there is none."""
-    content = bytes(raw)
-    return decoded(content) if content else None
-
-
-def is_count(limit: Any) -> bool:
-    """Say whether a limit is a number of tokens."""
-    return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0

@@ -8,6 +8,7 @@ import orjson
 
 from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
+from foveate.proxy.formats.chat.order import LEFT_OUT, marked
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
 from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
@@ -22,22 +23,28 @@ def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
     """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
 
     They are the caller's own bytes; only a message of which parts are left out, or that excerpts are put into, is
-    written anew, its other fields as they are.
+    written anew, its other fields as they are. Where a turn is missing that upstreams insist on, a mark stands for it.
     """
     written: list[bytes] = []
     tokens: list[int] = []
-    for row in rows:
+    marks = marked(parsed.items, rows)
+    for n, row in enumerate(rows):
         raw = parsed.outline.items[row.item]
+        ahead = 0
+        if n in marks:
+            mark = {"role": marks[n], "content": LEFT_OUT}
+            written.append(orjson.dumps(mark))
+            ahead = message_tokens(mark, parsed.counter)
         if row.whole:
             written.append(raw)
-            tokens.append(parsed.items[row.item].tokens)
+            tokens.append(ahead + parsed.items[row.item].tokens)
             continue
         fields = _changed(parsed, row, fields_of(raw))
         if row.shown:
             fields = _telling(fields, {part: texts[row.item, block, part] for block, part, _ in row.shown})
         message = _object(fields)
         written.append(message)
-        tokens.append(message_tokens(decoded(message), parsed.counter))
+        tokens.append(ahead + message_tokens(decoded(message), parsed.counter))
     messages = b"[" + b",".join(written) + b"]"
     return Prompt(_object({**fields_of(parsed.outline.body), "messages": messages}), tokens)
 

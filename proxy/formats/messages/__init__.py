@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages import counting
 from foveate.proxy.formats.messages.answer import read_usage
-from foveate.proxy.formats.messages.errors import error_body
 from foveate.proxy.formats.messages.message import read_message
+from foveate.proxy.formats.messages.recounting import recount
 from foveate.proxy.formats.messages.request import outline_of
 from foveate.proxy.formats.messages.rewriting import rewrite
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt, Texts
+from foveate.proxy.formats.messages.speaking import error_body
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
+from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
 
@@ -35,22 +35,26 @@ class Messages:
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of the system prompt or of the tools."""
-        return counting.standing_tokens(name, orjson.loads(raw), counter)
+        return counting.standing_tokens(name, decoded(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its messages."""
         return rewrite(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's messages decoded, none where it cannot be read."""
         try:
-            return [orjson.loads(raw) for raw in outline_of(body).items]
-        except (FormatError, orjson.JSONDecodeError):
+            return [decoded(raw) for raw in outline_of(body).items]
+        except FormatError:
             return []
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return the usage that an answer states."""
         return read_usage(head, tail)
+
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return the question without reasoning, where that was refused."""
+        return recount(body, answer)
 
     def error(self, error: RequestError) -> bytes:
         """Return an error in Anthropic's shape."""

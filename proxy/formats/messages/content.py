@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from foveate.policies.types import MARKS
-from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.reasoning import THOUGHTS
 
 Part = dict[str, Any]  # a content block, as the API calls it
@@ -21,13 +20,12 @@ COMPACTION = "compaction"
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 
 
-def parts_of(content: Any) -> list[Part]:
-    """Return a message's content as a list of blocks; FormatError where it is neither text nor such a list."""
+def parts_of(content: Any) -> list[Part] | None:
+    """Return a message's content as a list of blocks, None where it is neither text nor such a list."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
-        raise FormatError("a message's content is neither text nor a list of blocks")
-    return content
+    blocks = isinstance(content, list) and all(isinstance(part, dict) for part in content)
+    return content if blocks else None
 
 
 def sections(role: str, parts: Sequence[Part]) -> list[list[int]]:

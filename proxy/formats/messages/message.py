@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from foveate.policies.types import MARKS
-from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import (
     KNOWN,
     REFERENCE,
@@ -25,34 +24,39 @@ from foveate.proxy.formats.messages.content import (
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, PER_USE, part_tokens, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
-from foveate.proxy.formats.text import kind_of, split
+from foveate.proxy.formats.reading import decoded
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
-
-ROLES = frozenset({"user", "assistant", "system"})
-# The most that a text may hold beside its pieces and still be split: each piece that stays brings it along.
-MOST_BESIDE = 30
-MARK_TOKENS = 14  # of the mark that stands where pieces were dropped, its line breaks included
 
 
 def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
-    """Return a message as it is understood; FormatError where its role is not known or its content is no content."""
+    """Return a message as it is understood; FormatError where it is no JSON.
+
+    What is no message by the API's rules counts as its JSON and stays as it is.
+    """
     wire = decoded(raw)
-    role = wire["role"]
-    parts = parts_of(wire.get("content"))
-    made = [_block(role, [parts[i] for i in places], counter, split_over) for places in sections(role, parts)]
+    parts = parts_of(wire.get("content")) if isinstance(wire, dict) else None
+    if parts is None:
+        return _opaque(raw, role_of(wire), counter)
+    role = role_of(wire)
+    try:
+        made = [_block(role, [parts[i] for i in places], counter, split_over) for places in sections(role, parts)]
+    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+        return _opaque(raw, role, counter)
     tokens = sum([block.tokens for block in made]) - PER_MESSAGE * (len(made) - 1)
     return Item(made[0].id if len(made) == 1 else digest([block.id.encode() for block in made]), tokens, tuple(made))
 
 
-def decoded(raw: bytes) -> dict[str, Any]:
-    """Return a message's JSON; FormatError where it is no message."""
-    try:
-        wire = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise FormatError(f"a message is not JSON: {error}") from None
-    if not isinstance(wire, dict) or wire.get("role") not in ROLES:
-        raise FormatError("a message is not an object with a known role")
-    return wire
+def role_of(wire: Any) -> str:
+    """Return a message's role, empty where it states none."""
+    role = wire.get("role") if isinstance(wire, dict) else None
+    return role if isinstance(role, str) else ""
+
+
+def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Item:
+    text = raw.decode("utf-8", "replace")
+    block = Block(digest([raw]), role, text, "document", PER_MESSAGE + counter.text(text), pin="of no known form")
+    return Item(block.id, block.tokens, (block,))
 
 
 def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int) -> Block:
@@ -75,7 +79,7 @@ def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int)
         answers=_continues(parts),
         pin=pin,
         pieces=pieces,
-        beside=_beside(tokens, pieces),
+        beside=beside_of(tokens, pieces),
         thought=sum([thought_tokens(part, counter) for part in thoughts]),
         bound=any(is_bound(part) for part in thoughts),
         made=_made(parts),
@@ -108,12 +112,8 @@ def _told(content: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
 
 def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
     uses = [part for part in parts if part.get("type") in USES]
-    return tuple(
-        [
-            Call(str(p.get("id")), str(p.get("name", "")), f"{p.get('name', '')} {_written(p.get('input'))}")
-            for p in uses
-        ]
-    )
+    named = [(str(part.get("id")), str(part.get("name", "")), _written(part.get("input"))) for part in uses]
+    return tuple([Call(key, tool, f"{tool} {given}") for key, tool, given in named])
 
 
 def _identity(role: str, parts: Sequence[Part]) -> str:
@@ -177,20 +177,5 @@ def _refers(part: Part) -> bool:
 
 
 def _pieces(parts: Sequence[Part], tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
-    if not all(part.get("type") == "text" and isinstance(part.get("text"), str) for part in parts):
-        return ()
-    pieces = tuple(
-        Piece(n, stretch, counter.text(stretch), kind_of(stretch))
-        for n, part in enumerate(parts)
-        for stretch in split(part["text"], size=4 * (split_over // 4))
-    )
-    beside = tokens - sum([piece.tokens for piece in pieces])
-    return pieces if len(pieces) > 1 and beside <= MOST_BESIDE else ()
-
-
-def _beside(tokens: int, pieces: Sequence[Piece]) -> int:
-    """Return the most that keeping one piece costs beside its text: the frame, and marks around it and elsewhere."""
-    if not pieces:
-        return 0
-    texts = len({piece.part for piece in pieces})
-    return tokens - sum([piece.tokens for piece in pieces]) + MARK_TOKENS * (1 + texts)
+    texts = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
+    return pieces_of(texts, tokens, counter, split_over) if len(texts) == len(parts) else ()

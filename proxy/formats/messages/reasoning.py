@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from foveate.proxy.formats.tokens import TokenCounter
@@ -28,8 +27,3 @@ def thought_tokens(part: dict[str, Any], counter: TokenCounter) -> int:
         return max(1, counter.text(text))
     seal = part.get("data") or part.get("signature")
     return max(1, len(seal) // SEALED_CHARACTERS) if isinstance(seal, str) else 1
-
-
-def without_thoughts(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the parts that are no reasoning."""
-    return [part for part in parts if not is_thought(part)]

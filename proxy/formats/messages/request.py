@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import orjson
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import COMPACTION
 from foveate.proxy.formats.parsed import Outline
+from foveate.proxy.formats.reading import check_items, decoded, named, own, read_object
 
 STANDING = ("system", "tools")
 
@@ -26,39 +26,40 @@ class Wire(msgspec.Struct):
     thinking: msgspec.Raw = msgspec.Raw()
 
 
-_decode = msgspec.json.Decoder(Wire).decode
+_decoder = msgspec.json.Decoder(Wire)
 
 
 def outline_of(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is none of this API."""
     try:
-        wire = _decode(body)
-        model, most, thinking = value(wire.model), value(wire.max_tokens), value(wire.thinking)
-    except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError) as error:
+        check_items(body, "messages")
+        wire, readable = read_object(body, _decoder)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FormatError(f"the body is no Messages request: {error}") from None
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
-    messages = [bytes(raw) for raw in wire.messages]
+    messages = own([bytes(raw) for raw in wire.messages], readable, body)
     ahead = compacted(messages)
+    model, thinking = named(value(wire.model)), value(wire.thinking)
     fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
     return Outline(
         body,
         items=messages[ahead:],
         ahead=tuple(messages[:ahead]),
-        model=model if isinstance(model, str) else "",
-        max_output=reserved(model, most),
+        model=model,
+        max_output=reserved(model, value(wire.max_tokens)),
         standing=tuple([(name, raw) for name, raw in fields if raw]),
         insists=isinstance(thinking, dict) and thinking.get("type") == "enabled",
     )
 
 
-def reserved(model: Any, most: Any) -> int | None:
+def reserved(model: str, most: Any) -> int | None:
     """Return what the answer has to be left of the window, None where the caller's `max_tokens` does not say.
 
     The field is required, and mostly far above what an answer takes. Claude's answers end where the window does
     ("Context windows", `model_context_window_exceeded`); other servers of this API refuse what might not fit.
     """
-    if isinstance(model, str) and "claude" in model:
+    if "claude" in model:
         return None
     return most if is_count(most) else None
 
@@ -73,10 +74,7 @@ def compacted(messages: Sequence[bytes]) -> int:
 
 def _compacts(raw: bytes) -> bool:
     """Say whether a message has a compaction that succeeded."""
-    try:
-        wire = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise FormatError(f"a message is not JSON: {error}") from None
+    wire = decoded(raw)
     content = wire.get("content") if isinstance(wire, dict) else None
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     return any(part.get("type") == COMPACTION and part.get("content") for part in parts)
@@ -85,7 +83,7 @@ def _compacts(raw: bytes) -> bool:
 def value(raw: msgspec.Raw) -> Any:
     """Return what a field says, None where there is none."""
     content = bytes(raw)
-    return orjson.loads(content) if content else None
+    return decoded(content) if content else None
 
 
 def is_count(limit: Any) -> bool:

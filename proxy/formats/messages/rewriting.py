@@ -1,114 +1,117 @@
-"""A request with what is left of its messages."""
+"""A request with what is left of its messages, all else in the caller's own bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
 import orjson
 
 from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.messages.content import RESULT, Part, parts_of, sections
+from foveate.proxy.formats.messages.content import RESULT, parts_of, sections
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
-from foveate.proxy.formats.messages.reasoning import is_thought, without_thoughts
+from foveate.proxy.formats.messages.message import role_of
+from foveate.proxy.formats.messages.reasoning import is_thought
 from foveate.proxy.formats.messages.seating import fillers, seated
-from foveate.proxy.formats.messages.spans import moved_marks
-from foveate.proxy.formats.parsed import Block, Parsed, Piece, Prompt, Texts
+from foveate.proxy.formats.messages.spans import moved_marks, with_mark
+from foveate.proxy.formats.parsed import Block, Parsed, Prompt, Texts
+from foveate.proxy.formats.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
+from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.writing import array, changed, text_part
 
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+Raws = list[bytes]  # content blocks, each as JSON
 
 
 def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
     """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
 
     They are the caller's own bytes; only a message of which something is left out, or that excerpts or a mark are put
-    into, is written anew.
+    into, is written anew, its other blocks as they are.
     """
     written: list[bytes] = []
     tokens: list[int] = []
-    marks = moved_marks(parsed, rows)
-    for n, row in enumerate(rows):
+    for row in rows:
         raw = parsed.outline.items[row.item]
-        wire = _changed(parsed, row, texts)
-        if wire is not None:
-            tokens.append(PER_MESSAGE + parts_tokens(parts_of(wire["content"]), parsed.counter))
-        else:
-            tokens.append(parsed.items[row.item].tokens)
-        if n in marks:
-            wire = _marked(wire or orjson.loads(raw), marks[n])
-        written.append(raw if wire is None else orjson.dumps(wire))
+        anew = _anew(parsed, row, texts)
+        written.append(anew or raw)
+        tokens.append(_tokens(anew, parsed.counter) if anew else parsed.items[row.item].tokens)
+    for n, mark in moved_marks(parsed, rows).items():
+        written[n] = with_mark(written[n], mark)
     order = seated(parsed, rows)
     ahead = fillers(parsed, rows, order)
-    for n, raw in ahead.items():
-        filled = parts_of(orjson.loads(raw)["content"])
-        tokens[order[n]] += PER_MESSAGE + parts_tokens(filled, parsed.counter)
-    sent = [raw for n, row in enumerate(order) for raw in (ahead.get(n), written[row]) if raw]
-    messages = msgspec.Raw(b"[" + b",".join([*parsed.outline.ahead, *sent]) + b"]")
-    fields = {**_decode_object(parsed.outline.body), "messages": messages}
-    return Prompt(msgspec.json.encode(fields), tokens)
+    sent: list[bytes] = list(parsed.outline.ahead)
+    for n, row_number in enumerate(order):
+        if n in ahead:
+            sent.append(ahead[n])
+            tokens[row_number] += _tokens(ahead[n], parsed.counter)
+        sent.append(written[row_number])
+    return Prompt(changed(parsed.outline.body, messages=array(sent)), tokens)
 
 
-def _changed(parsed: Parsed, row: Row, texts: Texts) -> dict[str, Any] | None:
+def _tokens(message: bytes, counter: TokenCounter) -> int:
+    return PER_MESSAGE + parts_tokens(parts_of(decoded(message)["content"]) or [], counter)
+
+
+def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     """Return a row's message where it is not the caller's own, None where it is."""
     blocks = parsed.items[row.item].blocks
     bare = row.bare and any(block.thought for block in blocks)
     if row.left is None and not row.excerpts and not bare and not row.shown:
         return None
-    wire: dict[str, Any] = orjson.loads(parsed.outline.items[row.item])
-    content = wire["content"]
-    parts = parts_of(content)
+    raw = parsed.outline.items[row.item]
+    content = fields_of(raw).get("content", b"null").strip()
+    if not content.startswith((b"[", b'"')):
+        return None
+    parts = elements_of(content) if content.startswith(b"[") else [text_part(decoded(content))]
     if row.shown:
-        parts = _telling(parts, sections(wire["role"], parts), row, texts)
+        parts = _telling(role_of(decoded(raw)), parts, row, texts)
     if row.left is not None:
-        parts = _left(sections(wire["role"], parts), parts, blocks, row)
+        parts = _left(role_of(decoded(raw)), parts, blocks, row)
     if bare:
-        parts = without_thoughts(parts) or [{"type": "text", "text": THOUGHT_LEFT_OUT}]
+        parts = [part for part in parts if not is_thought(decoded(part))] or [text_part(THOUGHT_LEFT_OUT)]
     if row.excerpts:
-        frame = quoted([parsed.segments[i] for i in row.excerpts])
-        at = next((i for i, part in enumerate(parts) if part.get("type") != RESULT), len(parts))
-        parts = [*parts[:at], {"type": "text", "text": frame}, *parts[at:]]
-    alone = isinstance(content, str) and len(parts) == 1
-    return {**wire, "content": parts[0]["text"] if alone else parts}
+        frame = text_part(quoted([parsed.segments[i] for i in row.excerpts]))
+        at = next((n for n, part in enumerate(parts) if decoded(part).get("type") != RESULT), len(parts))
+        parts.insert(at, frame)
+    if content.startswith(b'"') and len(parts) == 1:
+        return changed(raw, content=orjson.dumps(decoded(parts[0])["text"]))
+    return changed(raw, content=array(parts))
 
 
-def _telling(parts: list[Part], groups: list[list[int]], row: Row, texts: Texts) -> list[Part]:
+def _telling(role: str, parts: Raws, row: Row, texts: Texts) -> Raws:
     """Return the parts with other texts in the results that the row shows in part."""
+    kinds = [decoded(part) for part in parts]
+    places = sections(role, kinds)
     told = list(parts)
     for block, n, _ in row.shown:
-        place = next(i for i in groups[block] if parts[i].get("type") == RESULT)
-        text = texts[row.item, block, n]
-        content = told[place]["content"]
-        if isinstance(content, list):
-            content = [{**part, "text": text} if i == n else part for i, part in enumerate(content)]
-        told[place] = {**told[place], "content": content if isinstance(content, list) else text}
+        place = next(i for i in places[block] if kinds[i].get("type") == RESULT)
+        told[place] = changed(told[place], content=_content(told[place], n, texts[row.item, block, n]))
     return told
 
 
-def _left(groups: list[list[int]], parts: list[Part], blocks: Sequence[Block], row: Row) -> list[Part]:
+def _content(result: bytes, n: int, text: str) -> bytes:
+    """Return a result's content with another text in part `n`."""
+    content = fields_of(result)["content"].strip()
+    if not content.startswith(b"["):
+        return orjson.dumps(text)
+    inside = elements_of(content)
+    inside[n] = changed(inside[n], text=orjson.dumps(text))
+    return array(inside)
+
+
+def _left(role: str, parts: Raws, blocks: Sequence[Block], row: Row) -> Raws:
     """Return the parts that stay of a message, in their order."""
-    stays: dict[int, Part] = {}
-    for block, pieces in row.left or ():
-        places = groups[block]
-        kept = [parts[i] for i in places]
-        if pieces is not None:
-            kept = _shortened(kept, blocks[block].pieces, pieces)
-        stays.update(zip(places, kept, strict=True))
+    places = sections(role, [decoded(part) for part in parts])
+    stays: dict[int, bytes] = {}
+    for block, kept in row.left or ():
+        stays.update({i: parts[i] for i in places[block]})
+        if kept is not None:
+            pieces = [(piece.part, piece.text, piece.tokens) for piece in blocks[block].pieces]
+            texts = left_out(pieces, kept)
+            stays.update({places[block][n]: _saying(parts[places[block][n]], text) for n, text in texts.items()})
     return [stays[i] for i in sorted(stays)]
 
 
-def _shortened(parts: list[Part], pieces: Sequence[Piece], kept: Collection[int]) -> list[Part]:
-    texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
-    return [{**part, "text": texts.get(n, part["text"])} for n, part in enumerate(parts)]
-
-
-def _marked(wire: dict[str, Any], mark: Any) -> dict[str, Any]:
-    """Return a message with a cache mark on its last part that can carry one and has none."""
-    parts = list(parts_of(wire["content"]))
-    for i in range(len(parts) - 1, -1, -1):
-        if not is_thought(parts[i]):
-            parts[i] = {**parts[i], "cache_control": parts[i].get("cache_control") or mark}
-            break
-    return {**wire, "content": parts}
+def _saying(part: bytes, text: str) -> bytes:
+    return changed(part, text=orjson.dumps(text))

@@ -23,8 +23,8 @@ CLOSING = orjson.dumps({"role": "assistant", "content": ANSWER_LEFT_OUT})
 def fillers(parsed: Parsed, rows: Sequence[Row], order: Sequence[int]) -> dict[int, bytes]:
     """Return the messages that have to stand ahead of some of the rows, by their positions in `order`."""
     found = {}
-    headless = order and not parsed.outline.ahead and _role(parsed, rows[order[0]].item) not in USERS
-    if headless and _role(parsed, 0) in USERS:
+    first = _role(parsed, rows[order[0]].item) if order and not parsed.outline.ahead else ""
+    if first and first not in USERS and _role(parsed, 0) in USERS:
         found[0] = OPENING
     if parsed.outline.insists:
         for n in range(1, len(order)):

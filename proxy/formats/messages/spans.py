@@ -3,40 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import orjson
 
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import parts_of, sections
+from foveate.proxy.formats.messages.message import role_of
+from foveate.proxy.formats.messages.reasoning import is_thought
 from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.formats.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.writing import array, changed, text_part
 
 MARK = "cache_control"
 _WRITTEN = b'"cache_control"'
 
 
-def moved_marks(parsed: Parsed, rows: Sequence[Row]) -> dict[int, Any]:
+def moved_marks(parsed: Parsed, rows: Sequence[Row]) -> dict[int, bytes]:
     """Return the marks that would be lost, by the position of the row to put each on; the latest of several."""
     by_item = {row.item: n for n, row in enumerate(rows)}
-    moved: dict[int, Any] = {}
+    moved: dict[int, bytes] = {}
     latest = -1
     for i, raw in enumerate(parsed.outline.items):
-        row = by_item.get(i)
-        latest = latest if row is None else row
-        whole = row is not None and rows[row].left is None
+        n = by_item.get(i, -1)
+        latest = max(latest, n)
+        whole = n >= 0 and rows[n].left is None
         if whole or _WRITTEN not in raw or latest < 0:
             continue
-        kept = frozenset() if row is None else frozenset([block for block, _ in rows[row].left or ()])
-        for mark in _lost(raw, kept):
+        kept = [block for block, _ in rows[n].left or ()] if n >= 0 else []
+        for mark in _lost(raw, frozenset(kept)):
             moved[latest] = mark
     return moved
 
 
-def _lost(raw: bytes, kept: frozenset[int]) -> Iterator[Any]:
+def with_mark(message: bytes, mark: bytes) -> bytes:
+    """Return a message with a cache mark on its last part that can carry one, unless that has one already."""
+    content = fields_of(message).get("content", b"null").strip()
+    if content.startswith(b'"'):
+        return changed(message, content=array([marked(text_part(decoded(content)), mark)]))
+    if not content.startswith(b"["):
+        return message
+    parts = elements_of(content)
+    for n in range(len(parts) - 1, -1, -1):
+        part = decoded(parts[n])
+        if not is_thought(part):
+            if not part.get(MARK):
+                parts[n] = marked(parts[n], mark)
+            break
+    return changed(message, content=array(parts))
+
+
+def marked(part: bytes, mark: bytes) -> bytes:
+    """Return a content block with a cache mark."""
+    return changed(part, **{MARK: mark})
+
+
+def _lost(raw: bytes, kept: frozenset[int]) -> Iterator[bytes]:
     """Yield the marks of a message's blocks that are not `kept`."""
-    wire = orjson.loads(raw)
-    parts = parts_of(wire.get("content"))
-    for block, places in enumerate(sections(wire["role"], parts)):
+    wire = decoded(raw)
+    parts = parts_of(wire.get("content")) or []
+    for block, places in enumerate(sections(role_of(wire), parts)):
         if block in kept:
             continue
-        yield from (parts[i][MARK] for i in places if parts[i].get(MARK))
+        yield from (orjson.dumps(parts[i][MARK]) for i in places if parts[i].get(MARK))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt, Texts
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
+from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import counting
 from foveate.proxy.formats.responses.answer import read_usage
 from foveate.proxy.formats.responses.item import read_item
@@ -35,22 +34,26 @@ class Responses:
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of instructions, tools or a text format."""
-        return counting.standing_tokens(name, orjson.loads(raw), counter)
+        return counting.standing_tokens(name, decoded(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its input."""
         return rewrite(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's input items decoded, none where it cannot be read."""
         try:
-            return [orjson.loads(raw) for raw in outline_of(body).items]
-        except (FormatError, orjson.JSONDecodeError):
+            return [decoded(raw) for raw in outline_of(body).items]
+        except FormatError:
             return []
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return the usage at an answer's end."""
         return read_usage(tail)
+
+    def recount(self, body: bytes, answer: bytes) -> bytes | None:
+        """Return None: reasoning refuses no count."""
+        return None
 
     def error(self, error: RequestError) -> bytes:
         """Return an error in OpenAI's shape."""

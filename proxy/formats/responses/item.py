@@ -8,43 +8,55 @@ from typing import Any
 import orjson
 
 from foveate.policies.types import MARKS
-from foveate.proxy.errors import FormatError
 from foveate.proxy.formats import marks
 from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest
+from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_tokens
-from foveate.proxy.formats.splitting import beside_of, pieces_of
-from foveate.proxy.formats.text import kind_of
+from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})
+UNKNOWN = "of unknown type"
 PLAIN = frozenset({"input_text", "output_text", "text"})
 # What the server adds to an item, and a client may send or leave out: the item is the same.
 ORNAMENTS = frozenset({"id", "status"})
 
 
 def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
-    """Return an input item as it is understood; FormatError where it is no object. A type not known here is pinned."""
+    """Return an input item as it is understood; FormatError where it is no JSON.
+
+    An item whose type is not known here is pinned, and so is what cannot be looked into.
+    """
+    item = item_of(raw)
+    try:
+        return _understood(item, counter, split_over) if item else _opaque(raw, counter)
+    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+        return _opaque(raw, counter)
+
+
+def item_of(raw: bytes) -> dict[str, Any]:
+    """Return an item as an object; a string, which is all of its input, is the user's. Empty for anything else."""
     item = decoded(raw)
+    if isinstance(item, str):
+        return {"role": "user", "content": item}
+    return item if isinstance(item, dict) else {}
+
+
+def _opaque(raw: bytes, counter: TokenCounter) -> Block:
+    """Return an item of which no more is known than its JSON."""
+    text = raw.decode("utf-8", "replace")
+    tokens = PER_ITEM + counter.text(text)
+    return Block(id=digest([raw]), role="assistant", text=text, kind="document", tokens=tokens, pin=UNKNOWN)
+
+
+def _understood(item: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:
     kind = kinds.kind(item)
     if kind == "message" and item.get("role") in ROLES:
         return _message(item, counter, split_over)
     if kind == "reasoning":
         return _reasoning(item, counter)
     return _other(item, kind, counter)
-
-
-def decoded(raw: bytes) -> dict[str, Any]:
-    """Return an item as an object; a string, which is all of its input, is the user's."""
-    try:
-        item = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise FormatError(f"an input item is not JSON: {error}") from None
-    if isinstance(item, str):
-        return {"role": "user", "content": item}
-    if not isinstance(item, dict):
-        raise FormatError("an input item is not an object")
-    return item
 
 
 def _message(item: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:
@@ -86,7 +98,7 @@ def _reasoning(item: dict[str, Any], counter: TokenCounter) -> Block:
 
 def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
     known = kind in kinds.CALLS or kind in kinds.OUTPUTS or kind in kinds.SERVED
-    pin = "" if known else kinds.STANDING.get(kind, "of unknown type")
+    pin = "" if known else kinds.STANDING.get(kind, UNKNOWN)
     tokens = item_tokens(item, counter)
     return Block(
         id=_identity(item),

@@ -51,3 +51,8 @@ def kind(item: dict[str, object]) -> str:
     if isinstance(given, str):
         return given
     return "message" if "role" in item else REFERENCE if "id" in item else ""
+
+
+def is_written(item: dict[str, object]) -> bool:
+    """Say whether an item is the model's own."""
+    return item.get("role") == "assistant" or kind(item) in WRITTEN

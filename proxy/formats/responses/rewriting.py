@@ -1,23 +1,22 @@
-"""A request for a response with what is left of its input items."""
+"""A request for a response with what is left of its input items, all else in the caller's own bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
-import msgspec
 import orjson
 
 from foveate.policies.types import Segment
+from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
-from foveate.proxy.formats.quoting import quoted
+from foveate.proxy.formats.reading import elements_of, fields_of
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import item_tokens
-from foveate.proxy.formats.responses.item import decoded
+from foveate.proxy.formats.responses.item import item_of
 from foveate.proxy.formats.text import left_out
 
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+Fields = dict[str, bytes]  # of an object, each as JSON
 # What says something about a text by its characters.
 BY_CHARACTERS = ("annotations", "logprobs")
 
@@ -25,91 +24,88 @@ BY_CHARACTERS = ("annotations", "logprobs")
 def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
     """Return the request with the items of those rows, and `texts` in place of the outputs that they show in part.
 
-    They are the caller's own bytes. Written anew is only an item of which parts are left out, that excerpts are put
-    into, or whose reasoning is taken out.
+    They are the caller's own bytes. Written anew, its other fields as they are, is only an item of which parts are left
+    out, that excerpts are put into, or that loses the reasoning which led to it.
     """
     written: list[bytes] = []
     tokens: list[int] = []
     for row in rows:
-        raw = _row(parsed, row, texts)
-        if raw:
-            written.append(raw)
-        same = raw is parsed.outline.items[row.item]
-        tokens.append(parsed.items[row.item].tokens if same else _counted(raw, parsed))
-    fields = _decode_object(parsed.outline.body)
-    fields["input"] = msgspec.Raw(_joined(written, bytes(fields["input"])))
-    return Prompt(msgspec.json.encode(fields), tokens)
+        raw = parsed.outline.items[row.item]
+        left = _left(parsed, row, raw, texts)
+        if left is raw:
+            tokens.append(parsed.items[row.item].tokens)
+        else:
+            tokens.append(item_tokens(item_of(left), parsed.counter) if left else 0)
+        if left:
+            written.append(left)
+    fields = fields_of(parsed.outline.body)
+    alone = len(written) == 1 and written[0].startswith(b'"')  # an input that is a string
+    fields["input"] = written[0] if alone else b"[" + b",".join(written) + b"]"
+    return Prompt(_object(fields), tokens)
 
 
-def _joined(written: Sequence[bytes], before: bytes) -> bytes:
-    whole = b"[" + b",".join(written) + b"]"
-    alone = len(written) == 1 and before.lstrip().startswith(b'"')
-    return written[0] if alone else whole
-
-
-def _counted(raw: bytes, parsed: Parsed) -> int:
-    return item_tokens(decoded(raw), parsed.counter) if raw else 0
-
-
-def _row(parsed: Parsed, row: Row, texts: Texts) -> bytes:
+def _left(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
     """Return what is left of one item, nothing where it is reasoning that is taken out."""
-    raw = parsed.outline.items[row.item]
     if row.whole:
         return raw
-    item = decoded(raw)
     if row.shown:
-        return _telling(raw, item["output"], {part: texts[row.item, block, part] for block, part, _ in row.shown})
+        return _telling(fields_of(raw), {part: texts[row.item, block, part] for block, part, _ in row.shown})
+    item = item_of(raw)
     if row.bare and kinds.kind(item) == "reasoning":
         return b""
-    content = item.get("content")
+    text = raw.startswith(b'"')
+    fields = {"content": raw} if text else fields_of(raw)
+    named = "id" in fields and (row.left is not None or bool(row.excerpts) or kinds.is_written(item))
+    if named:  # an id names the item as the server has it, with the reasoning that led to it
+        del fields["id"]
+    elif row.left is None and not row.excerpts:
+        return raw
     if row.left is not None:
         _, kept = row.left[0]
-        content = _shortened(content, parsed.items[row.item].blocks[0].pieces, kept or ())
+        fields = _shortened(fields, parsed.items[row.item].blocks[0].pieces, kept or ())
     if row.excerpts:
-        content = _quoting(content, [parsed.segments[i] for i in row.excerpts])
-    if content is item.get("content"):
-        return _unnamed(raw) if "id" in item and is_written(item) else raw
-    written = orjson.dumps(content)
-    return written if raw.startswith(b'"') else _unnamed(raw, written)
+        fields = _quoting(fields, [parsed.segments[i] for i in row.excerpts])
+    return fields["content"] if text else _object(fields)
 
 
-def _telling(raw: bytes, output: Any, texts: Mapping[int, str]) -> bytes:
+def _telling(fields: Fields, texts: Mapping[int, str]) -> bytes:
     """Return an output with other texts, each under the position of its part."""
-    if isinstance(output, list):
-        output = [{**part, "text": texts[n]} if n in texts else part for n, part in enumerate(output)]
-    else:
-        output = texts[0]
-    return msgspec.json.encode({**_decode_object(raw), "output": msgspec.Raw(orjson.dumps(output))})
+    output = fields["output"].strip()
+    if not output.startswith(b"["):
+        return _object({**fields, "output": orjson.dumps(texts[0])})
+    parts = elements_of(output)
+    for n, text in texts.items():
+        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+    return _object({**fields, "output": _array(parts)})
 
 
-def _unnamed(raw: bytes, content: bytes | None = None) -> bytes:
-    """Return an item without its id, which names it as the server has it, with the reasoning that led to it."""
-    fields = _decode_object(raw)
-    fields.pop("id", None)
-    if content is not None:
-        fields["content"] = msgspec.Raw(content)
-    return msgspec.json.encode(fields)
+def _object(fields: Fields) -> bytes:
+    return b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
 
 
-def is_written(item: dict[str, Any]) -> bool:
-    """Say whether an item is the model's own."""
-    return item.get("role") == "assistant" or kinds.kind(item) in kinds.WRITTEN
+def _array(values: Sequence[bytes]) -> bytes:
+    return b"[" + b",".join(values) + b"]"
 
 
-def _quoting(content: Any, segments: Sequence[Segment]) -> Any:
+def _quoting(fields: Fields, segments: Sequence[Segment]) -> Fields:
     frame = quoted(segments)
-    if isinstance(content, list):
-        return [{"type": "input_text", "text": frame}, *content]
-    return frame + (content or "")
+    content = fields.get("content", b'""').strip()
+    if content.startswith(b"["):
+        part = orjson.dumps({"type": "input_text", "text": frame})
+        return {**fields, "content": _array([part, *elements_of(content)])}
+    if content.startswith(b'"'):
+        return {**fields, "content": orjson.dumps(frame)[:-1] + content[1:]}
+    return {**fields, "content": orjson.dumps(frame)}
 
 
-def _shortened(content: Any, pieces: Sequence[Piece], kept: Collection[int]) -> Any:
+def _shortened(fields: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:
     texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
-    if isinstance(content, str):
-        return texts[0]
-    return [_with_text(part, texts.get(n, part["text"])) for n, part in enumerate(content)]
-
-
-def _with_text(part: dict[str, Any], text: str) -> dict[str, Any]:
-    emptied: dict[str, Any] = {name: [] for name in BY_CHARACTERS if part.get(name)}
-    return {**part, "text": text, **emptied}
+    content = fields["content"].strip()
+    if content.startswith(b'"'):
+        return {**fields, "content": orjson.dumps(texts[0])}
+    parts = elements_of(content)
+    for n, text in texts.items():
+        part = fields_of(parts[n])
+        emptied = {name: b"[]" for name in BY_CHARACTERS if name in part}
+        parts[n] = _object({**part, "text": orjson.dumps(text), **emptied})
+    return {**fields, "content": _array(parts)}

@@ -37,6 +37,7 @@ function summary(o) {
   return facts([
     ["result", o.failure ? `failed at ${o.failure}` : o.result],
     ["policy", o.policy],
+    ["api", o.api],
     ["model", o.model || "–"],
     ["tokens", change(o)],
     ["budget", o.budget ? `${number(o.budget.high)} / ${number(o.budget.low)}` : "–"],

@@ -10,6 +10,7 @@ from foveate.proxy.importer import constructor, import_class
 
 EMBEDDERS = {
     "onnx": "foveate.proxy.vectors.embedders.onnx:Onnx",
+    "multilingual": "foveate.proxy.vectors.embedders.multilingual:Multilingual",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers:SentenceTransformers",
 }
 

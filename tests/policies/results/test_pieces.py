@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from foveate.policies.results.competing import shown
-from foveate.policies.results.pieces.piece import MOST, division
 from foveate.policies.results.pieces.dividing import pieces_of
+from foveate.policies.results.pieces.piece import MOST, division
 from foveate.policies.results.pieces.render import opened, render
 
 SCALARS = st.one_of(

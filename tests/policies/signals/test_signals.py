@@ -67,6 +67,14 @@ def test_semantic_is_the_cosine_to_the_query() -> None:
     assert scores[1] < scores[0]
 
 
+def test_a_temperature_makes_the_nearest_stand_out_and_keeps_the_order() -> None:
+    seen = history([segment("red balloons"), segment("red cars"), segment("blue cars")], "red balloons")
+    cosines, shares = Semantic().score(seen), Semantic(temperature=0.1).score(seen)
+    assert shares.argsort().tolist() == cosines.argsort().tolist()
+    assert shares[0] == pytest.approx(1)
+    assert shares[1] / shares[0] < cosines[1] / cosines[0]
+
+
 def test_a_segment_without_a_vector_scores_as_the_mean() -> None:
     vectors = np.array([[1, 0], [0, 1], [0, 0]], dtype=np.float32)
     seen = history([segment("a"), segment("b"), segment("c")], "q", vectors=vectors)

@@ -34,7 +34,7 @@ def test_a_request_is_one_line_of_text(
     answer, lines = lines_of_a_request(upstream, capsys)
     assert len(lines) == 1
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO foveate\.request: prn-", lines[0])
-    for told in (str(answer.header("x-pruning-id")), " 200 cut policy=balanced tokens="):
+    for told in (str(answer.header("x-pruning-id")), " 200 cut api=chat policy=balanced tokens="):
         assert told in lines[0]
 
 

@@ -21,7 +21,7 @@ def price(model: str) -> prices.Price:
 
 
 def test_the_table_knows_prices_and_discounts() -> None:
-    assert 0 < price("gpt-4o").cached < price("gpt-4o").fresh < 0.001
+    assert 0 < price("gpt-4o").read < price("gpt-4o").fresh < 0.001
 
 
 def test_what_was_left_out_of_a_new_conversation_is_saved_in_full() -> None:
@@ -38,7 +38,7 @@ def test_a_cut_that_breaks_the_cached_prefix_can_cost() -> None:
 def test_both_prompts_pay_the_cached_price_for_what_repeats() -> None:
     known = price("gpt-4o")
     found = prices.saved(outcome(tokens_before=1000, tokens_repeated=900, tokens_after=500, tokens_prefix=400))
-    assert found == pytest.approx(100 * known.fresh + 900 * known.cached - 100 * known.fresh - 400 * known.cached)
+    assert found == pytest.approx(100 * known.write + 900 * known.read - 100 * known.write - 400 * known.read)
 
 
 @pytest.mark.parametrize("result", ["dry-run", "untouched"])

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import UpstreamError
-from foveate.proxy.pruning.windows import MAX_LIST, Window, Windows, listed
+from foveate.proxy.pruning.listing import MAX_LIST, listed
+from foveate.proxy.pruning.windows import Window, Windows
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 from foveate.proxy.upstreams.echo import Echo
 
@@ -175,18 +177,63 @@ async def test_a_list_that_never_comes_is_waited_for_a_moment() -> None:
 
 async def test_what_was_learned_bounds_what_is_listed() -> None:
     found = windows(Listing(models(m=5000)))
-    found.learn("m", 3000)
-    assert await found.window("m", LONG, []) == Window(3000, "learned")
-    assert found.learned("m", 0) == Budget(2700, 1800)
-    found.learn("m", 6000)
-    assert await found.window("m", LONG, []) == Window(5000, "upstream")
-    assert found.learned("other", None) is None
+    found.learned.refused("m", "ada", 3000, sent=4000)
+    assert await found.window("m", LONG, [], "ada") == Window(3000, "learned")
+    assert await found.window("m", LONG, [], "bob") == Window(5000, "upstream")
+    found.learned.refused("m", "ada", 6000, sent=7000)
+    assert await found.window("m", LONG, [], "ada") == Window(5000, "upstream")
 
 
-def test_nonsense_is_not_learned() -> None:
-    found = windows(Listing(b""))
-    found.learn("m", 0)
-    assert found.learned("m", None) is None
+class Choosy(Listing):
+    """Gives its list to one key alone."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        answer = await super().send(request)
+        good = (b"authorization", b"Bearer good") in request.headers
+        return answer if good else structs.replace(answer, status=401)
+
+
+async def test_a_bad_keys_failed_list_costs_no_other_key_theirs() -> None:
+    upstream = Choosy(models(m=5000))
+    found = windows(upstream)
+    for _ in range(3):
+        assert (await found.window("m", LONG, [(b"authorization", b"Bearer bad")], "mallory")).source == "default"
+    assert await found.window("m", LONG, [(b"authorization", b"Bearer good")], "ada") == Window(5000, "upstream")
+    assert len([r for r in upstream.asked if r.path == "/v1/models"]) == 2
+
+
+async def test_a_decorated_name_takes_the_listed_window() -> None:
+    found = windows(Listing(models(**{"vendor/deep": 5000, "other": 6000})))
+    for name in ("vendor/deep:nitro", "Vendor/Deep", "vendor/deep-2027-01-02", "vendor/deep-awq"):
+        assert await found.window(name, LONG, []) == Window(5000, "upstream")
+
+
+async def test_a_server_of_one_model_serves_it_under_any_name() -> None:
+    found = windows(Listing(models(**{"/models/deep.gguf": 5000})))
+    assert await found.window("gpt-4", LONG, []) == Window(5000, "upstream")
+
+
+async def test_a_model_that_nobody_lists_is_asked_for_where_servers_tell_it() -> None:
+    class Ollama(Listing):
+        async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+            if request.path == "/v1/models":
+                return await super().send(request)
+            answer = {"model_info": {"x.context_length": 4321}} if request.path == "/api/show" else {}
+            told = Listing(json.dumps(answer).encode(), status=200 if answer else 404)
+            self.asked.append(request)
+            return await told.send(request)
+
+    upstream = Ollama(b'{"data": [{"id": "deep"}, {"id": "other"}]}')
+    found = windows(upstream)
+    for _ in range(2):
+        assert await found.window("deep", LONG, []) == Window(4321, "upstream")
+    assert [r.path for r in upstream.asked] == ["/v1/models", "/api/v0/models", "/props", "/info", "/api/show"]
+
+
+def test_an_answer_that_stands_apart_takes_nothing_of_the_window() -> None:
+    found = offline()
+    assert found.known("gpt-5").apart
+    assert found.budget(found.known("gpt-5"), 128_000) == found.budget(found.known("gpt-5"), 10)
 
 
 def offline(**models: int) -> Windows:

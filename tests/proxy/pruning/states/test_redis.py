@@ -22,6 +22,7 @@ from foveate.proxy.errors import StateStoreError
 from foveate.proxy.pruning.memory import Memory, Recollection
 from foveate.proxy.pruning.states import build_states
 from foveate.proxy.pruning.states.redis import BATCH, RedisStates, hidden
+from support import histories
 from support.client import chat
 from support.conversations import body, long_chat, problems
 from support.server import Live, application, settings_for
@@ -171,7 +172,7 @@ async def test_a_server_that_falls_silent_is_given_up_and_taken_up_again(
 ) -> None:
     memory = Memory(RedisStates(server.url, ttl_hours=1), pause=0)
     await memory.keep(conversation("a", IDS), Recollection(6, STATE, "p"))
-    until(lambda: keys_in(server))
+    await histories.until(lambda: keys_in(server))
     with caplog.at_level(logging.DEBUG, "foveate"):
         server.signal(signal.SIGSTOP)
         async with asyncio.timeout(GUARD):
@@ -184,9 +185,9 @@ async def test_a_server_that_falls_silent_is_given_up_and_taken_up_again(
     await memory.aclose()
 
 
-def test_the_settings_choose_redis(server: Server) -> None:
+def test_the_settings_choose_redis(server: Server, tmp_path: Path) -> None:
     settings = settings_for("http://127.0.0.1:1", state={"type": "redis", "url": server.url})
-    assert isinstance(build_states(settings.state), RedisStates)
+    assert isinstance(build_states(settings.state, tmp_path), RedisStates)
 
 
 def test_a_conversation_goes_on_at_another_worker_and_survives_the_loss_of_redis(
@@ -220,24 +221,26 @@ def test_a_conversation_goes_on_at_another_worker_and_survives_the_loss_of_redis
 
 
 def test_a_redis_that_is_down_at_the_start_costs_nothing_but_the_memory(
-    upstream: Upstream, caplog: pytest.LogCaptureFixture
+    upstream: Upstream, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     settings = settings_for(upstream.url, state={"type": "redis", "url": "redis://127.0.0.1:1/0"})
-    parts = services_with(Memory(build_states(settings.state)), settings)
+    parts = services_with(Memory(build_states(settings.state, tmp_path)), settings)
     with caplog.at_level(logging.WARNING, "foveate.memory"), Live(application(parts)) as live:
         for _ in range(3):
             assert chat(live.url, body(long_chat()), budget="700/300", key="sk-one").result == "cut"
     assert len(caplog.records) == 1
 
 
-def test_a_redis_that_takes_connections_and_never_answers(upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_redis_that_takes_connections_and_never_answers(
+    upstream: Upstream, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(16)
         settings = settings_for(
             upstream.url, state={"type": "redis", "url": f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"}
         )
-        parts = services_with(Memory(build_states(settings.state), pause=1000), settings)
+        parts = services_with(Memory(build_states(settings.state, tmp_path), pause=1000), settings)
         with caplog.at_level(logging.WARNING, "foveate.memory"), Live(application(parts)) as live:
             for _ in range(3):
                 assert chat(live.url, body(long_chat()), budget="700/300", key="sk-one").result == "cut"

@@ -15,8 +15,8 @@ class Mine(WordEmbedder):
         self.given = (model, threads, url)
 
 
-def test_the_default_is_the_bundled_model() -> None:
-    assert build_embedder("onnx", "", 1, {}).name.startswith("minilm")
+def test_the_default_is_the_relevance_model() -> None:
+    assert build_embedder("onnx", "", 1, {}).name.startswith("relevance-")
 
 
 def test_a_users_own_is_built_with_the_settings() -> None:
@@ -28,7 +28,7 @@ def test_a_users_own_is_built_with_the_settings() -> None:
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        ("milvus", 'embedder.type "milvus" is not one of onnx, sentence_transformers; write module:Class'),
+        ("milvus", 'embedder.type "milvus" is not one of onnx, multilingual, sentence_transformers'),
         ("no_such_module:Model", "cannot be imported: No module named 'no_such_module'"),
         (f"{__name__}:Absent", "cannot be imported: .*no attribute 'Absent'"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
-from foveate.proxy.vectors.embedders.onnx import Onnx, bundled_model
+from foveate.proxy.vectors.embedders.onnx import PLAIN, RELEVANCE, RELEVANCE_SHA256, Onnx, plain_model, verify
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,11 @@ def test_a_text_has_the_same_vector_whatever_is_embedded_beside_it(embedder: Onn
     assert (embedder.embed(texts) == alone).all()
 
 
-def test_vectors_are_those_of_the_model_at_full_precision(embedder: Onnx) -> None:
+def test_plain_vectors_are_those_of_the_model_at_full_precision() -> None:
     """The package's own graph expands the same weights to float32; it is what all-MiniLM-L6-v2 computes."""
-    full = onnxruntime.InferenceSession(str(bundled_model()), providers=["CPUExecutionProvider"])
+    embedder = Onnx(PLAIN)
+    embedder.load()
+    full = onnxruntime.InferenceSession(str(plain_model()), providers=["CPUExecutionProvider"])
     texts = [
         "Where did we leave the keys to the summer house?",
         "The committee meets on Thursdays; its minutes are public.",
@@ -70,17 +72,34 @@ def test_a_text_is_read_up_to_the_models_length(embedder: Onnx) -> None:
 
 
 def test_a_model_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.onnx"):
-        Onnx(str(tmp_path / "none.onnx")).load()
+    with pytest.raises(ConfigError, match=r"none\.npz"):
+        Onnx(str(tmp_path / "none.npz")).load()
 
 
-def test_a_model_file_with_another_hash_is_refused(tmp_path: Path) -> None:
-    content = bytearray(bundled_model().read_bytes())
+def test_a_changed_model_is_refused() -> None:
+    content = bytearray(RELEVANCE.read_bytes())
+    assert verify("relevance.npz", content, RELEVANCE_SHA256, "reinstall")
     content[len(content) // 2] ^= 1
-    changed = tmp_path / "model.onnx"
-    changed.write_bytes(content)
-    with pytest.raises(ConfigError, match="sha256"):
-        Onnx(str(changed)).load()
+    with pytest.raises(ConfigError, match=r"relevance\.npz has sha256 .*; reinstall"):
+        verify("relevance.npz", content, RELEVANCE_SHA256, "reinstall")
+
+
+def test_a_file_of_the_same_weights_gives_the_same_vectors_under_another_name(embedder: Onnx, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(RELEVANCE.read_bytes())
+    other = Onnx(str(copy))
+    other.load()
+    assert (other.embed(["hello"]) == embedder.embed(["hello"])).all()
+    assert len({other.name, embedder.name, Onnx(PLAIN).name}) == 3
+
+
+def test_the_answer_lies_closer_to_its_question_than_to_plain_minilm(embedder: Onnx) -> None:
+    """What the model was trained for: an answer need not look like its question."""
+    plain = Onnx(PLAIN)
+    plain.load()
+    texts = ["When did she start the job?", "Ann: Monday, finally!!", "Ann: Do you start your job search?"]
+    gaps = [asked @ right - asked @ wrong for asked, right, wrong in (embedder.embed(texts), plain.embed(texts))]
+    assert gaps[0] > gaps[1]
 
 
 def test_a_query_is_embedded_as_any_text(embedder: Onnx) -> None:

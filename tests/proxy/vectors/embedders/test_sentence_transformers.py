@@ -14,7 +14,7 @@ import pytest
 
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders import Embedder
-from foveate.proxy.vectors.embedders.onnx import Onnx
+from foveate.proxy.vectors.embedders.onnx import PLAIN, Onnx
 from foveate.proxy.vectors.embedders.sentence_transformers import BATCH, SentenceTransformers
 
 EXTRA = "pip install 'foveate[sentence-transformers]'"
@@ -60,7 +60,7 @@ def embedder() -> SentenceTransformers:
 
 @pytest.fixture(scope="module")
 def onnx() -> Onnx:
-    onnx = Onnx()
+    onnx = Onnx(PLAIN)
     onnx.load()
     return onnx
 

@@ -1,0 +1,29 @@
+"""Writes wire JSON with the caller's own bytes for whatever is not changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from foveate.proxy.formats.reading import fields_of
+
+
+def changed(raw: bytes, **fields: bytes) -> bytes:
+    """Return an object with those fields, each as JSON, in place of its own."""
+    return obj({**fields_of(raw), **fields})
+
+
+def obj(fields: dict[str, bytes]) -> bytes:
+    """Return an object of fields that are JSON already."""
+    return b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+
+
+def array(elements: Iterable[bytes]) -> bytes:
+    """Return an array of elements that are JSON already."""
+    return b"[" + b",".join(elements) + b"]"
+
+
+def text_part(text: str) -> bytes:
+    """Return a content block that says `text`."""
+    return orjson.dumps({"type": "text", "text": text})

@@ -1,0 +1,35 @@
+"""The weights of the relevance model: an .npz file of int8 tensors and their scales, as `training.export` writes it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class OwnWeights:
+    """A model's weights by the names that BERT gives them."""
+
+    def __init__(self, content: bytes) -> None:
+        with np.load(BytesIO(content), allow_pickle=False) as stored:
+            self._arrays: dict[str, Array] = dict(stored)
+
+    def array(self, name: str) -> Array:
+        """Return a tensor as it is."""
+        return self._arrays[name]
+
+    def table(self, name: str) -> tuple[Array, Array]:
+        """Return an embedding table: int8, shape (rows, 384), and its scales, shape (rows, 1)."""
+        return self._arrays[f"{name}.weight_q"], self._arrays[f"{name}.weight_scale"]
+
+    def linear(self, *names: str) -> tuple[Array, Array, Array]:
+        """Return the layers side by side: int8, shape (in, out), scales and biases, shape (out,)."""
+        return (
+            np.concatenate([self._arrays[f"{name}.weight_q"] for name in names], axis=1),
+            np.concatenate([self._arrays[f"{name}.weight_scale"].reshape(-1) for name in names]),
+            np.concatenate([self._arrays[f"{name}.bias"] for name in names]),
+        )

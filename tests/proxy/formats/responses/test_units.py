@@ -1,0 +1,146 @@
+"""Which input items live and die together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from foveate.proxy.formats.responses import Responses
+from support.deciding import read
+from support.inputs import called, output, response, said, thought, user
+
+WIRE = Responses()
+QUESTION = user("And now?")
+
+
+def places(items: list[Any]) -> list[tuple[int, ...]]:
+    """Which items each segment holds."""
+    return [place.items for place in read(response(items), wire=WIRE).places]
+
+
+def test_every_message_is_a_segment() -> None:
+    items = [{"role": r, "content": r} for r in ("system", "developer", "user", "assistant", "user")]
+    parsed = read(response(items), wire=WIRE)
+    assert [s.role for s in parsed.segments] == ["system", "developer", "user", "assistant", "user"]
+    assert [s.turn for s in parsed.segments] == [0, 0, 1, 1, 2]
+
+
+def test_an_input_that_is_a_string_is_the_users_message() -> None:
+    (segment,) = read(response("hello"), wire=WIRE).segments
+    assert (segment.role, segment.text) == ("user", "hello")
+
+
+def test_a_call_and_its_output_are_one_segment_whatever_stands_between() -> None:
+    items = [called("a"), called("b"), user("wait"), output("b"), output("a"), QUESTION]
+    assert places(items) == [(0, 4), (1, 3), (2,), (5,)]
+
+
+def test_reasoning_lives_and_dies_with_all_that_the_model_says_after_it() -> None:
+    answer = [thought("1"), thought("2"), said("Let me look.", "1"), called("a"), called("b")]
+    items = [user("hi"), *answer, output("a"), output("b"), thought("3"), said("done", "2"), QUESTION]
+    assert places(items) == [(0,), (1, 2, 3, 4, 5, 6, 7), (8, 9), (10,)]
+
+
+def test_reasoning_in_the_middle_of_an_answer_opens_a_segment_of_its_own() -> None:
+    items = [thought("1"), called("a"), thought("2"), called("b"), output("a"), output("b"), QUESTION]
+    assert places(items) == [(0, 1, 4), (2, 3, 5), (6,)]
+
+
+def test_reasoning_that_led_to_nothing_takes_no_user_with_it() -> None:
+    assert places([thought("1"), user("never mind"), QUESTION]) == [(0,), (1,), (2,)]
+
+
+def test_calls_without_ids_are_paired_in_their_order() -> None:
+    made = {"type": "function_call", "name": "f", "arguments": "{}"}
+    given = {"type": "function_call_output", "output": "x"}
+    assert places([made, given, made, given, QUESTION]) == [(0, 1), (2, 3), (4,)]
+
+
+def test_a_local_shell_names_its_call_by_id() -> None:
+    made = {"type": "local_shell_call", "id": "ls_1", "call_id": "c1", "action": {}, "status": "completed"}
+    given = {"type": "local_shell_call_output", "id": "ls_1", "output": "x"}
+    assert places([made, QUESTION, given, user("?")]) == [(0, 2), (1,), (3,)]
+
+
+def test_what_a_program_has_called_goes_with_the_program() -> None:
+    program = {"type": "program", "id": "p", "call_id": "prog", "code": "f()", "fingerprint": "=="}
+    inner = {**called("a"), "caller": {"type": "program", "caller_id": "prog"}}
+    ended = {"type": "program_output", "id": "po", "call_id": "prog", "result": "1", "status": "completed"}
+    assert places([program, inner, output("a"), ended, QUESTION]) == [(0, 1, 2, 3), (4,)]
+
+
+def test_an_approval_stays_with_its_request_and_both_are_pinned() -> None:
+    asked = {"type": "mcp_approval_request", "id": "m1", "name": "f", "arguments": "{}", "server_label": "s"}
+    answered = {"type": "mcp_approval_response", "approval_request_id": "m1", "approve": True}
+    parsed = read(response([asked, answered, QUESTION]), wire=WIRE)
+    assert [place.items for place in parsed.places] == [(0, 1), (2,)]
+    assert parsed.segments[0].pin == "approval"
+
+
+@pytest.mark.parametrize(
+    "kind", ["mcp_list_tools", "additional_tools", "configuration_update", "compaction", "tool_search_call", "novelty"]
+)
+def test_what_is_in_force_or_not_known_is_pinned(kind: str) -> None:
+    parsed = read(response([{"type": kind, "id": "x", "tools": []}, QUESTION]), wire=WIRE)
+    assert parsed.segments[0].pin
+
+
+def test_a_cache_mark_pins_and_is_no_part_of_what_is_said() -> None:
+    part = {"type": "input_text", "text": "hi"}
+    marked = user([{**part, "prompt_cache_breakpoint": {"mode": "explicit"}}])
+    plain, found = (read(response([item, QUESTION]), wire=WIRE).segments[0] for item in (user([part]), marked))
+    assert (found.pin, plain.pin) == ("prompt_cache_breakpoint", "")
+    assert found.id == plain.id == read(response([user("hi"), QUESTION]), wire=WIRE).segments[0].id
+
+
+def test_ids_and_statuses_are_no_part_of_what_is_said() -> None:
+    named, bare = (read(response([item, QUESTION]), wire=WIRE).segments[0].id for item in (said("a", "1"), said("a")))
+    assert named == bare
+
+
+def test_reasoning_known_by_its_id_alone_is_told_apart_by_it() -> None:
+    items = [thought(n, sealed=False) for n in ("1", "2")]
+    first, second = (read(response([item, said("a")]), wire=WIRE).items[0].id for item in items)
+    assert first != second
+
+
+def test_encrypted_reasoning_is_bound_and_plain_text_is_not() -> None:
+    plain = {"type": "reasoning", "id": "rs", "summary": [], "content": [{"type": "reasoning_text", "text": "hm " * 9}]}
+    sealed, open_text = (
+        read(response([item, said("a"), QUESTION]), wire=WIRE).segments[0] for item in (thought("1"), plain)
+    )
+    assert (sealed.bound, open_text.bound) == (True, False)
+    assert open_text.thought > 9
+
+
+def test_what_needs_its_reasoning_keeps_it() -> None:
+    search = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "search", "query": "q"},
+    }
+    nameless = {name: value for name, value in search.items() if name != "id"}
+    named, free = (
+        read(response([thought("1"), item, said("a"), QUESTION]), wire=WIRE).segments[0] for item in (search, nameless)
+    )
+    assert (named.thought, named.bound) == (0, False)
+    assert free.bound
+    assert free.thought > 0
+
+
+def test_a_tool_segment_reads_names_arguments_and_outputs_but_no_ids() -> None:
+    shell = {"type": "shell_call", "id": "sh_9", "call_id": "call_s", "action": {"commands": ["ls -la"]}}
+    listed = {"type": "shell_call_output", "call_id": "call_s", "output": [{"stdout": "Ada.txt", "stderr": ""}]}
+    (segment, _) = read(response([thought("1", "secret"), shell, listed, QUESTION]), wire=WIRE).segments
+    assert segment.kind == "tool"
+    assert "ls -la" in segment.text
+    assert "Ada.txt" in segment.text
+    assert not any(word in segment.text for word in ("sh_9", "call_s", "sealed", "secret"))
+
+
+def test_what_stands_before_a_summary_is_counted_as_summed_up() -> None:
+    compacted = {"type": "compaction", "id": "cmp", "encrypted_content": "==="}
+    parsed = read(response([user("a"), compacted, user("b"), compacted | {"id": "c2"}, QUESTION]), wire=WIRE)
+    assert parsed.summed_up == 3
