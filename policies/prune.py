@@ -107,7 +107,9 @@ def surplus(situation: Situation, chosen: Selection) -> frozenset[Key]:
     changed = min(dropped ^ before.dropped, default=None)
     ahead = [s for s in kept if s.key not in before.bare and (changed is None or s.key < changed)]
     budget = situation.budget
-    most = (budget.low + budget.high) // 2 if situation.early is None else situation.early
+    early, most = situation.early, (budget.low + budget.high) // 2
+    if early is not None and early < budget.low:  # a cut for money
+        most = early
     stays = [s for s in chosen.segments if s.key not in dropped]
     start = from_first_over(ahead, most - sum([s.tokens for s in stays]) + chosen.state.saved(stays))
     return frozenset([s.key for s in kept if start is not None and s.key >= start])

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foveate.policies.cut import size_of
 from foveate.policies.features import extract
 from foveate.policies.flow.fusion import standardise
 from foveate.policies.language.stemming import stem
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
-from foveate.policies.prune import Situation, prune, size_of
+from foveate.policies.prune import Situation, prune
 from foveate.policies.registry import load
 from foveate.policies.seams import MARK_TOKENS
 from foveate.policies.selectors.greedy import Greedy

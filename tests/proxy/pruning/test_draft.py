@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from foveate.policies.types import PruneState
-from foveate.proxy.pruning.draft import changes, draft
+from foveate.proxy.pruning.draft import draft
 from support.conversations import body, count, long_chat
 from support.deciding import CHAT, read
 from support.grounds import earlier, selection, state
@@ -63,5 +63,5 @@ def test_a_history_that_is_whole_again_shares_what_stood_ahead_of_the_gap() -> N
 
 
 def test_a_prompt_differs_where_segments_or_reasoning_are_left_out() -> None:
-    assert [changes(s) for s in (PruneState(), state([1]), state(bare=[1]))] == [False, True, True]
-    assert not changes(PruneState(recalled={5: ()}))
+    assert [s.changes for s in (PruneState(), state([1]), state(bare=[1]))] == [False, True, True]
+    assert not PruneState(recalled={5: ()}).changes
