@@ -27,8 +27,11 @@ class Pins:
     last_turns: int = 1  # turns ahead of the latest user turn
     share: float = 0.15
 
-    def apply(self, segments: Sequence[Segment], budget: int) -> tuple[Segment, ...]:
-        """Return `segments` with the reason set on each that is pinned, under `budget` tokens for all of them."""
+    def apply(self, segments: Sequence[Segment], budget: int, inside: bool = False) -> tuple[Segment, ...]:
+        """Return `segments` with the reason set on each that is pinned, under `budget` tokens for all of them.
+
+        Where the `inside` of results competes, calls need no place of their own: recent ones count most there.
+        """
         users = [i for i, s in enumerate(segments) if s.role == "user"]
         end = len(segments) - 1
         latest = users[-1] if users else end
@@ -46,7 +49,7 @@ class Pins:
             reasons |= dict.fromkeys(prefix, f"ahead of {segments[marked].pin}" if prefix else "")
             room -= size
 
-        working = [i for i in range(end - 1, latest, -1) if i not in reasons]
+        working = [i for i in range(end - 1, latest, -1) if i not in reasons and not inside]
         whole = sum(segments[i].tokens for i in working) <= room
         taken = fitting(segments, working, room if whole else room // 2)
         reasons |= dict.fromkeys(taken, "after the latest user turn")
@@ -54,6 +57,7 @@ class Pins:
 
         oldest = segments[latest].turn - self.last_turns if segments else 0
         last = [i for i in range(latest - 1, -1, -1) if i not in reasons and segments[i].turn >= oldest]
+        last = [i for i in last if not inside or segments[i].kind != "tool"]
         if self.last_turns:
             reasons |= dict.fromkeys(fitting(segments, last, int(room * self.share)), "last turns")
         first = [i for i in users[:-1][:1] if i not in reasons]

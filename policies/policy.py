@@ -11,6 +11,7 @@ from foveate.policies.flow.fusion import Weighted
 from foveate.policies.flow.topics import Topics
 from foveate.policies.pins import Pins
 from foveate.policies.recall import Recall
+from foveate.policies.results.settings import Results
 from foveate.policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
 
 
@@ -44,6 +45,7 @@ class Policy:
     threshold: float | None = None  # deviations from the mean score: what is below goes even where there is room
     pins: Pins = field(default_factory=Pins)
     recall: Recall = field(default_factory=Recall)
+    results: Results = field(default_factory=Results)
 
     def shares(self, history: History) -> Mapping[str, Scores]:
         """Return what each signal adds to the score of each segment."""

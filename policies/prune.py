@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
+from foveate.policies.cut import Terms, candidates, cut, judge, latest_turn
 from foveate.policies.policy import Policy
 from foveate.policies.reasoning import from_first_over, lightened, loose
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
-from foveate.policies.seams import MARK_TOKENS, marks, neighbours
-from foveate.policies.types import (
-    INSTRUCTIONS,
-    SUMMARY,
-    Budget,
-    History,
-    Key,
-    PruneState,
-    Scores,
-    Segment,
-    Selection,
-)
+from foveate.policies.results.instead import Reader
+from foveate.policies.seams import MARK_TOKENS, marks
+from foveate.policies.types import Budget, History, Key, PruneState, Segment, Selection
 
 Plan = Literal["untouched", "sticky", "recall", "cut"]
-SEAMS = 6  # times that a selection is made smaller, ever faster, to make room for what mends its seams
 SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segments are worth
 
 
@@ -47,15 +36,16 @@ class Situation:
     settled: bool = False  # what was decided holds, and nothing new is decided
     summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
     turns: bool = False  # whoever reads what is left may insist that user and assistant take turns
+    reader: Reader | None = None  # what reads results; without one each stays or goes as a whole
 
     def plan(self) -> Plan:
         """Return what has to be done."""
         if self.settled:
-            return "sticky" if self.state.dropped else "untouched"
+            return "sticky" if self.state.changes else "untouched"
         if self.early is not None or self.is_over():
             return "cut"
         if not self.state.dropped:
-            return "untouched"
+            return "sticky" if self.state.changes else "untouched"
         turn = latest_turn(self.segments)
         unjudged = turn >= 0 and turn not in self.state.recalled
         return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
@@ -83,6 +73,8 @@ class Situation:
             size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * frames
         if bare:
             size -= sum([s.thought for s in self.segments if s.key in bare])
+        if self.state.shown:
+            size -= self.state.saved([s for s in self.segments if s.key not in dropped])
         return size
 
 
@@ -99,7 +91,8 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
         return recall(history, situation)
     light = lightened(history.segments, situation.insists)
     low = situation.budget.low if situation.early is None else situation.early
-    chosen = cut(replace(history, segments=light), situation.policy, low, situation.summed_up, situation.turns)
+    terms = Terms(low, situation.summed_up, situation.turns, situation.reader)
+    chosen = cut(replace(history, segments=light), situation.policy, terms)
     return replace(chosen, state=replace(chosen.state, bare=surplus(situation, chosen)))
 
 
@@ -115,44 +108,9 @@ def surplus(situation: Situation, chosen: Selection) -> frozenset[Key]:
     ahead = [s for s in kept if s.key not in before.bare and (changed is None or s.key < changed)]
     budget = situation.budget
     most = (budget.low + budget.high) // 2 if situation.early is None else situation.early
-    start = from_first_over(ahead, most - sum([s.tokens for s in chosen.segments if s.key not in dropped]))
+    stays = [s for s in chosen.segments if s.key not in dropped]
+    start = from_first_over(ahead, most - sum([s.tokens for s in stays]) + chosen.state.saved(stays))
     return frozenset([s.key for s in kept if start is not None and s.key >= start])
-
-
-def cut(history: History, policy: Policy, low: int, summed_up: int = 0, turns: bool = False) -> Selection:
-    """Decide afresh which segments fill `low` tokens; none of the first `summed_up` items that may go.
-
-    With `turns` what is left begins as the history does, and user and assistant take turns where they did.
-    """
-    spent = spent_of(history.segments, summed_up)
-    history = replace(history, segments=pinned(history.segments, policy, low, spent))
-    room = low - sum(s.tokens for s in history.segments if s.pin)
-    rows, competing = candidates(history, spent)
-    shares, scores = judge(history, rows, competing, policy)
-    fixed = frozenset([i for i, s in enumerate(history.segments) if s.pin])
-    closed = [i for i, s in enumerate(history.segments) if s.key in spent]
-    for attempt in range(SEAMS):
-        chosen, below = policy.select(competing, scores[rows], max(0, room))
-        kept = fixed | {rows[i] for i in chosen}
-        if not turns:
-            break
-        kept |= frozenset(neighbours(history.segments, kept, closed))
-        over = size_of(history.segments, kept) - low
-        if over <= 0 or room <= 0:
-            break
-        room -= over << attempt
-    state = PruneState(
-        dropped=frozenset(s.key for i, s in enumerate(history.segments) if i not in kept),
-        recalled={latest_turn(history.segments): ()},
-    )
-    gone = frozenset(competing.segments[i].key for i in below)
-    return Selection(history.segments, state, True, scores, shares, gone)
-
-
-def size_of(segments: Sequence[Segment], kept: frozenset[int]) -> int:
-    """Return the tokens of what is kept, with the marks at its seams."""
-    dropped = frozenset([s.key for i, s in enumerate(segments) if i not in kept])
-    return sum([segments[i].tokens for i in kept]) + MARK_TOKENS * marks(segments, dropped)
 
 
 def recall(history: History, situation: Situation) -> Selection:
@@ -170,65 +128,3 @@ def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:
     quoted = state.quoted
     present = {s.id for s in segments if s.key not in state.dropped or s.key in quoted}
     return list({s.id: i for i, s in enumerate(segments) if s.id not in present}.values())
-
-
-def spent_of(segments: Sequence[Segment], summed_up: int) -> set[Key]:
-    """Return the keys of what a later summary stands for, of the first `summed_up` items.
-
-    Not of what the user has said: clients put the words that are to outlast a summary ahead of it.
-    """
-    told = [s for s in segments if s.key[0] < summed_up]
-    return {s.key for s in told if s.pin == SUMMARY or not (s.pin or s.role == "user" or s.role in INSTRUCTIONS)}
-
-
-def pinned(segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key]) -> tuple[Segment, ...]:
-    """Return `segments` with the reason set on each that is pinned; none of the `spent` is."""
-    if not spent:
-        return policy.pins.apply(segments, low)
-    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low))
-    return tuple([replace(s, pin="") if s.key in spent else next(rest) for s in segments])
-
-
-def candidates(history: History, spent: Collection[Key] = ()) -> tuple[list[int], History]:
-    """Return the positions of what competes, and the history of those segments alone.
-
-    Instructions, the latest turn itself and what is `spent` do not, and no candidate is measured by them.
-    """
-    latest = latest_turn(history.segments)
-    rows = [
-        i
-        for i, s in enumerate(history.segments)
-        if s.role not in INSTRUCTIONS and s.key[0] != latest and s.key not in spent
-    ]
-    competing = replace(
-        history,
-        segments=[history.segments[i] for i in rows],
-        features=[history.features[i] for i in rows],
-        vectors=history.vectors[span(rows)],
-        age_hours=history.age_hours[rows],
-        recalls=history.recalls[rows],
-    )
-    return rows, competing
-
-
-def judge(
-    history: History, rows: Sequence[int], competing: History, policy: Policy
-) -> tuple[Mapping[str, Scores], Scores]:
-    """Return each signal's share of the score of each segment, and the scores: 0 for what does not compete."""
-    n = len(history.segments)
-    shares = {}
-    for name, share in policy.shares(competing).items():
-        shares[name] = np.zeros(n)
-        shares[name][rows] = share
-    return shares, np.zeros(n) + sum(shares.values())
-
-
-def span(rows: Sequence[int]) -> slice | Sequence[int]:
-    """Return ascending positions as a slice where they are one run: such rows of an array need no copy."""
-    run = rows and rows[-1] - rows[0] + 1 == len(rows)
-    return slice(rows[0], rows[-1] + 1) if run else rows
-
-
-def latest_turn(segments: Sequence[Segment]) -> int:
-    """Return the position of the latest user message, -1 where no user has spoken."""
-    return next((s.key[0] for s in reversed(segments) if s.role == "user"), -1)

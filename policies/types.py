@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Any, Literal, Protocol, TypeVar
@@ -27,6 +27,27 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class ToolResult:
+    """A text that a tool has returned, of which a part can be shown."""
+
+    key: Key  # the item and the block that it stands in, and which of the block's texts it is
+    text: str
+    tokens: int
+    tool: str = ""  # name of the tool; empty where the request does not tell
+    call: str = ""  # the name and arguments of the call that it answers
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stands in a prompt in place of a tool's result."""
+
+    runs: tuple[tuple[int, int], ...] = ()  # first and last of each run of pieces that is shown, ascending
+    saved: int = 0  # tokens that the prompt has less
+    same: Key | None = None  # an equal result that it points to; None where it shows pieces of its own
+    born: bool = False  # decided at its first appearance, not by a cut
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """The smallest thing that is kept or dropped.
 
@@ -44,6 +65,13 @@ class Segment:
     pin: str = ""  # why it may never go; empty where it may
     thought: int = 0  # tokens of its reasoning, which can go alone
     bound: bool = False  # the provider has tied that reasoning to the very prompt that it was made under
+    results: tuple[ToolResult, ...] = ()  # the longer texts among its tools' results, of which a part can be shown
+    said: str = ""  # beside such results, what the agent itself says there, its calls included
+
+    @property
+    def words(self) -> str:
+        """What is said by somebody, results left out."""
+        return self.said if self.results else self.text
 
 
 class Manner(IntFlag):
@@ -119,6 +147,18 @@ class PruneState:
     recalled: Mapping[int, tuple[Key, ...]] = field(default_factory=dict)
 
     bare: frozenset[Key] = frozenset()  # segments whose reasoning was taken out
+    shown: Mapping[Key, Shown] = field(default_factory=dict)  # results that are not whole, by their own keys
+
+    @property
+    def changes(self) -> bool:
+        """Whether a prompt differs from the request that it is made of."""
+        return bool(self.dropped or self.bare or self.shown)
+
+    def saved(self, segments: Iterable[Segment]) -> int:
+        """Return the tokens that results of those segments take less than whole."""
+        if not self.shown:
+            return 0
+        return sum([self.shown[r.key].saved for s in segments for r in s.results if r.key in self.shown])
 
     @property
     def quoted(self) -> frozenset[Key]:

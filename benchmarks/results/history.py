@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from benchmarks.results.cases import Case, Message, Ruler, said, text_of, units_of
 from foveate.policies.results.competing import compete
-from foveate.policies.results.piece import Piece, Pieces
-from foveate.policies.results.pieces import pieces_of
+from foveate.policies.results.pieces.dividing import pieces_of
+from foveate.policies.results.pieces.piece import Piece, Pieces
+from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import Reading, reading_of, tokens_of
-from foveate.policies.results.render import render
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results
 

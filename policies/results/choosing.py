@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from foveate.policies.results.scoring import Field
@@ -11,18 +13,15 @@ MARK = 9.0  # tokens of a mark
 ROUND = 0.12  # of the room that is left: what one round may fill
 
 
-def order_of(field: Field, room: float, price: float, openings: Scores) -> list[int]:
-    """Return pieces in the order in which they are taken until about `room` tokens are filled.
+class Filling:
+    """Takes pieces until a room is full, all sizes being estimates.
 
-    `openings` are the tokens that fall due with the first piece of each unit. Gains are monotone and submodular, for
-    which greedy on gain / cost is the standard answer (Lin and Bilmes 2010); it goes in rounds, so that a history of
-    ten thousand pieces takes a few milliseconds.
+    Gains are monotone and submodular, for which greedy on gain / cost is the standard answer (Lin and Bilmes 2010); it
+    goes in rounds, so that a history of ten thousand pieces takes a few milliseconds.
     """
-    return _Filling(field, price, openings).fill(room)
 
-
-class _Filling:
     def __init__(self, field: Field, price: float, openings: Scores) -> None:
+        """`openings` are the tokens that fall due with the first piece of each unit."""
         self.field = field
         self.price = price
         self.openings = openings.astype(float)
@@ -33,7 +32,7 @@ class _Filling:
         self.same = field.offer[1:] == field.offer[:-1]
 
     def fill(self, room: float) -> list[int]:
-        """Return pieces in the order of taking."""
+        """Return pieces in the order of taking until about `room` tokens are filled, by what was taken before too."""
         order: list[int] = []
         while True:
             left = room - self.spent()
@@ -41,7 +40,7 @@ class _Filling:
             if not taken:
                 return order
             order += taken
-            self._take(taken)
+            self.take(taken)
 
     def spent(self) -> float:
         """Return the tokens of all that is shown, marks included."""
@@ -77,13 +76,14 @@ class _Filling:
         costs: Scores = np.maximum(own + MARK * (1.0 - joined) + opening, 1.0)
         return costs
 
-    def _take(self, taken: list[int]) -> None:
+    def take(self, taken: Sequence[int]) -> None:
+        """Show pieces, and with each what leads to it."""
         for i in taken:
             at = i
             while at >= 0 and not self.shown[at]:
                 self.shown[at] = True
                 at = int(self.field.parent[at])
-        self.opened[self.field.unit[taken]] = True
+        self.opened[self.field.unit[list(taken)]] = True
         carried = self.shown[self.field.places]
         self.worth[self.field.values[carried]] = 0.0
 

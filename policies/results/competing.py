@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
-from foveate.policies.results.choosing import order_of
-from foveate.policies.results.piece import Pieces
-from foveate.policies.results.render import gaps, opened, render
-from foveate.policies.results.scoring import Need, Offer, field_of
+from foveate.policies.results.choosing import Filling
+from foveate.policies.results.pieces.piece import Pieces
+from foveate.policies.results.pieces.render import gaps, opened, render
+from foveate.policies.results.scoring import Field, Need, Offer, field_of
 from foveate.policies.results.settings import Results
 from foveate.policies.types import Scores
 
 BRIDGE = 16.0  # tokens: a shorter gap is shown, since its mark would be as hard to read
+NEAR = 0.01  # of the room: what may stay empty
+REFILLS = 3
 SPARE = 1.4  # how much more than the room is put in order, since tokens are estimated first
 NAME = 80  # characters of a row's first value that stands with any other of its row
 Count = Callable[[str], int]
@@ -27,29 +29,48 @@ def compete(offers: Sequence[Offer], need: Need, room: int, results: Results, co
     if not offers:
         return []
     field = field_of(offers, need, results)
-    order = order_of(field, room * SPARE, results.price, openings_of(offers))
-    starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])])
-    taken = [(int(field.offer[i]), int(i - starts[field.offer[i]])) for i in order]
-    costs = _Costs(offers, count)
-    low, high = 0, len(taken)
-    while low < high:  # the longest part of the order that fits
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if costs.of(sets_of(taken[:middle], len(offers))) <= room else (low, middle - 1)
-    return [shown(o.pieces, s, o.ratio) for o, s in zip(offers, sets_of(taken[:low], len(offers)), strict=True)]
+    openings = openings_of(offers)
+    costs = _Costs(offers, field, count)
+    order = Filling(field, results.price, openings).fill(room * SPARE)
+    taken = order[: longest([], order, room, costs)]
+    for _ in range(REFILLS):  # what did not fit stood in the way of smaller ones
+        left = room - costs.of(taken)
+        if left <= NEAR * room:
+            break
+        filling = Filling(field, results.price, openings)
+        filling.take(taken)
+        order = filling.fill(filling.spent() + left)
+        fit = longest(taken, order, room, costs)
+        taken = taken + order[:fit]
+        if not fit:
+            break
+    return [shown(o.pieces, s, o.ratio) for o, s in zip(offers, costs.sets(taken), strict=True)]
+
+
+def longest(before: Sequence[int], order: Sequence[int], room: int, costs: _Costs) -> int:
+    """Return how many of the first pieces fit beside those taken before.
+
+    With few guesses, each told by how far the one before was off.
+    """
+    low, high = 0, len(order) + 1  # the one fits, the other does not
+    guess = len(order) if before else min(len(order), int(len(order) / SPARE) + 1)
+    while high - low > 1:
+        spent = costs.of([*before, *order[:guess]])
+        if spent <= room:
+            low = guess
+        else:
+            high = guess
+        if spent <= room and room - spent <= NEAR * room:
+            break
+        told = int(guess * room * (1.0 - NEAR / 2) / max(1, spent))
+        guess = min(max(told, low + 1), high - 1) if low < told < high else (low + high) // 2
+    return low
 
 
 def openings_of(offers: Sequence[Offer]) -> Scores:
     """Return the tokens that fall due with the first piece of each unit."""
     units = np.array([o.unit for o in offers], dtype=np.intp)
     return np.asarray(np.bincount(units, [o.opening for o in offers]), dtype=float)
-
-
-def sets_of(taken: Collection[tuple[int, int]], n: int) -> list[frozenset[int]]:
-    """Return the pieces of each of `n` offers."""
-    sets: list[set[int]] = [set() for _ in range(n)]
-    for offer, piece in taken:
-        sets[offer].add(piece)
-    return [frozenset(s) for s in sets]
 
 
 def shown(pieces: Pieces, chosen: Collection[int], ratio: float) -> frozenset[int]:
@@ -80,19 +101,35 @@ def _names(pieces: Pieces, found: frozenset[int]) -> set[int]:
 class _Costs:
     """Counts what is shown; a result whose pieces are the same as before is not counted again."""
 
-    def __init__(self, offers: Sequence[Offer], count: Count) -> None:
+    def __init__(self, offers: Sequence[Offer], field: Field, count: Count) -> None:
         self.offers = offers
+        self.offer = field.offer.tolist()
+        self.starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])]).tolist()
         self.count = count
         self.known: dict[tuple[int, frozenset[int]], int] = {}
 
-    def of(self, sets: Sequence[frozenset[int]]) -> int:
+    def sets(self, taken: Iterable[int]) -> list[frozenset[int]]:
+        """Return the pieces of each result, from their positions in the field."""
+        sets: list[set[int]] = [set() for _ in self.offers]
+        for i in taken:
+            sets[self.offer[i]].add(i - self.starts[self.offer[i]])
+        return [frozenset(s) for s in sets]
+
+    def of(self, taken: Iterable[int]) -> int:
         """Return the tokens of all results with these pieces."""
-        stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen}
+        sets = self.sets(taken)
+        stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen or o.pinned}
         return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if self.offers[i].unit in stay)
 
     def _one(self, i: int, chosen: frozenset[int]) -> int:
         if (i, chosen) not in self.known:
             offer = self.offers[i]
-            text = render(offer.pieces, shown(offer.pieces, chosen, offer.ratio))
-            self.known[i, chosen] = offer.opening + self.count(text)
+            pieces = shown(offer.pieces, chosen, offer.ratio)
+            if offer.frame:
+                tokens = 0
+            elif offer.whole is not None and len(pieces) == len(offer.pieces):
+                tokens = offer.whole
+            else:
+                tokens = self.count(render(offer.pieces, pieces))
+            self.known[i, chosen] = offer.opening + tokens
         return self.known[i, chosen]

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.policies.language.words import normal, terms_of, words
-from foveate.policies.results.kinds import DEFINITION
-from foveate.policies.results.piece import Pieces
-from foveate.policies.results.render import template_of
+from foveate.policies.results.pieces.kinds import DEFINITION
+from foveate.policies.results.pieces.piece import Pieces
+from foveate.policies.results.pieces.render import template_of
 from foveate.policies.terms import term_id
 from foveate.policies.types import Places, Scores, Terms
 

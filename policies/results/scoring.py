@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.policies.results.piece import Pieces
+from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.reading import Reading, tokens_of
 from foveate.policies.results.settings import Results
 from foveate.policies.types import Places, Scores, Terms
@@ -38,6 +38,10 @@ class Offer:
     unit: int = 0  # results of one unit stay or go together, each with a mark at least
     opening: int = 0  # tokens that fall due with the first piece of its unit: the call's own share, and its frame
     ratio: float = 0.25  # tokens a character
+    prior: float = 1.0  # how much its pieces count by what is known of their unit
+    pinned: bool = False  # its unit stays, and it is a mark at least
+    whole: int | None = None  # tokens of all of it, where they are known
+    frame: bool = False  # it stands wherever its unit does, and its opening is what it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ def standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
     turn, step = about(offers, [need.turn, need.step])
     elsewhere = fresh * float(turn.max())
     recency = np.exp2(-ages / results.half_life) + w.recent * (1.0 - elsewhere) * np.exp2(-ages / RECENT)
-    counts: Scores = recency * (1.0 + w.same * step) + fresh * w.about * turn**2
+    priors = np.array([o.prior for o in offers])
+    counts: Scores = priors * (recency * (1.0 + w.same * step) + fresh * w.about * turn**2)
     return counts
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from foveate.policies.results.piece import ResultKind
+from foveate.policies.results.pieces.piece import ResultKind
 
 Switch = Literal["on", "off"]
 
@@ -35,18 +35,26 @@ class Weights:
 class Results:
     """When and how results are shortened."""
 
-    over: int = 4000  # tokens: a shorter result is never shortened
+    birth: bool = True  # shorten long results the first time that they are sent
+    cut: bool = True  # let the pieces of results compete for the room of a cut
+    over: int = 4000  # tokens: a shorter result is sent whole the first time
+    whole: int = 100  # tokens: a shorter result is one piece at a cut
+    favour: float = 2.5  # how much more the pieces of a segment count that the policy would keep as a whole
     share: float = 0.125  # of the high watermark: at its first appearance a result may take as much
     tools: Mapping[str, Switch] = field(default_factory=dict)  # by tool name; off: never shortened
     kinds: Mapping[ResultKind, Switch] = field(default_factory=dict)
     weights: Weights = field(default_factory=Weights)
-    price: float = 0.5  # exponent of a piece's tokens: gain / tokens^price decides
+    price: float = 0.55  # exponent of a piece's tokens: gain / tokens^price decides
     half_life: float = 14.0  # units of the conversation in which a result loses half its worth
     turn_half_life: float = 2.0  # units in which the user's turn loses half its say in what comes next
     near: float = 20.0  # pieces: how far head and tail reach
     kin: float = 0.66  # how much of its heading's worth, and in JSON of the best of its object's
     smoothing: float = 0.5  # how much of a neighbour's worth a piece takes on
 
+    def exempt_tool(self, tool: str) -> bool:
+        """Return whether results of a tool are never shortened."""
+        return self.tools.get(tool, "on") == "off"
+
     def exempt(self, tool: str, kind: ResultKind) -> bool:
         """Return whether a result is never shortened."""
-        return self.tools.get(tool, "on") == "off" or self.kinds.get(kind, "on") == "off"
+        return self.exempt_tool(tool) or self.kinds.get(kind, "on") == "off"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from foveate.policies.results.competing import Count, compete
-from foveate.policies.results.pieces import pieces_of
+from foveate.policies.results.pieces.dividing import pieces_of
+from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import reading_of
-from foveate.policies.results.render import render
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results
 

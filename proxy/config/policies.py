@@ -17,6 +17,7 @@ from foveate.policies.policy import Policy, WeightedSignal
 from foveate.policies.recall import Recall
 from foveate.policies.registry import FUSIONS, GRAPHS, SELECTORS, SIGNALS
 from foveate.policies.registry import load as load_class
+from foveate.policies.results.settings import Results
 from foveate.policies.types import Kind
 from foveate.proxy.config.schema import PolicySettings, Settings
 from foveate.proxy.errors import ConfigError, explain_error
@@ -54,7 +55,18 @@ def build_policy(name: str, settings: PolicySettings) -> Policy:
         threshold=described.get("threshold"),
         pins=construct(f"{where}.pins", Pins, described.get("pins", {})),
         recall=construct(f"{where}.recall", Recall, described.get("recall", {})),
+        results=construct(f"{where}.results", Results, switched(described.get("results", {}))),
     )
+
+
+def switched(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of results with YAML's bare on and off as the words that they are."""
+    words = {True: "on", False: "off"}
+    found = dict(given)
+    for name in ("tools", "kinds"):
+        if isinstance(found.get(name), dict):
+            found[name] = {key: words.get(v, v) if isinstance(v, bool) else v for key, v in found[name].items()}
+    return found
 
 
 def describe_policy(where: str, settings: PolicySettings) -> dict[str, Any]:

@@ -162,6 +162,7 @@ class PolicySettings(Section):
     threshold: float | None = None
     pins: dict[str, Any] = {}
     recall: dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
 
 class Settings(BaseSettings):

@@ -23,7 +23,7 @@ from foveate.policies.policy import Policy
 from foveate.policies.prune import Situation, prune
 from foveate.policies.registry import SIGNALS
 from foveate.policies.registry import load as load_target
-from foveate.policies.types import Budget, History, PruneState, Selection
+from foveate.policies.types import Budget, History, Selection
 from foveate.proxy.cache import Cache
 from foveate.proxy.config.policies import build_policy, describe_policy, merge_policy, named_policies
 from foveate.proxy.config.schema import PolicySettings, Settings
@@ -121,14 +121,15 @@ def selected(policy: Policy, reading: ReadCase, budget: int) -> Selection:
     size = parsed.tokens - parsed.fixed_tokens
     budget_left = Budget(room, room)
     turns = parsed.outline.turns
-    situation = Situation(parsed.segments, parsed.query, size, policy, budget_left, PruneState(), turns=turns)
+    situation = Situation(parsed.segments, parsed.query, size, policy, budget_left, turns=turns, reader=parsed.desk)
     return prune(situation, reading.history)
 
 
 def pruned(policy: Policy, reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return the messages that the proxy would forward."""
-    kept = selected(policy, reading, budget).kept
-    prompt = CHAT.rebuild(reading.parsed, layout(reading.parsed, kept, {}))
+    parsed, selection = reading.parsed, selected(policy, reading, budget)
+    rows = layout(parsed, selection.kept, {}, shown=selection.state.shown)
+    prompt = CHAT.rebuild(parsed, rows, parsed.desk.texts(parsed.segments, selection.state.shown))
     messages: list[Message] = orjson.loads(prompt.body)["messages"]
     return messages
 

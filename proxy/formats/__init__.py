@@ -8,7 +8,7 @@ from typing import Protocol
 
 from foveate.proxy.errors import RequestError
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
 
@@ -28,8 +28,11 @@ class Format(Protocol):
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of a field, one of an outline's `standing`, that is there whatever is dropped."""
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
-        """Return the request with what is left of its items, in the caller's own bytes wherever they are whole."""
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
+        """Return the request with what is left of its items, in the caller's own bytes wherever they are whole.
+
+        `texts` are what stands for each result that a row shows in part.
+        """
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's items decoded, for whoever reads an explanation; none where it cannot be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from foveate.policies.types import Key
+from foveate.policies.types import Key, Shown
 from foveate.proxy.formats.parsed import Address, Parsed
 
 Left = tuple[tuple[int, frozenset[int] | None], ...]  # blocks that stay, each with its pieces; None for all of them
@@ -18,16 +18,29 @@ class Row(NamedTuple):
     left: Left | None  # None for all of it
     excerpts: tuple[int, ...] = ()  # positions of segments
     bare: bool = False  # its reasoning is taken out
+    shown: tuple[tuple[int, int, Shown], ...] = ()  # what stands for results: of which block, and which of its texts
+
+    @property
+    def whole(self) -> bool:
+        """Whether it goes on as the caller wrote it."""
+        return self.left is None and not self.excerpts and not self.bare and not self.shown
 
 
 def layout(
-    parsed: Parsed, kept: Collection[int], recalled: Mapping[int, Sequence[int]], bare: Collection[Key] = ()
+    parsed: Parsed,
+    kept: Collection[int],
+    recalled: Mapping[int, Sequence[int]],
+    bare: Collection[Key] = (),
+    shown: Mapping[Key, Shown] | None = None,
 ) -> list[Row]:
     """Return the prompt's items, in order, for the segments at the positions `kept`.
 
     `recalled` maps the position of a user's item to the segments that are quoted ahead of its words; `bare` holds the
-    keys of segments whose reasoning is taken out.
+    keys of segments whose reasoning is taken out, and `shown` what stands for results, by their own keys.
     """
+    instead: dict[Address, list[tuple[int, int, Shown]]] = {}
+    for (at, block, part), found in sorted((shown or {}).items()):
+        instead.setdefault((at, block), []).append((block, part, found))
     stays: dict[Address, set[int] | None] = {}
     thoughtless: set[int] = set()
     for position in kept:
@@ -45,7 +58,8 @@ def layout(
         left = [(b, _pieces(parsed, (i, b), stays[i, b])) for b in range(len(item.blocks)) if (i, b) in stays]
         if left:
             whole = len(left) == len(item.blocks) and all(pieces is None for _, pieces in left)
-            rows.append(Row(i, None if whole else tuple(left), tuple(recalled.get(i, ())), i in thoughtless))
+            results = tuple([each for b, _ in left for each in instead.get((i, b), ())]) if instead else ()
+            rows.append(Row(i, None if whole else tuple(left), tuple(recalled.get(i, ())), i in thoughtless, results))
     return rows
 
 

@@ -11,6 +11,7 @@ import msgspec
 from foveate.policies.types import Segment
 from foveate.proxy.cache import Cache
 from foveate.proxy.formats import Format
+from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.units import Built, Unit, build, group, looks_back
@@ -72,6 +73,7 @@ class Memo:
         self._format = wire
         self._counter = counter
         self._split_over = split_over
+        self._desk = Desk(cache, counter)
         self._items = cache.space("item", wire.name, counter.name, split_over)
         self._standing = cache.space("standing", wire.name, counter.name)
         self._prefixes = cache.space("prefix", wire.name, counter.name, split_over)  # by the id of the last item
@@ -102,7 +104,7 @@ class Memo:
         fixed = self._format.priming + sum(self._counted(name, raw, tenant) for name, raw in outline.standing)
         segments, places = tuple(whole.segments), tuple(whole.places)
         tokens = fixed + whole.tokens
-        return Parsed(outline, whole.items, whole.links, segments, places, fixed, tokens, self._counter)
+        return Parsed(outline, whole.items, whole.links, segments, places, fixed, tokens, self._counter, self._desk)
 
     def _longest_prefix(self, items: list[Item], latest: int, tenant: str) -> Prefix:
         """Return what is known of the items ahead of the latest user turn since an earlier request."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
-from foveate.policies.types import Kind, Segment
+from foveate.policies.types import Key, Kind, Segment
+from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.tokens import TokenCounter
 
 Address = tuple[int, int]  # which item of the request, and which block of that item
+Texts = Mapping[Key, str]  # what is written in place of results, by item, block and the block's text
+NO_TEXTS: Texts = MappingProxyType({})
 BY_ORDER = "\0"  # in place of a tool call's id where there is none: the result is that of the call before it
 
 
@@ -38,6 +42,22 @@ class Piece(msgspec.Struct, frozen=True):
     kind: Kind
 
 
+class Call(msgspec.Struct, frozen=True):
+    """A tool call that a block makes."""
+
+    id: str  # BY_ORDER for one without
+    tool: str
+    said: str  # its name and arguments
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A text of a tool's result."""
+
+    part: int  # which part of the result's content it is; 0 for a plain string
+    text: str
+    tokens: int
+
+
 class Block(msgspec.Struct, frozen=True):
     """The smallest thing with an address: a message, an input item, or what of a message can go by itself."""
 
@@ -57,6 +77,8 @@ class Block(msgspec.Struct, frozen=True):
     leads: bool = False  # it lives and dies with what the model says next, as a reasoning item does with its answer
     clings: bool = False  # it is refused without the reasoning that led to it, which then has to stay
     sums_up: bool = False  # it stands for all before it
+    made: tuple[Call, ...] = ()  # the calls that it makes, as far as a tool is named
+    told: tuple[Told, ...] = ()  # the texts of the result that it is, which can be shown in part
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -91,6 +113,7 @@ class Parsed(msgspec.Struct, frozen=True):
     fixed_tokens: int  # what stands, and the answer's opening: there whatever is dropped
     tokens: int  # of the whole prompt
     counter: TokenCounter
+    desk: Desk
 
     @property
     def summed_up(self) -> int:

@@ -7,11 +7,13 @@ from operator import is_
 
 import msgspec
 
-from foveate.policies.types import Key, Segment
-from foveate.proxy.formats.parsed import BY_ORDER, Address, Block, Item, Piece, Place, digest
+from foveate.policies.types import Key, Segment, ToolResult
+from foveate.proxy.formats.parsed import BY_ORDER, Address, Block, Call, Item, Piece, Place, digest
 
 Unit = tuple[Address, ...]  # where the blocks of one unit stand, ascending
 WHOLE = -1  # the piece of a key that means all of it
+SHORT = 200  # characters of a result up to which it is not worth a look inside
+NO_CALL = Call("", "", "")
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -88,7 +90,7 @@ def build(blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> Buil
         segments = tuple(_part(first, piece, turn, (item, block, n)) for n, piece in pieces)
         places = tuple(Place(unit, n) for n in range(len(first.pieces)))
     else:
-        segments = (_whole(blocks, turn, (item, block, WHOLE)),)
+        segments = (_whole(blocks, unit, turn),)
         places = (Place(unit),)
     return Built(blocks, unit, turn, split, segments, places)
 
@@ -107,10 +109,12 @@ def _part(block: Block, piece: Piece, turn: int, key: Key) -> Segment:
     )
 
 
-def _whole(blocks: Sequence[Block], turn: int, key: Key) -> Segment:
+def _whole(blocks: Sequence[Block], unit: Unit, turn: int) -> Segment:
     first = blocks[0]
+    item, block = unit[0]
     alone = len(blocks) == 1
     clings = any(block.clings for block in blocks)
+    results = _results(blocks, unit)
     return Segment(
         id=first.id if alone else digest([block.id.encode() for block in blocks]),
         role=first.role,
@@ -118,9 +122,30 @@ def _whole(blocks: Sequence[Block], turn: int, key: Key) -> Segment:
         text=first.text if alone else "\n".join([block.text for block in blocks if block.text]),
         tokens=first.tokens if alone else sum([block.tokens for block in blocks]),
         turn=turn,
-        key=key,
+        key=(item, block, WHOLE),
         name=first.name,
         pin=next((block.pin for block in blocks if block.pin), ""),
         thought=0 if clings else sum([block.thought for block in blocks]),
         bound=not clings and any(block.bound for block in blocks),
+        results=results,
+        said="\n".join([block.text for block in blocks if block.text and not block.answers]) if results else "",
     )
+
+
+def _results(blocks: Sequence[Block], unit: Unit) -> tuple[ToolResult, ...]:
+    """Return the longer texts of a unit's results, each with the call that it answers."""
+    if not any(block.told for block in blocks):
+        return ()
+    named = {call.id: call for block in blocks for call in block.made}
+    unnamed = iter([call for block in blocks for call in block.made if call.id == BY_ORDER])
+    found = []
+    for address, block in zip(unit, blocks, strict=True):
+        if not block.answers:
+            continue
+        call = next(unnamed, NO_CALL) if block.answers == BY_ORDER else named.get(block.answers, NO_CALL)
+        found += [
+            ToolResult((*address, told.part), told.text, told.tokens, call.tool, call.said)
+            for told in block.told
+            if len(told.text) > SHORT
+        ]
+    return tuple(found)

@@ -6,7 +6,7 @@ import time
 from operator import attrgetter
 
 from foveate.policies.types import Selection
-from foveate.proxy.pruning.draft import Draft, changes
+from foveate.proxy.pruning.draft import Draft
 from foveate.proxy.pruning.grounds import Grounds, decider
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
 from foveate.proxy.pruning.request import Decision, Request
@@ -57,6 +57,9 @@ def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
         return "dry-run"
     if draft.tokens > grounds.limits.room.high + grounds.parsed.fixed_tokens:
         return "over"
-    if not changes(selection.state):
+    if not selection.state.changes:
         return "untouched"
-    return "cut" if selection.cut else "sticky"
+    if selection.cut:
+        return "cut"
+    born = all(shown.born for shown in selection.state.shown.values())
+    return "shortened" if born and not selection.state.dropped and not selection.state.bare else "sticky"

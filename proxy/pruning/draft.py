@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from foveate.policies.types import PruneState, Selection
+from foveate.policies.types import Selection
 from foveate.proxy.formats import Format
 from foveate.proxy.formats.layout import Row, layout
 from foveate.proxy.formats.parsed import Parsed
@@ -26,19 +26,14 @@ class Draft(msgspec.Struct, frozen=True):
 def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollection | None) -> Draft:
     """Return the prompt of what is left: the caller's own bytes where nothing is dropped."""
     repeated = repeated_tokens(parsed, earlier)
-    changed = changes(selection.state)
-    if not changed and not (earlier and changes(earlier.state)):
+    state = selection.state
+    if not state.changes and not (earlier and earlier.state.changes):
         return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
-    rows = layout(parsed, selection.kept, excerpts(parsed, selection.state), selection.state.bare)
-    prompt = wire.rebuild(parsed, rows)
+    rows = layout(parsed, selection.kept, excerpts(parsed, state), state.bare, state.shown)
+    prompt = wire.rebuild(parsed, rows, parsed.desk.texts(parsed.segments, state.shown))
     shared = shared_tokens(parsed, rows, prompt.tokens, earlier)
-    body = prompt.body if changed else parsed.outline.body
+    body = prompt.body if state.changes else parsed.outline.body
     return Draft(body, parsed.fixed_tokens + sum(prompt.tokens), shared, repeated)
-
-
-def changes(state: PruneState) -> bool:
-    """Say whether a prompt differs from the request that it is made of."""
-    return bool(state.dropped or state.bare)
 
 
 def repeated_tokens(parsed: Parsed, earlier: Recollection | None) -> int:
@@ -55,7 +50,7 @@ def shared_tokens(parsed: Parsed, rows: Sequence[Row], tokens: Sequence[int], ea
     stood = [
         i for i, s in enumerate(parsed.segments) if s.key[0] < earlier.items and s.key not in earlier.state.dropped
     ]
-    before = layout(parsed, stood, excerpts(parsed, earlier.state), earlier.state.bare)
+    before = layout(parsed, stood, excerpts(parsed, earlier.state), earlier.state.bare, earlier.state.shown)
     shared = parsed.fixed_tokens
     for new, old, size in zip(rows, before, tokens, strict=False):
         if new != old:

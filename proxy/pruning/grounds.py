@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from foveate.policies.prune import Situation
+from foveate.policies.results.birth import Newborn, births, new_results
 from foveate.policies.types import PruneState, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
@@ -38,9 +39,10 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
         size,
         wanted.policy,
         limits.room,
-        standing(grounds),
+        with_births(grounds, standing(grounds)),
         insists=parsed.outline.insists,
         summed_up=parsed.summed_up,
+        reader=parsed.desk,
         turns=parsed.outline.turns,
     )
     forced = situation.plan() == "cut"
@@ -69,14 +71,38 @@ def moment_of(grounds: Grounds, economy: Economy) -> Moment:
 def standing(grounds: Grounds) -> PruneState:
     """Return the decisions that hold.
 
-    None where another model answers, whose cache is cold, and none of another policy's where the caller insists on one.
+    None where another model answers, whose cache is cold, but for results that were shortened at their first
+    appearance; and none of another policy's where the caller insists on one.
     """
     earlier, wanted = grounds.earlier, grounds.wanted
-    if earlier is None or earlier.model != grounds.parsed.outline.model:
+    if earlier is None:
         return PruneState()
+    if earlier.model != grounds.parsed.outline.model:
+        return PruneState(shown={key: shown for key, shown in earlier.state.shown.items() if shown.born})
     if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
         return PruneState()
     return earlier.state
+
+
+def with_births(grounds: Grounds, state: PruneState) -> PruneState:
+    """Return the decisions that hold, and what becomes of results that no model has read yet.
+
+    Nothing where this request is not remembered: the next one would send other bytes in their place.
+    """
+    parsed, wanted = grounds.parsed, grounds.wanted
+    if not wanted.sticky or parsed.outline.settled:
+        return state
+    known = grounds.earlier.items if grounds.earlier else 0
+    high = int(grounds.limits.budget.high / grounds.limits.ratio)
+    rules = wanted.policy.results
+    born = births(Newborn(parsed.segments, parsed.query, state, known), high, rules, parsed.desk)
+    return replace(state, shown={**state.shown, **born}) if born else state
+
+
+def unread_characters(parsed: Parsed, earlier: Recollection | None) -> int:
+    """Return how long the results are that no model has read yet."""
+    known = earlier.items if earlier else 0
+    return sum([len(result.text) for result in new_results(parsed.segments, known)])
 
 
 def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection:
@@ -84,7 +110,7 @@ def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection
     earlier, items, model = grounds.earlier, len(grounds.parsed.items), grounds.parsed.outline.model
     if earlier and selection.state is earlier.state and grounds.origins is earlier.origins:
         return replace(earlier, items=items, at=grounds.now, rent=rent)
-    policy = decider(grounds, selection) if selection.state.dropped else ""
+    policy = decider(grounds, selection) if selection.state.changes else ""
     return Recollection(
         items, selection.state, policy, model, grounds.origins, grounds.now, rent, beside=other_models(earlier, model)
     )
@@ -99,5 +125,5 @@ def other_models(earlier: Recollection | None, model: str) -> Record | None:
 
 def decider(grounds: Grounds, selection: Selection) -> str:
     """Return the name of the policy whose decision this is: that of an earlier cut where it still serves."""
-    standing = selection.state.dropped and not selection.cut and grounds.earlier
+    standing = selection.state.changes and not selection.cut and grounds.earlier
     return (standing and grounds.earlier and grounds.earlier.policy) or grounds.wanted.policy.name

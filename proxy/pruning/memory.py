@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import structs
 
-from foveate.policies.types import Key, PruneState, Segment
+from foveate.policies.types import Key, PruneState, Segment, Shown
 from foveate.proxy.errors import StateStoreError
 from foveate.proxy.formats.parsed import Item
 from foveate.proxy.formats.units import WHOLE
@@ -22,6 +22,7 @@ from foveate.proxy.pruning.states import StateStore
 
 _log = logging.getLogger("foveate.memory")
 T = TypeVar("T")
+Instead = tuple[tuple[tuple[int, int], ...], int, Key | None, bool]  # the fields of what stands for a result
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -60,11 +61,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     at: float = 0.0  # seconds since the epoch
     rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
     beside: Record | None = None  # of the model that was asked before this one
+    shown: tuple[tuple[Key, Instead], ...] = ()  # of results that are not whole
 
     @property
     def state(self) -> PruneState:
         """The decisions."""
-        return PruneState(frozenset(self.dropped), dict(self.recalled), frozenset(self.bare))
+        shown = {key: Shown(*instead) for key, instead in self.shown}
+        return PruneState(frozenset(self.dropped), dict(self.recalled), frozenset(self.bare), shown)
 
 
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -190,6 +193,7 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
         at=recalled.at,
         rent=recalled.rent,
         beside=recalled.beside,
+        shown=tuple([(key, (s.runs, s.saved, s.same, s.born)) for key, s in sorted(recalled.state.shown.items())]),
     )
 
 
@@ -239,7 +243,8 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
         for turn, keys in state.recalled.items()
         if turn in now
     }
-    moved_state = PruneState(dropped, recalled, bare)
+    shown = {(now[key[0]], *key[1:]): moved_result(s, now) for key, s in state.shown.items() if stands(key, s, now)}
+    moved_state = PruneState(dropped, recalled, bare, shown)
     origins = {(now[key[0]], *key[1:]): origin for key, origin in record.origins if key[0] in now}
     return replace(
         recollected(record), items=same_beginning(record.ids, ids), state=moved_state, origins=origins, record=None
@@ -258,6 +263,18 @@ def in_parts(recalled: Recollection, segments: Sequence[Segment]) -> Recollectio
         return recalled
     dropped = (recalled.state.dropped - gone).union(parts)
     return replace(recalled, state=replace(recalled.state, dropped=dropped), record=None)
+
+
+def stands(key: Key, shown: Shown, now: Mapping[int, int]) -> bool:
+    """Say whether a result, and the one that it points to, have a place in a rewritten history."""
+    if key[0] not in now or shown.same is None:
+        return key[0] in now
+    return shown.same[0] in now and now[shown.same[0]] < now[key[0]]
+
+
+def moved_result(shown: Shown, now: Mapping[int, int]) -> Shown:
+    """Return what stands for a result, pointing to where the other one stands now."""
+    return replace(shown, same=(now[shown.same[0]], *shown.same[1:])) if shown.same else shown
 
 
 def same_beginning(before: Sequence[str], after: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from foveate.policies.types import Budget, Fate, Selection, reason
 from foveate.proxy.formats.usage import Usage
 from foveate.proxy.pruning.windows import Window
 
-Result = Literal["untouched", "cut", "sticky", "over", "dry-run", "off", "failed"]
+Result = Literal["untouched", "shortened", "cut", "sticky", "over", "dry-run", "off", "failed"]
 
 
 Resent = Literal["", "length", "reasoning"]

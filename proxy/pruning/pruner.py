@@ -22,7 +22,7 @@ from foveate.proxy.formats.usage import Usage
 from foveate.proxy.http.refusals import TooLong
 from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import draft
-from foveate.proxy.pruning.grounds import Grounds, settled, situation_of
+from foveate.proxy.pruning.grounds import Grounds, settled, situation_of, unread_characters
 from foveate.proxy.pruning.limits import Watermarks
 from foveate.proxy.pruning.memory import Conversation, Memory, in_parts
 from foveate.proxy.pruning.models import model_table
@@ -30,7 +30,7 @@ from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.worker import FEW_SEGMENTS, MANY_ITEMS
+from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, MANY_ITEMS
 
 _log = logging.getLogger("foveate.pruner")
 # From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
@@ -163,7 +163,8 @@ class Pruner:
         many = len(parsed.items) > MANY_ITEMS
         origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
         grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
-        situation, rent = situation_of(grounds, self._rules.economy)
+        much = unread_characters(parsed, earlier) > LITTLE_NEW
+        situation, rent = await self._worker.run(much, situation_of, grounds, self._rules.economy)
         selection = await self._selection(request, grounds, situation)
         selection = await self._worker.run(many, without_strangers, parsed, selection, situation.state, origins)
         self._prepare(request, grounds)

@@ -38,7 +38,7 @@ def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = 
     if not new:
         return earlier.origins
     kept = [i for i, s in enumerate(parsed.segments) if s.key not in state.dropped]
-    rows = layout(parsed, kept, excerpts(parsed, state), state.bare)
+    rows = layout(parsed, kept, excerpts(parsed, state), state.bare, state.shown)
     found = dict(earlier.origins)
     for row, before in zip(rows, linked_rows(parsed, rows), strict=True):
         if row.item in new:
@@ -58,13 +58,19 @@ def without_strangers(parsed: Parsed, selection: Selection, before: PruneState, 
         return selection
     bare = {s.key for s in thinking if s.key in before.bare or s.key in selection.state.bare}
     if selection.cut:
-        start = min(selection.state.dropped ^ before.dropped, default=None)
+        start = min(changed(before, selection.state), default=None)
         loosened = loose(parsed.segments, parsed.outline.insists)
         bare |= {s.key for s in loosened if not s.bound and start is not None and s.key > start}
     bare |= strangers(parsed, selection.state, bare, origins)
     if bare == selection.state.bare:
         return selection
     return replace(selection, state=replace(selection.state, bare=frozenset(bare)))
+
+
+def changed(before: PruneState, after: PruneState) -> set[Key]:
+    """Return the keys of all that is another in one prompt than in the other."""
+    results = {key for key in before.shown.keys() | after.shown.keys() if before.shown.get(key) != after.shown.get(key)}
+    return results | (before.dropped ^ after.dropped)
 
 
 def strangers(parsed: Parsed, state: PruneState, bare: set[Key], origins: Origins) -> set[Key]:
@@ -75,7 +81,7 @@ def strangers(parsed: Parsed, state: PruneState, bare: set[Key], origins: Origin
     owner = {item: parsed.segments[i].key for i in thinking for item in parsed.places[i].items}
     found: set[Key] = set()
     link = b""
-    for row in layout(parsed, kept, excerpts(parsed, state), bare):
+    for row in layout(parsed, kept, excerpts(parsed, state), bare, state.shown):
         key = owner.get(row.item)
         if key is not None and key[0] == row.item and origins.get(key) != link and row.item < opened:
             found.add(key)
@@ -100,6 +106,8 @@ def linked_row(parsed: Parsed, row: Row, before: bytes) -> bytes:
     for position in row.excerpts:
         made.update(parsed.segments[position].id.encode())
     made.update(b"bare" if row.bare else b"")
+    for block, part, shown in row.shown:
+        made.update(repr((block, part, shown.runs, shown.same)).encode())
     return made.digest()
 
 

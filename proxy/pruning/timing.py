@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from foveate.policies.cut import latest_turn
 from foveate.policies.pins import required
-from foveate.policies.prune import Situation, latest_turn
+from foveate.policies.prune import Situation
 from foveate.policies.types import Segment
 from foveate.proxy.config import schema as config
 from foveate.proxy.pruning.prices import Rates

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from foveate.policies.prune import prune, spent_of
+from foveate.policies.cut import spent_of
+from foveate.policies.prune import prune
 from foveate.policies.types import MARKS, SUMMARY, Budget, PruneState
 from foveate.proxy.config.policies import build_policy
 from foveate.proxy.config.schema import PolicySettings

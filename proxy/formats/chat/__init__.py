@@ -11,7 +11,7 @@ from foveate.proxy.formats.chat.message import read_message
 from foveate.proxy.formats.chat.request import outline_of
 from foveate.proxy.formats.chat.rewriting import rewrite
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
@@ -36,9 +36,9 @@ class Chat:
         """Return the tokens of tools, functions or a response format."""
         return counting.standing_tokens(name, decoded(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its messages."""
-        return rewrite(parsed, rows)
+        return rewrite(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's messages decoded, none where it cannot be read."""

@@ -10,7 +10,7 @@ import orjson
 from foveate.proxy.formats import marks
 from foveate.proxy.formats.chat.counting import PER_MESSAGE, is_guessed, message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
-from foveate.proxy.formats.parsed import BY_ORDER, Block, Piece, digest
+from foveate.proxy.formats.parsed import BY_ORDER, Block, Call, Piece, Told, digest
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
@@ -66,6 +66,8 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
         beside=beside_of(tokens, pieces),
         thought=thought_tokens(wire, counter) if thoughtful else 0,
         bound=bound,
+        made=_made(wire),
+        told=_told(wire, tokens, counter) if role in RESULT_ROLES else (),
     )
 
 
@@ -95,6 +97,34 @@ def _calls(wire: dict[str, Any]) -> frozenset[str]:
     if isinstance(wire.get("function_call"), dict):  # the form that tool_calls replaced: answered by name
         ids.add(f"function {wire['function_call'].get('name')}")
     return frozenset(ids)
+
+
+def _made(wire: dict[str, Any]) -> tuple[Call, ...]:
+    """Return the calls that a message makes, as far as they name a function."""
+    calls = wire.get("tool_calls")
+    given = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    made = [(_id(call.get("id")), call.get("function")) for call in given]
+    older = wire.get("function_call")
+    if isinstance(older, dict):
+        made.append((f"function {older.get('name')}", older))
+    return tuple(
+        [
+            Call(key, str(function.get("name", "")), f"{function.get('name', '')} {function.get('arguments', '')}")
+            for key, function in made
+            if isinstance(function, dict)
+        ]
+    )
+
+
+def _told(wire: dict[str, Any], tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
+    """Return the texts of a result, each under the position of its part; `tokens` are those of the message."""
+    content = wire.get("content")
+    if isinstance(content, str):
+        return (Told(0, content, tokens - message_tokens({**wire, "content": ""}, counter)),)
+    parts = content if isinstance(content, list) else []
+    return tuple(
+        [Told(n, part["text"], counter.text(part["text"])) for n, part in enumerate(parts) if _is_plain_text(part)]
+    )
 
 
 def _answers(wire: dict[str, Any], role: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import orjson
 
@@ -12,15 +12,15 @@ from foveate.proxy.formats.chat.order import LEFT_OUT, marked
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
 from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
+from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
 from foveate.proxy.formats.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
 
 Fields = dict[str, bytes]  # of an object, each as JSON
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
-    """Return the request with the messages of those rows.
+def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
 
     They are the caller's own bytes; only a message of which parts are left out, or that excerpts are put into, is
     written anew, its other fields as they are. Where a turn is missing that upstreams insist on, a mark stands for it.
@@ -35,11 +35,14 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
             mark = {"role": marks[n], "content": LEFT_OUT}
             written.append(orjson.dumps(mark))
             ahead = message_tokens(mark, parsed.counter)
-        if row.left is None and not row.excerpts and not row.bare:
+        if row.whole:
             written.append(raw)
             tokens.append(ahead + parsed.items[row.item].tokens)
             continue
-        message = _object(_changed(parsed, row, fields_of(raw)))
+        fields = _changed(parsed, row, fields_of(raw))
+        if row.shown:
+            fields = _telling(fields, {part: texts[row.item, block, part] for block, part, _ in row.shown})
+        message = _object(fields)
         written.append(message)
         tokens.append(ahead + message_tokens(decoded(message), parsed.counter))
     messages = b"[" + b",".join(written) + b"]"
@@ -106,12 +109,25 @@ def _nothing_said(message: Fields) -> bytes:
     return b"null" if calling else orjson.dumps(THOUGHT_LEFT_OUT)
 
 
+def _telling(message: Fields, texts: Mapping[int, str]) -> Fields:
+    """Return a result with other texts, each under the position of its part."""
+    content = message["content"].strip()
+    if not content.startswith(b"["):
+        return {**message, "content": orjson.dumps(texts[0])}
+    return {**message, "content": _with_texts(content, texts)}
+
+
+def _with_texts(content: bytes, texts: Mapping[int, str]) -> bytes:
+    """Return a list of parts with other texts, all else in the caller's bytes."""
+    parts = elements_of(content)
+    for n, text in texts.items():
+        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+    return b"[" + b",".join(parts) + b"]"
+
+
 def _shortened(message: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:
     texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
     content = message["content"].strip()
     if content.startswith(b'"'):
         return {**message, "content": orjson.dumps(texts[0])}
-    parts = elements_of(content)
-    for n, text in texts.items():
-        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
-    return {**message, "content": b"[" + b",".join(parts) + b"]"}
+    return {**message, "content": _with_texts(content, texts)}

@@ -13,7 +13,7 @@ from foveate.proxy.formats.messages.recounting import recount
 from foveate.proxy.formats.messages.request import outline_of
 from foveate.proxy.formats.messages.rewriting import rewrite
 from foveate.proxy.formats.messages.speaking import error_body
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.usage import Usage
@@ -37,9 +37,9 @@ class Messages:
         """Return the tokens of the system prompt or of the tools."""
         return counting.standing_tokens(name, decoded(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its messages."""
-        return rewrite(parsed, rows)
+        return rewrite(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's messages decoded, none where it cannot be read."""

@@ -90,6 +90,11 @@ def texts_of(content: Any) -> list[str]:
     return said
 
 
+def is_text(part: Any) -> bool:
+    """Say whether a part is plain text."""
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+
+
 def bare_of_marks(part: Part) -> Part:
     """Return a part less its cache marks, those inside it included, and less what is null."""
     left = {name: value for name, value in part.items() if value is not None and name not in MARKS}

@@ -15,14 +15,15 @@ from foveate.proxy.formats.messages.content import (
     USES,
     Part,
     bare_of_marks,
+    is_text,
     parts_of,
     sections,
     texts_of,
     words,
 )
-from foveate.proxy.formats.messages.counting import PER_MESSAGE, is_guessed, parts_tokens
+from foveate.proxy.formats.messages.counting import PER_MESSAGE, PER_USE, is_guessed, part_tokens, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
-from foveate.proxy.formats.parsed import Block, Item, Piece, digest
+from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
@@ -82,20 +83,38 @@ def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int)
         beside=beside_of(tokens, pieces),
         thought=sum([thought_tokens(part, counter) for part in thoughts]),
         bound=any(is_bound(part) for part in thoughts),
+        made=_made(parts),
     )
 
 
 def _result(parts: list[Part], counter: TokenCounter) -> Block:
     """Return the block of a tool's result, with what of the agent's goes with it."""
+    content = parts[0].get("content")
+    tokens = part_tokens(parts[0], counter)
     return Block(
         id=_identity("tool", parts),
         role="tool",
-        text="\n".join(texts_of(parts[0].get("content"))),
+        text="\n".join(texts_of(content)),
         kind="tool",
-        tokens=PER_MESSAGE + parts_tokens(parts, counter),
+        tokens=PER_MESSAGE + tokens + parts_tokens(parts[1:], counter),
         answers=str(parts[0].get("tool_use_id", "")),
         pin=_pin("tool", parts),
+        told=_told(content, tokens - PER_USE, counter),
     )
+
+
+def _told(content: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
+    """Return the texts of a result of so many `tokens`, each under the position of its part."""
+    if isinstance(content, str):
+        return (Told(0, content, tokens),)
+    parts = content if isinstance(content, list) else []
+    return tuple([Told(n, part["text"], counter.text(part["text"])) for n, part in enumerate(parts) if is_text(part)])
+
+
+def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
+    uses = [part for part in parts if part.get("type") in USES]
+    named = [(str(part.get("id")), str(part.get("name", "")), _written(part.get("input"))) for part in uses]
+    return tuple([Call(key, tool, f"{tool} {given}") for key, tool, given in named])
 
 
 def _identity(role: str, parts: Sequence[Part]) -> str:

@@ -14,7 +14,7 @@ from foveate.proxy.formats.messages.message import role_of
 from foveate.proxy.formats.messages.reasoning import is_thought
 from foveate.proxy.formats.messages.seating import fillers, seated
 from foveate.proxy.formats.messages.spans import moved_marks, with_mark
-from foveate.proxy.formats.parsed import Block, Parsed, Prompt
+from foveate.proxy.formats.parsed import Block, Parsed, Prompt, Texts
 from foveate.proxy.formats.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
 from foveate.proxy.formats.tokens import TokenCounter
@@ -23,8 +23,8 @@ from foveate.proxy.formats.writing import array, changed, text_part
 Raws = list[bytes]  # content blocks, each as JSON
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
-    """Return the request with the messages of those rows.
+def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
 
     They are the caller's own bytes; only a message of which something is left out, or that excerpts or a mark are put
     into, is written anew, its other blocks as they are.
@@ -33,7 +33,7 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     tokens: list[int] = []
     for row in rows:
         raw = parsed.outline.items[row.item]
-        anew = _anew(parsed, row)
+        anew = _anew(parsed, row, texts)
         written.append(anew or raw)
         tokens.append(_tokens(anew, parsed.counter) if anew else parsed.items[row.item].tokens)
     for n, mark in moved_marks(parsed, rows).items():
@@ -53,17 +53,19 @@ def _tokens(message: bytes, counter: TokenCounter) -> int:
     return PER_MESSAGE + parts_tokens(parts_of(decoded(message)["content"]) or [], counter)
 
 
-def _anew(parsed: Parsed, row: Row) -> bytes | None:
+def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     """Return a row's message where it is not the caller's own, None where it is."""
     blocks = parsed.items[row.item].blocks
     bare = row.bare and any(block.thought for block in blocks)
-    if row.left is None and not row.excerpts and not bare:
+    if row.left is None and not row.excerpts and not bare and not row.shown:
         return None
     raw = parsed.outline.items[row.item]
     content = fields_of(raw).get("content", b"null").strip()
     if not content.startswith((b"[", b'"')):
         return None
     parts = elements_of(content) if content.startswith(b"[") else [text_part(decoded(content))]
+    if row.shown:
+        parts = _telling(role_of(decoded(raw)), parts, row, texts)
     if row.left is not None:
         parts = _left(role_of(decoded(raw)), parts, blocks, row)
     if bare:
@@ -75,6 +77,27 @@ def _anew(parsed: Parsed, row: Row) -> bytes | None:
     if content.startswith(b'"') and len(parts) == 1:
         return changed(raw, content=orjson.dumps(decoded(parts[0])["text"]))
     return changed(raw, content=array(parts))
+
+
+def _telling(role: str, parts: Raws, row: Row, texts: Texts) -> Raws:
+    """Return the parts with other texts in the results that the row shows in part."""
+    kinds = [decoded(part) for part in parts]
+    places = sections(role, kinds)
+    told = list(parts)
+    for block, n, _ in row.shown:
+        place = next(i for i in places[block] if kinds[i].get("type") == RESULT)
+        told[place] = changed(told[place], content=_content(told[place], n, texts[row.item, block, n]))
+    return told
+
+
+def _content(result: bytes, n: int, text: str) -> bytes:
+    """Return a result's content with another text in part `n`."""
+    content = fields_of(result)["content"].strip()
+    if not content.startswith(b"["):
+        return orjson.dumps(text)
+    inside = elements_of(content)
+    inside[n] = changed(inside[n], text=orjson.dumps(text))
+    return array(inside)
 
 
 def _left(role: str, parts: Raws, blocks: Sequence[Block], row: Row) -> Raws:

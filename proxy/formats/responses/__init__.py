@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Prompt
+from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import counting
 from foveate.proxy.formats.responses.answer import read_usage
@@ -36,9 +36,9 @@ class Responses:
         """Return the tokens of instructions, tools or a text format."""
         return counting.standing_tokens(name, decoded(raw), counter)
 
-    def rebuild(self, parsed: Parsed, rows: Sequence[Row]) -> Prompt:
+    def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its input."""
-        return rewrite(parsed, rows)
+        return rewrite(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's input items decoded, none where it cannot be read."""

@@ -9,7 +9,7 @@ import orjson
 
 from foveate.policies.types import MARKS
 from foveate.proxy.formats import marks
-from foveate.proxy.formats.parsed import Block, Piece, digest
+from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest
 from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_tokens
@@ -99,18 +99,39 @@ def _reasoning(item: dict[str, Any], counter: TokenCounter) -> Block:
 def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
     known = kind in kinds.CALLS or kind in kinds.OUTPUTS or kind in kinds.SERVED
     pin = "" if known else kinds.STANDING.get(kind, UNKNOWN)
+    tokens = item_tokens(item, counter)
     return Block(
         id=_identity(item),
         role=_speaker(kind),
         text="\n".join(_said(item)),
         kind="tool",
-        tokens=item_tokens(item, counter),
+        tokens=tokens,
         calls=_calls(item, kind),
         answers=_answers(item, kind),
         pin=pin or marks.found({"content": item.get("output")}),
         clings=kind in kinds.NAMED and isinstance(item.get("id"), str),
         sums_up=kind == kinds.COMPACTION,
+        made=_made(item, kind),
+        told=_told(item.get("output"), tokens - PER_ITEM, counter) if kind in kinds.PLAIN_OUTPUTS else (),
     )
+
+
+def _told(output: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
+    """Return the texts of an output of so many `tokens`, each under the position of its part."""
+    if isinstance(output, str):
+        return (Told(0, output, tokens),)
+    parts = output if isinstance(output, list) else []
+    return tuple([Told(n, part["text"], counter.text(part["text"])) for n, part in enumerate(parts) if _is_plain(part)])
+
+
+def _made(item: dict[str, Any], kind: str) -> tuple[Call, ...]:
+    """Return the call that an item is, under each id that an output may name."""
+    if kind not in kinds.CALLS:
+        return ()
+    tool = str(item.get("name") or kind.removesuffix("_call"))
+    given = item.get("arguments", item.get("input", item.get("action")))
+    said = f"{tool} {given if isinstance(given, str) else orjson.dumps(given).decode()}"
+    return tuple([Call(key, tool, said) for key in sorted(_calls(item, kind))])
 
 
 def _speaker(kind: str) -> str:

@@ -17,6 +17,8 @@ OUTPUTS = frozenset(
         "shell_call_output", "apply_patch_call_output", "program_output",
     }
 )  # fmt: skip
+# Outputs that are text, or parts of it, in a form of nobody's but the tool's.
+PLAIN_OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 # What the server has done by itself, the result included.
 SERVED = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_call"}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import orjson
 
 from foveate.policies.types import Segment
 from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Parsed, Piece, Prompt
+from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
 from foveate.proxy.formats.reading import elements_of, fields_of
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import item_tokens
@@ -21,8 +21,8 @@ Fields = dict[str, bytes]  # of an object, each as JSON
 BY_CHARACTERS = ("annotations", "logprobs")
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
-    """Return the request with the items of those rows.
+def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+    """Return the request with the items of those rows, and `texts` in place of the outputs that they show in part.
 
     They are the caller's own bytes. Written anew, its other fields as they are, is only an item of which parts are left
     out, that excerpts are put into, or that loses the reasoning which led to it.
@@ -31,7 +31,7 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     tokens: list[int] = []
     for row in rows:
         raw = parsed.outline.items[row.item]
-        left = _left(parsed, row, raw)
+        left = _left(parsed, row, raw, texts)
         if left is raw:
             tokens.append(parsed.items[row.item].tokens)
         else:
@@ -44,10 +44,12 @@ def rewrite(parsed: Parsed, rows: Sequence[Row]) -> Prompt:
     return Prompt(_object(fields), tokens)
 
 
-def _left(parsed: Parsed, row: Row, raw: bytes) -> bytes:
+def _left(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
     """Return what is left of one item, nothing where it is reasoning that is taken out."""
-    if row.left is None and not row.excerpts and not row.bare:
+    if row.whole:
         return raw
+    if row.shown:
+        return _telling(fields_of(raw), {part: texts[row.item, block, part] for block, part, _ in row.shown})
     item = item_of(raw)
     if row.bare and kinds.kind(item) == "reasoning":
         return b""
@@ -64,6 +66,17 @@ def _left(parsed: Parsed, row: Row, raw: bytes) -> bytes:
     if row.excerpts:
         fields = _quoting(fields, [parsed.segments[i] for i in row.excerpts])
     return fields["content"] if text else _object(fields)
+
+
+def _telling(fields: Fields, texts: Mapping[int, str]) -> bytes:
+    """Return an output with other texts, each under the position of its part."""
+    output = fields["output"].strip()
+    if not output.startswith(b"["):
+        return _object({**fields, "output": orjson.dumps(texts[0])})
+    parts = elements_of(output)
+    for n, text in texts.items():
+        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+    return _object({**fields, "output": _array(parts)})
 
 
 def _object(fields: Fields) -> bytes:

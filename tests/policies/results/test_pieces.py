@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from foveate.policies.results.competing import shown
-from foveate.policies.results.piece import MOST, division
-from foveate.policies.results.pieces import pieces_of
-from foveate.policies.results.render import opened, render
+from foveate.policies.results.pieces.dividing import pieces_of
+from foveate.policies.results.pieces.piece import MOST, division
+from foveate.policies.results.pieces.render import opened, render
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foveate.policies.results.competing import compete
-from foveate.policies.results.pieces import pieces_of
+from foveate.policies.results.pieces.dividing import pieces_of
+from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import reading_of
-from foveate.policies.results.render import render
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results, Weights
 from foveate.policies.results.shorten import shorten

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from foveate.policies.results.kinds import DEFINITION, DIFF_FILE, HUNK, delimiter_of, sample
-from foveate.policies.results.piece import Piece, ResultKind, division, gathered
+from foveate.policies.results.pieces.kinds import DEFINITION, DIFF_FILE, HUNK, delimiter_of, sample
+from foveate.policies.results.pieces.piece import Piece, ResultKind, division, gathered
 
 LONGEST_HUNK = 1600  # characters: a longer one may lose lines
 _RULE = re.compile(r"[\s|:+-]+$")

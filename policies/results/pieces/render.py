@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from foveate.policies.results.kinds import number_of
-from foveate.policies.results.piece import Piece, Pieces
+from foveate.policies.results.pieces.kinds import number_of
+from foveate.policies.results.pieces.piece import Piece, Pieces
 
 INVITATION = "; ask for a narrower range to read them"
 _VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")

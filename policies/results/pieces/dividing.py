@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from foveate.policies.results.kinds import kind_of, numbered, sample
-from foveate.policies.results.leaves import NotJson, leaves
-from foveate.policies.results.lines import lines
-from foveate.policies.results.piece import Pieces, grain_of
+from foveate.policies.results.pieces.kinds import kind_of, numbered, sample
+from foveate.policies.results.pieces.leaves import NotJson, leaves
+from foveate.policies.results.pieces.lines import lines
+from foveate.policies.results.pieces.piece import Pieces, grain_of
 
 
 def pieces_of(text: str) -> Pieces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from foveate.policies.results.piece import MANY, Piece, division, gathered
+from foveate.policies.results.pieces.piece import MANY, Piece, division, gathered
 
 DEEPEST = 64  # levels: what is nested deeper is read as text
 _BLANK = r"[ \t\n\r]*+"

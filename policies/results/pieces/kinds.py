@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from foveate.policies.results.piece import ResultKind
+from foveate.policies.results.pieces.piece import ResultKind
 
 SAMPLE = 200  # lines
 WIDEST = 400  # characters of a line that are looked at
