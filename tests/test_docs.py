@@ -17,6 +17,7 @@ from foveate.policies.flow.topics import Topics
 from foveate.policies.pins import Pins
 from foveate.policies.recall import Recall
 from foveate.policies.registry import FUSIONS, GRAPHS, SELECTORS, SIGNALS, load
+from foveate.policies.results.settings import Results
 from foveate.proxy import services
 from foveate.proxy.config.policies import preset_names
 from foveate.proxy.config.schema import Index, Settings, State
@@ -75,7 +76,7 @@ def metric_names() -> set[str]:
 def parameters() -> list[tuple[str, str]]:
     """Every parameter of a policy's parts, with the part's name."""
     parts = {name: load(target) for group in (SIGNALS, SELECTORS, GRAPHS, FUSIONS) for name, target in group.items()}
-    parts |= {"topics": Topics, "pins": Pins, "recall": Recall}
+    parts |= {"topics": Topics, "pins": Pins, "recall": Recall, "results": Results}
     return [(part, field.name) for part, cls in parts.items() for field in dataclasses.fields(cls)]
 
 

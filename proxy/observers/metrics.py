@@ -23,6 +23,8 @@ TOKENS = {
     "tokens_before": "Prompt tokens as they came.",
     "tokens_after": "Prompt tokens as they were forwarded.",
     "tokens_recalled": "Tokens of dropped segments that were quoted.",
+    "tokens_shortened_birth": "Tokens that prompts had less for results shortened at their first appearance.",
+    "tokens_shortened_cut": "Tokens that prompts had less for results of which a cut has left a part.",
     "tokens_would_save": "Tokens that dry runs would have left out.",
     "tokens_prefix": "Forwarded tokens that repeat the previous prompt.",
     "tokens_compared": "Forwarded tokens of prompts that were compared with a previous one.",
@@ -97,6 +99,8 @@ class Metrics(Collector):
                 tokens["tokens_would_save"][policy] += max(0, before - after)
             else:
                 tokens["tokens_recalled"][policy] += outcome.tokens_recalled
+                tokens["tokens_shortened_birth"][policy] += outcome.tokens_born
+                tokens["tokens_shortened_cut"][policy] += outcome.tokens_cut
         if outcome.usage is not None:
             tokens["tokens_prompt"][policy] += outcome.usage.prompt_tokens
             tokens["tokens_cached"][policy] += outcome.usage.cached_tokens or 0

@@ -26,4 +26,6 @@ def report(outcome: Outcome, waited: float) -> Headers:
             (b"x-pruning-prefix", b"%d" % (outcome.tokens_prefix or 0)),
             (b"x-pruning-segments", segments.encode()),
         ]
+    if outcome.tokens_born or outcome.tokens_cut:
+        rows.append((b"x-pruning-shortened", b"birth=%d cut=%d" % (outcome.tokens_born, outcome.tokens_cut)))
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from operator import attrgetter
 
 from foveate.policies.types import Selection
@@ -43,12 +44,23 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         narrowed=limits.narrowed,
         tokens_repeated=limits.counted(draft.repeated),
         tokens_recalled=sum(recalled),
+        tokens_born=shortened(selection, born=True),
+        tokens_cut=shortened(selection, born=False),
         segments=len(parsed.segments),
         kept=len(selection.kept),
         recalled=len(recalled),
         late=request.trace.late,
         milliseconds=dict(request.trace.milliseconds),
     )
+
+
+def shortened(selection: Selection, born: bool) -> int:
+    """Return the tokens that results in the prompt take less, for what was decided at their first appearance or not."""
+    state = selection.state
+    if not state.shown:
+        return 0
+    some = replace(state, shown={key: shown for key, shown in state.shown.items() if shown.born == born})
+    return some.saved([selection.segments[i] for i in selection.kept])
 
 
 def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:

@@ -45,6 +45,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     recalled: int = 0
     tokens_recalled: int = 0  # of the quoted segments
+    tokens_born: int = 0  # that results take less since they were shortened at their first appearance
+    tokens_cut: int = 0  # and those of which a cut has left a part
     late: int = 0  # segments whose vectors could not be had in time
     failure: str = ""  # the stage that failed
     failure_reason: str = ""  # for the log and whoever asks for an explanation; it may quote the request
@@ -81,6 +83,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 "after": self.tokens_after,
                 "prefix": self.tokens_prefix,
                 "repeated": self.tokens_repeated,
+                "shortened": {"birth": self.tokens_born, "cut": self.tokens_cut},
             },
             "usage": self.usage and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},
             "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": self.recalled},
