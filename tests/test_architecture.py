@@ -67,6 +67,7 @@ FAMILIES = (
     "foveate.policies.selectors",
 )
 HELPERS = {
+    "foveate.proxy.vectors.indexes.lock",  # what keeps a folder to one process
     "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
     "foveate.proxy.vectors.embedders.weights",
     "foveate.proxy.pruning.states.in_memory",  # the latest of what others keep
