@@ -18,12 +18,12 @@ from foveate.proxy.observers import Observer
 from foveate.proxy.observers.logs import RequestLog
 from foveate.proxy.observers.metrics import Metrics, Reading
 from foveate.proxy.observers.recent import Recent
-from foveate.proxy.pruning.calibration import Calibration
-from foveate.proxy.pruning.limits import Watermarks
+from foveate.proxy.pruning.limits.calibration import Calibration
+from foveate.proxy.pruning.limits.watermarks import Watermarks
+from foveate.proxy.pruning.limits.windows import Windows
 from foveate.proxy.pruning.memory import Memory
 from foveate.proxy.pruning.pruner import Pruner, Rules
 from foveate.proxy.pruning.states import build_states
-from foveate.proxy.pruning.windows import Windows
 from foveate.proxy.reload import Reloads
 from foveate.proxy.serving.handler import Handler, Routes
 from foveate.proxy.upstreams import Upstream, build_upstream

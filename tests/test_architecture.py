@@ -6,7 +6,6 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -294,15 +293,6 @@ def test_files_are_short() -> None:
 
 
 # Folders that are still to be divided: each leaves this list, and the test says so, once it is.
-FULL = {"proxy/formats", "proxy/pruning"}
-
-
-def folders() -> Iterator[Any]:
-    """Every folder, those that are known to be too full marked."""
-    for folder in sorted({str(p.parent.relative_to(ROOT)) for p in FILES}):
-        yield pytest.param(folder, marks=pytest.mark.xfail(folder in FULL, reason="to be divided", strict=True))
-
-
-@pytest.mark.parametrize("folder", folders())
+@pytest.mark.parametrize("folder", sorted({str(p.parent.relative_to(ROOT)) for p in FILES}))
 def test_folders_are_small(folder: str) -> None:
     assert len([p for p in FILES if str(p.parent.relative_to(ROOT)) == folder]) <= 12

@@ -22,7 +22,7 @@ from foveate.proxy import services
 from foveate.proxy.config.policies import preset_names
 from foveate.proxy.config.schema import Index, Settings, State
 from foveate.proxy.formats import FORMATS
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.pages import routes
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.states import STATES

@@ -10,7 +10,7 @@ from foveate.proxy.errors import RequestError
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 
 
 class Format(Protocol):

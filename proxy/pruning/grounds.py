@@ -9,7 +9,7 @@ from foveate.policies.results.birth import Newborn, births, new_results
 from foveate.policies.types import PruneState, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.pruning.limits import Limits
+from foveate.proxy.pruning.limits.watermarks import Limits
 from foveate.proxy.pruning.memory import Recollection, Record, aside
 from foveate.proxy.pruning.prices import rates_of
 from foveate.proxy.pruning.request import Wanted

@@ -11,8 +11,8 @@ import numpy as np
 import orjson
 
 from foveate.policies.types import Budget, Fate, Selection, reason
-from foveate.proxy.formats.usage import Usage
-from foveate.proxy.pruning.windows import Window
+from foveate.proxy.formats.wire.usage import Usage
+from foveate.proxy.pruning.limits.windows import Window
 
 Result = Literal["untouched", "shortened", "cut", "sticky", "over", "dry-run", "off", "failed"]
 

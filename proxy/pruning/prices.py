@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from foveate.proxy.config import schema as config
-from foveate.proxy.pruning.models import look_up, model_entries
+from foveate.proxy.pruning.limits.models import look_up, model_entries
 from foveate.proxy.pruning.outcome import Outcome
 
 

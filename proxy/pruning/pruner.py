@@ -18,14 +18,14 @@ from foveate.policies.types import INSTRUCTIONS, Segment, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.parser import Parser
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http.refusals import TooLong
 from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import draft
 from foveate.proxy.pruning.grounds import Grounds, settled, situation_of, unread_characters
-from foveate.proxy.pruning.limits import Watermarks
+from foveate.proxy.pruning.limits.models import model_table
+from foveate.proxy.pruning.limits.watermarks import Watermarks
 from foveate.proxy.pruning.memory import Conversation, Memory, in_parts
-from foveate.proxy.pruning.models import model_table
 from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers

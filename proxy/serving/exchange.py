@@ -6,7 +6,7 @@ import hashlib
 from http import HTTPStatus
 from time import perf_counter
 
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.headers import Headers, value_of

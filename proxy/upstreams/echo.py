@@ -17,8 +17,8 @@ from foveate.proxy.formats.chat import speaking as chat
 from foveate.proxy.formats.messages import speaking as messages
 from foveate.proxy.formats.parsed import Item, Outline
 from foveate.proxy.formats.responses import speaking as responses
-from foveate.proxy.formats.speech import Speech
 from foveate.proxy.formats.tokens import TokenCounter, encoding_name
+from foveate.proxy.formats.wire.speech import Speech
 from foveate.proxy.http.headers import Headers
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foveate.policies.seams import MARK_TOKENS
-from foveate.proxy.formats.text import split
+from foveate.proxy.formats.wire.text import split
 from laws.strategies import conversations, long_texts, plain, to_bytes
 from support.conversations import body, count, own, problems
 from support.deciding import memo, parse, read, rebuild, rebuilt

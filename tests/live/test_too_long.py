@@ -14,7 +14,7 @@ import openai
 import pytest
 from aiohttp import web
 
-from foveate.proxy.pruning.calibration import ENOUGH
+from foveate.proxy.pruning.limits.calibration import ENOUGH
 from foveate.proxy.serving.exchange import tenant
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import chat

@@ -10,11 +10,11 @@ from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.types import Budget, Key, PruneState, Selection
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.grounds import Grounds
-from foveate.proxy.pruning.limits import Limits
+from foveate.proxy.pruning.limits.watermarks import Limits
+from foveate.proxy.pruning.limits.windows import Window
 from foveate.proxy.pruning.memory import Recollection
 from foveate.proxy.pruning.request import Wanted
 from foveate.proxy.pruning.thoughts import origins_of
-from foveate.proxy.pruning.windows import Window
 
 POLICY = Policy("mine", (), Greedy())
 NOW = 10_000.0  # seconds since the epoch

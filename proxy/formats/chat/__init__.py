@@ -12,9 +12,9 @@ from foveate.proxy.formats.chat.request import outline_of
 from foveate.proxy.formats.chat.rewriting import rewrite
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
-from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.usage import Usage
 
 
 class Chat:

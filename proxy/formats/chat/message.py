@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-from foveate.proxy.formats import marks
 from foveate.proxy.formats.chat.counting import PER_MESSAGE, is_guessed, message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.parsed import BY_ORDER, Block, Call, Piece, Told, digest
-from foveate.proxy.formats.reading import decoded
-from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire import marks
+from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.text import beside_of, kind_of, pieces_of
 
 SPLIT_ROLES = ("user", "assistant")
 RESULT_ROLES = ("tool", "function")

@@ -6,7 +6,7 @@ import msgspec
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.reading import check_items, is_count, named, own, read_object, value
+from foveate.proxy.formats.wire.reading import check_items, is_count, named, own, read_object, value
 
 STANDING = ("tools", "functions", "response_format")  # `functions` is the older name of `tools`
 

@@ -10,11 +10,11 @@ from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.chat.order import LEFT_OUT, marked
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
-from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
-from foveate.proxy.formats.reading import decoded, elements_of, fields_of
-from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
+from foveate.proxy.formats.wire.excerpts import quoted
+from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
 
 Fields = dict[str, bytes]  # of an object, each as JSON
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from foveate.proxy.formats.speech import Speech
+from foveate.proxy.formats.wire.speech import Speech
 
 
 def spoken(speech: Speech) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 
 _INPUT = re.compile(rb'"input_tokens"\s*:\s*(\d{1,9})')
 _WRITTEN = re.compile(rb'"cache_creation_input_tokens"\s*:\s*(\d{1,9})')

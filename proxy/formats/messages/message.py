@@ -24,9 +24,9 @@ from foveate.proxy.formats.messages.content import (
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, PER_USE, is_guessed, part_tokens, parts_tokens
 from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
-from foveate.proxy.formats.reading import decoded
-from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.text import beside_of, kind_of, pieces_of
 
 
 def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:

@@ -8,8 +8,8 @@ from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import parts_of
 from foveate.proxy.formats.messages.reasoning import is_thought
 from foveate.proxy.formats.messages.request import outline_of
-from foveate.proxy.formats.reading import decoded, elements_of, fields_of
-from foveate.proxy.formats.writing import array, changed, obj
+from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.wire.writing import array, changed, obj
 
 # Anthropic, "Prefix checks on thinking blocks".
 _BOUND = re.compile(rb"bound to a different conversation", re.IGNORECASE)

@@ -10,7 +10,7 @@ import msgspec
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import COMPACTION
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.reading import check_items, decoded, named, own, read_object
+from foveate.proxy.formats.wire.reading import check_items, decoded, named, own, read_object
 
 STANDING = ("system", "tools")
 

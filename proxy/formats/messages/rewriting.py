@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import orjson
 
-from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import RESULT, parts_of, sections
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
@@ -15,10 +14,11 @@ from foveate.proxy.formats.messages.reasoning import is_thought
 from foveate.proxy.formats.messages.seating import fillers, seated
 from foveate.proxy.formats.messages.spans import moved_marks, with_mark
 from foveate.proxy.formats.parsed import Block, Parsed, Prompt, Texts
-from foveate.proxy.formats.reading import decoded, elements_of, fields_of
-from foveate.proxy.formats.text import THOUGHT_LEFT_OUT, left_out
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.writing import array, changed, text_part
+from foveate.proxy.formats.wire.excerpts import quoted
+from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
+from foveate.proxy.formats.wire.writing import array, changed, text_part
 
 Raws = list[bytes]  # content blocks, each as JSON
 

@@ -11,7 +11,7 @@ import orjson
 
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.formats.text import ANSWER_LEFT_OUT, BEGINNING_LEFT_OUT
+from foveate.proxy.formats.wire.text import ANSWER_LEFT_OUT, BEGINNING_LEFT_OUT
 
 USERS = ("user", "tool")  # roles of the blocks that a user's message is made of
 # The first message has to be the user's: where theirs was left out, this says so.

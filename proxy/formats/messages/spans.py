@@ -11,8 +11,8 @@ from foveate.proxy.formats.messages.content import parts_of, sections
 from foveate.proxy.formats.messages.message import role_of
 from foveate.proxy.formats.messages.reasoning import is_thought
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.formats.reading import decoded, elements_of, fields_of
-from foveate.proxy.formats.writing import array, changed, text_part
+from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.wire.writing import array, changed, text_part
 
 MARK = "cache_control"
 _WRITTEN = b'"cache_control"'

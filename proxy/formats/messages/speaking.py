@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from foveate.proxy.errors import RequestError
-from foveate.proxy.formats.speech import Speech
+from foveate.proxy.formats.wire.speech import Speech
 
 # Anthropic's API reference, "Errors".
 KINDS = {

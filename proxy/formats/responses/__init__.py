@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
-from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import counting
 from foveate.proxy.formats.responses.answer import read_usage
 from foveate.proxy.formats.responses.item import item_of, read_item
 from foveate.proxy.formats.responses.request import outline_of
 from foveate.proxy.formats.responses.rewriting import rewrite
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.usage import Usage
 
 
 class Responses:

@@ -7,7 +7,7 @@ from typing import Any
 from foveate.policies.types import MARKS
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
-from foveate.proxy.formats.tools import tools_tokens
+from foveate.proxy.formats.wire.tools import tools_tokens
 
 # As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, the answer's opening.
 PER_ITEM = 3

@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 
 from foveate.policies.types import MARKS
-from foveate.proxy.formats import marks
 from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest
-from foveate.proxy.formats.reading import decoded
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_tokens
-from foveate.proxy.formats.text import beside_of, kind_of, pieces_of
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire import marks
+from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.text import beside_of, kind_of, pieces_of
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})
 UNKNOWN = "of unknown type"

@@ -9,8 +9,8 @@ import orjson
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.reading import check_items, decoded, is_count, named, own, read_object, value
 from foveate.proxy.formats.responses import kinds
+from foveate.proxy.formats.wire.reading import check_items, decoded, is_count, named, own, read_object, value
 
 STANDING = ("instructions", "tools", "text")
 AT_THE_SERVER = ("previous_response_id", "conversation")

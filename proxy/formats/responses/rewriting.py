@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 import orjson
 
 from foveate.policies.types import Segment
-from foveate.proxy.formats.excerpts import quoted
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
-from foveate.proxy.formats.reading import elements_of, fields_of
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import item_tokens
 from foveate.proxy.formats.responses.item import item_of
-from foveate.proxy.formats.text import left_out
+from foveate.proxy.formats.wire.excerpts import quoted
+from foveate.proxy.formats.wire.reading import elements_of, fields_of
+from foveate.proxy.formats.wire.text import left_out
 
 Fields = dict[str, bytes]  # of an object, each as JSON
 # What says something about a text by its characters.

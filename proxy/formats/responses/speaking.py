@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from foveate.proxy.formats.speech import Speech
+from foveate.proxy.formats.wire.speech import Speech
 
 ITEM = "msg_echo"
 PLACE = {"item_id": ITEM, "output_index": 0, "content_index": 0}

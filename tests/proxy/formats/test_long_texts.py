@@ -8,8 +8,8 @@ import pytest
 
 from foveate.policies.features import END, extract
 from foveate.proxy.formats.chat import Chat
-from foveate.proxy.formats.text import kind_of, left_out, split
 from foveate.proxy.formats.tokens import SLICE, TokenCounter
+from foveate.proxy.formats.wire.text import kind_of, left_out, split
 
 COUNTER = TokenCounter("o200k_base")
 RUNS = {

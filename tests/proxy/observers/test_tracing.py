@@ -9,7 +9,7 @@ import pytest
 from foveate.proxy import services
 from foveate.proxy.config.loading import wants_traces
 from foveate.proxy.config.schema import Index, Settings
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.pruning.outcome import Outcome
 from support.client import ask, chat
 from support.console import serve_pages

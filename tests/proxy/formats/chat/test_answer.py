@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from foveate.proxy.formats.chat.answer import read_usage
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from support.upstream import chat_events, completion
 
 USAGE = {"prompt_tokens": 4321, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 1024}}

@@ -11,9 +11,9 @@ from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.chat import Chat
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.parsed import BY_ORDER, Block, Item
-from foveate.proxy.formats.reading import MOST_ITEMS, decoded, elements_of, fields_of, mended
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, TokenCounter
 from foveate.proxy.formats.units import group, looks_back
+from foveate.proxy.formats.wire.reading import MOST_ITEMS, decoded, elements_of, fields_of, mended
 
 COUNTER = TokenCounter("o200k_base")
 LONG = "\n\n".join(f"Paragraph {n} of many, with words in it." for n in range(400))

@@ -9,8 +9,8 @@ import pytest
 
 from foveate.proxy.formats.chat.reasoning import is_bound, thinks, thought_tokens
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.text import THOUGHT_LEFT_OUT
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT
 from support.conversations import call
 from support.deciding import CHAT, read
 

@@ -13,7 +13,7 @@ from foveate.proxy.formats.messages import Messages
 from foveate.proxy.formats.messages.answer import read_usage
 from foveate.proxy.formats.messages.counting import LEAST, MOST, PAGE, part_tokens, standing_tokens
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from support.deciding import read
 from support.messages import request, result, text, use, user
 

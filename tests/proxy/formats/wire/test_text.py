@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.formats.text import kind_of, split
+from foveate.proxy.formats.wire.text import kind_of, split
 
 CODE = "import os\n\ndef main():\n    return os.getcwd()\n\nclass A:\n    pass\n" * 2
 LOG = "2024-05-06 12:00:01 INFO started\n" * 6

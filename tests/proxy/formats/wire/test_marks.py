@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foveate.policies.types import MARKS
-from foveate.proxy.formats import marks
+from foveate.proxy.formats.wire import marks
 from support.deciding import read
 
 TEXT = {"type": "text", "text": "words"}

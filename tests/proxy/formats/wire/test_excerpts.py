@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.proxy.formats.excerpts import frame_mark, framed
+from foveate.proxy.formats.wire.excerpts import frame_mark, framed
 
 
 def test_it_names_who_is_quoted_and_says_that_it_is_data() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.pruning.models import look_up, model_names, model_table, size_of
+from foveate.proxy.pruning.limits.models import look_up, model_names, model_table, size_of
 
 TABLE = {"openai/gpt-9": 1, "gpt-9": 2, "llama-4-8b-instruct": 3, "anthropic.claude-9": 4, "vendor/deep:free": 5}
 

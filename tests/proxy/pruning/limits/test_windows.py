@@ -16,8 +16,8 @@ from msgspec import structs
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import UpstreamError
-from foveate.proxy.pruning.listing import MAX_LIST, listed
-from foveate.proxy.pruning.windows import Window, Windows
+from foveate.proxy.pruning.limits.listing import MAX_LIST, listed
+from foveate.proxy.pruning.limits.windows import Window, Windows
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 from foveate.proxy.upstreams.echo import Echo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.proxy.pruning.learned import CONFIRMED, FADES, MAX_LEARNED, Learned
+from foveate.proxy.pruning.limits.learned import CONFIRMED, FADES, MAX_LEARNED, Learned
 
 
 class Clock:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from foveate.proxy.formats.reading import fields_of
+from foveate.proxy.formats.wire.reading import fields_of
 
 
 def changed(raw: bytes, **fields: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.tools import schema_tokens
+from foveate.proxy.formats.wire.tools import schema_tokens
 from support.conversations import body
 from support.deciding import read
 

@@ -8,14 +8,14 @@ import pytest
 
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.http.refusals import TooLong
-from foveate.proxy.pruning.calibration import Calibration
-from foveate.proxy.pruning.limits import DEEPER, Limits, Watermarks, lowered
+from foveate.proxy.pruning.limits.calibration import Calibration
+from foveate.proxy.pruning.limits.watermarks import DEEPER, Limits, Watermarks, lowered
+from foveate.proxy.pruning.limits.windows import Windows
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Request
-from foveate.proxy.pruning.windows import Windows
 from foveate.proxy.upstreams.echo import Echo
 from support.conversations import body, long_chat
 from support.deciding import CHAT, read

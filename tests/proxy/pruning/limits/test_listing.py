@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from foveate.proxy.pruning.listing import window_in
+from foveate.proxy.pruning.limits.listing import window_in
 
 ANSWERS: dict[str, tuple[Any, int | None]] = {
     "llama.cpp": ({"default_generation_settings": {"n_ctx": 8192, "params": {}}, "total_slots": 4}, 8192),

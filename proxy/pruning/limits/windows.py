@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
-from foveate.proxy.pruning.learned import Learned
-from foveate.proxy.pruning.listing import Credentials, asked, ignores_names, listed, rows_of, told
-from foveate.proxy.pruning.models import look_up, model_table
+from foveate.proxy.pruning.limits.learned import Learned
+from foveate.proxy.pruning.limits.listing import Credentials, asked, ignores_names, listed, rows_of, told
+from foveate.proxy.pruning.limits.models import look_up, model_table
 from foveate.proxy.upstreams import Upstream
 
 _log = logging.getLogger("foveate.windows")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from foveate.policies.types import Budget
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.tokens import encoding_name, is_exact
-from foveate.proxy.formats.usage import Usage
+from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http.refusals import TooLong
-from foveate.proxy.pruning.calibration import Calibration
+from foveate.proxy.pruning.limits.calibration import Calibration
+from foveate.proxy.pruning.limits.windows import Window, Windows
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Request, Wanted
-from foveate.proxy.pruning.windows import Window, Windows
 
 DEEPER = 0.5  # how deep to cut where an upstream refuses a prompt as too long, at the least: it is asked once more only
 
