@@ -44,7 +44,8 @@ class Terms:
 
     low: int  # tokens of the history
     summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
-    turns: bool = False  # what is left begins as the history does, and user and assistant take turns where they did
+    # What is left begins as the history does, and user and assistant take turns where they did
+    turns: bool = False
     reader: Reader | None = None  # what reads results, whose pieces then compete for themselves
 
 
@@ -72,13 +73,18 @@ def cut(history: History, policy: Policy, terms: Terms) -> Selection:
 def cut_inside(history: History, policy: Policy, terms: Terms, divided: Divided) -> Selection:
     """Decide afresh what fills the room, the pieces of results each by itself.
 
-    What is pinned for its place stays with its calls; how much of its results stays is for their pieces to decide.
+    What is pinned for its place stays with its calls; how much of its results stays is for their pieces
+    to decide.
     """
     assert terms.reader is not None
     spent = spent_of(history.segments, terms.summed_up)
-    history = replace(history, segments=pinned_inside(history.segments, policy, terms.low, spent, divided))
+    history = replace(
+        history, segments=pinned_inside(history.segments, policy, terms.low, spent, divided)
+    )
     segments = history.segments
-    room = terms.low - sum([bare_tokens(s, divided.get(i, ())) for i, s in enumerate(segments) if s.pin])
+    room = terms.low - sum(
+        [bare_tokens(s, divided.get(i, ())) for i, s in enumerate(segments) if s.pin]
+    )
     last = len(segments) - 1
     if last in divided:
         whole = whole_at_end(divided[last], room)
@@ -102,8 +108,12 @@ def cut_inside(history: History, policy: Policy, terms: Terms, divided: Divided)
 def favoured_by(
     policy: Policy, rows: Sequence[int], competing: History, scores: Scores, divided: Divided, room: int
 ) -> dict[int, float]:
-    """Return how much the pieces of each competing segment count, by its position: more where the policy keeps it."""
-    judged = [judged_tokens(s, divided.get(i, ())) for i, s in zip(rows, competing.segments, strict=True)]
+    """Return how much the pieces of each competing segment count, by its position: more where the
+    policy keeps it.
+    """
+    judged = [
+        judged_tokens(s, divided.get(i, ())) for i, s in zip(rows, competing.segments, strict=True)
+    ]
     thin = [replace(s, tokens=tokens) for s, tokens in zip(competing.segments, judged, strict=True)]
     chosen, _ = policy.select(replace(competing, segments=thin), scores, max(0, room))
     favour = favour_of(policy.results.favour, competing.once(shape_of).tool_share)
@@ -113,7 +123,9 @@ def favoured_by(
 def pinned_inside(
     segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key], divided: Divided
 ) -> tuple[Segment, ...]:
-    """Return `segments` with the reason set on each that is pinned, where a mark may stand for every divided result."""
+    """Return `segments` with the reason set on each that is pinned, where a mark may stand for every
+    divided result.
+    """
     marked = [
         replace(s, tokens=bare_tokens(s, divided[i]) + MARK * len(divided[i])) if i in divided else s
         for i, s in enumerate(segments)
@@ -123,9 +135,15 @@ def pinned_inside(
 
 
 def mended(
-    segments: Sequence[Segment], kept: frozenset[int], spent: Collection[Key], terms: Terms, shown: Mapping[Key, Shown]
+    segments: Sequence[Segment],
+    kept: frozenset[int],
+    spent: Collection[Key],
+    terms: Terms,
+    shown: Mapping[Key, Shown],
 ) -> tuple[frozenset[int], int]:
-    """Return what is kept with what mends its order of turns, and the tokens that it takes beyond the room."""
+    """Return what is kept with what mends its order of turns, and the tokens that it takes beyond the
+    room.
+    """
     if not terms.turns:
         return kept, 0
     closed = [i for i, s in enumerate(segments) if s.key in spent]
@@ -134,7 +152,9 @@ def mended(
     return kept, size_of(segments, kept) - saved - terms.low
 
 
-def state_of(segments: Sequence[Segment], kept: frozenset[int], shown: Mapping[Key, Shown]) -> PruneState:
+def state_of(
+    segments: Sequence[Segment], kept: frozenset[int], shown: Mapping[Key, Shown]
+) -> PruneState:
     """Return the state in which that is kept."""
     dropped = frozenset([s.key for i, s in enumerate(segments) if i not in kept])
     return PruneState(dropped, {latest_turn(segments): ()}, shown=shown)
@@ -152,7 +172,11 @@ def spent_of(segments: Sequence[Segment], summed_up: int) -> set[Key]:
     Not of what the user has said: clients put the words that are to outlast a summary ahead of it.
     """
     told = [s for s in segments if s.key[0] < summed_up]
-    return {s.key for s in told if s.pin == SUMMARY or not (s.pin or s.role == "user" or s.role in INSTRUCTIONS)}
+    return {
+        s.key
+        for s in told
+        if s.pin == SUMMARY or not (s.pin or s.role == "user" or s.role in INSTRUCTIONS)
+    }
 
 
 def pinned(
@@ -168,7 +192,8 @@ def pinned(
 def candidates(history: History, spent: Collection[Key] = ()) -> tuple[list[int], History]:
     """Return the positions of what competes, and the history of those segments alone.
 
-    Instructions, the latest turn itself and what is `spent` do not, and no candidate is measured by them.
+    Instructions, the latest turn itself and what is `spent` do not, and no candidate is measured by
+    them.
     """
     latest = latest_turn(history.segments)
     rows = [
@@ -190,7 +215,9 @@ def candidates(history: History, spent: Collection[Key] = ()) -> tuple[list[int]
 def judge(
     history: History, rows: Sequence[int], competing: History, policy: Policy
 ) -> tuple[Mapping[str, Scores], Scores]:
-    """Return each signal's share of the score of each segment, and the scores: 0 for what does not compete."""
+    """Return each signal's share of the score of each segment, and the scores: 0 for what does not
+    compete.
+    """
     n = len(history.segments)
     shares = {}
     for name, share in policy.shares(competing).items():

@@ -21,7 +21,8 @@ MAX_COUNT = 65535
 END = 64 * 1024  # characters that are read at either end of a text
 LONGEST_WORD, LONGEST_VALUE = 64, 256  # characters
 LONGEST_DIRECTIVE = 2000  # characters: a longer text with such words in it is about something else
-# What a directive's words are, and what any text with them has in it, lower case: looking for that is far quicker.
+# What a directive's words are, and what any text with them has in it, lower case: looking for that is
+# far quicker.
 MANNERS = {
     Manner.INSTRUCTION: (
         (
@@ -46,7 +47,18 @@ MANNERS = {
         ),
     ),
     Manner.PREFERENCE: (
-        ("call me ", "my name is", "prefer", "allergic", "pronouns", "vegan", "vegetarian", "blind", "deaf", "left-"),
+        (
+            "call me ",
+            "my name is",
+            "prefer",
+            "allergic",
+            "pronouns",
+            "vegan",
+            "vegetarian",
+            "blind",
+            "deaf",
+            "left-",
+        ),
         re.compile(
             r"\bcall me [A-Z]|\bmy name is\b|\bi(?: would|'d)? prefer\b|\bi(?:'m| am) allergic\b|\bmy pronouns\b"
             r"|\bi(?:'m| am) (?:a )?(?:vegan|vegetarian|colou?r-?blind|deaf|blind|left-handed)\b",
@@ -54,7 +66,16 @@ MANNERS = {
         ),
     ),
     Manner.CORRECTION: (
-        ("wrong", "incorrect", "not right", "not correct", "not what i", "i meant", "actually,", "correction:"),
+        (
+            "wrong",
+            "incorrect",
+            "not right",
+            "not correct",
+            "not what i",
+            "i meant",
+            "actually,",
+            "correction:",
+        ),
         re.compile(
             r"\bthat(?:'s| is) (?:wrong|incorrect|not (?:right|correct|what i))"
             r"|\bi meant\b|^actually,|\bcorrection:",
@@ -65,7 +86,9 @@ MANNERS = {
 
 
 def extract(text: str, name: str = "") -> Features:
-    """Return what signals read of `text`, which the participant `name` has written: of a long one both its ends."""
+    """Return what signals read of `text`, which the participant `name` has written: of a long one both
+    its ends.
+    """
     if len(text) > 2 * END:
         text = f"{text[:END]}\n{text[-END:]}"
     plain = normal(text)
@@ -79,7 +102,9 @@ def extract(text: str, name: str = "") -> Features:
         terms=np.array(ids, dtype=np.uint32),
         counts=np.array([min(terms[i], MAX_COUNT) for i in ids], dtype=np.uint16),
         length=terms.total(),
-        identifiers=tuple(dict.fromkeys(value for raw in _VALUE.findall(plain) if (value := _identifier(raw)))),
+        identifiers=tuple(
+            dict.fromkeys(value for raw in _VALUE.findall(plain) if (value := _identifier(raw)))
+        ),
         speaker=speaker_of(text, name),
         quotes=tuple(quotes)[:MAX_QUOTES],
         manner=manner_of(text),
@@ -100,7 +125,9 @@ def manner_of(text: str) -> Manner:
 
 
 def _terms(word: str) -> tuple[int, ...]:
-    """Return the numbers of the terms that a word counts as; of what is too long for a word, that of all of it."""
+    """Return the numbers of the terms that a word counts as; of what is too long for a word, that of
+    all of it.
+    """
     return _known_terms(word) if len(word) <= LONGEST_WORD else (term_id(word),)
 
 
@@ -110,7 +137,9 @@ def _known_terms(word: str) -> tuple[int, ...]:
 
 
 def _identifier(raw: str) -> str:
-    """Return the identifier that a stretch of text is, lower case; empty where it is a plain word or encoded data."""
+    """Return the identifier that a stretch of text is, lower case; empty where it is a plain word or
+    encoded data.
+    """
     return _known_identifier(raw) if len(raw) <= LONGEST_VALUE else ""
 
 
@@ -119,7 +148,12 @@ def _known_identifier(raw: str) -> str:
     value = raw.strip(".:/-")
     if len(value) < 2:
         return ""
-    literal = any(c.isdigit() for c in value) or "_" in value or "@" in value[1:] or ("/" in value and len(value) > 6)
+    literal = (
+        any(c.isdigit() for c in value)
+        or "_" in value
+        or "@" in value[1:]
+        or ("/" in value and len(value) > 6)
+    )
     return value.lstrip("#").lower() if literal or (value.isupper() and len(value) > 2) else ""
 
 

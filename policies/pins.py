@@ -14,23 +14,28 @@ FIRST = 0.1  # of `share`, for the first user turn
 class Pins:
     """Segments that stay whatever they score.
 
-    Always: system and developer messages, of equal ones the first and the last; the latest user turn with the results
-    that stand in the same item, the last segment, what the format has pinned (a `cache_control` mark), and all before
-    such a mark where it fits, since a provider keeps a prefix only.
-    What stands between the latest user turn and the end stays as a whole where it fits; of a longer tool loop the
-    newest stays, up to half the room, and the rest competes. The turns named below stay ahead of better-scored
-    segments as long as they take no more than `share` of the room that is left, the first user turn a tenth of that:
-    a terse "yes, do it" needs the message before it, and under a tight budget each pin costs what the turn needs more.
+    Always: system and developer messages, of equal ones the first and the last; the latest user turn
+    with the results that stand in the same item, the last segment, what the format has pinned (a
+    `cache_control` mark), and all before such a mark where it fits, since a provider keeps a prefix
+    only. What stands between the latest user turn and the end stays as a whole where it fits; of a
+    longer tool loop the newest stays, up to half the room, and the rest competes. The turns named below
+    stay ahead of better-scored segments as long as they take no more than `share` of the room that is
+    left, the first user turn a tenth of that: a terse "yes, do it" needs the message before it, and
+    under a tight budget each pin costs what the turn needs more.
     """
 
     first_user: bool = True  # the first user turn, which often states the task
     last_turns: int = 1  # turns ahead of the latest user turn
     share: float = 0.15
 
-    def apply(self, segments: Sequence[Segment], budget: int, inside: bool = False) -> tuple[Segment, ...]:
-        """Return `segments` with the reason set on each that is pinned, under `budget` tokens for all of them.
+    def apply(
+        self, segments: Sequence[Segment], budget: int, inside: bool = False
+    ) -> tuple[Segment, ...]:
+        """Return `segments` with the reason set on each that is pinned, under `budget` tokens for all
+        of them.
 
-        Where the `inside` of results competes, calls need no place of their own: recent ones count most there.
+        Where the `inside` of results competes, calls need no place of their own: recent ones count most
+        there.
         """
         users = [i for i, s in enumerate(segments) if s.role == "user"]
         end = len(segments) - 1
@@ -68,7 +73,9 @@ class Pins:
 
 
 def repeats(segments: Sequence[Segment]) -> frozenset[int]:
-    """Return positions of instructions that are said both before and after: agents repeat their reminders."""
+    """Return positions of instructions that are said both before and after: agents repeat their
+    reminders.
+    """
     said: dict[str, list[int]] = {}
     for i, segment in enumerate(segments):
         if segment.role in INSTRUCTIONS and not segment.pin:
@@ -77,7 +84,9 @@ def repeats(segments: Sequence[Segment]) -> frozenset[int]:
 
 
 def required(segment: Segment, position: int, latest: int, end: int) -> str:
-    """Return why the segment at `position` must stay, empty where it may go; `latest` is the latest user turn."""
+    """Return why the segment at `position` must stay, empty where it may go; `latest` is the latest
+    user turn.
+    """
     if segment.pin:
         return segment.pin
     if segment.role in INSTRUCTIONS:
@@ -88,7 +97,9 @@ def required(segment: Segment, position: int, latest: int, end: int) -> str:
 
 
 def fitting(segments: Sequence[Segment], positions: Iterable[int], room: int) -> list[int]:
-    """Return the first of `positions` that take `room` tokens together, up to the first that does not fit."""
+    """Return the first of `positions` that take `room` tokens together, up to the first that does not
+    fit.
+    """
     taken = []
     for i in positions:
         if segments[i].tokens > room:

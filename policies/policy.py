@@ -20,7 +20,8 @@ class WeightedSignal:
     """A signal and how much it counts."""
 
     name: str
-    weight: float | Mapping[Kind, float]  # one for all, or by kind of content; a kind that is not named counts 1
+    # One for all, or by kind of content; a kind that is not named counts 1
+    weight: float | Mapping[Kind, float]
     signal: Signal
     raw: bool = False  # added in its own units, not standardised
     spread: bool = False  # flows along the graph, and is pooled over topics
@@ -34,7 +35,9 @@ class WeightedSignal:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Signals with weights, how they flow, the selector that spends the budget, what is pinned, what comes back."""
+    """Signals with weights, how they flow, the selector that spends the budget, what is pinned, what
+    comes back.
+    """
 
     name: str
     signals: tuple[WeightedSignal, ...]
@@ -42,7 +45,8 @@ class Policy:
     fusion: Fusion = field(default_factory=Weighted)
     graph: Graph | None = None
     topics: Topics = field(default_factory=Topics)
-    threshold: float | None = None  # deviations from the mean score: what is below goes even where there is room
+    # Deviations from the mean score: what is below goes even where there is room
+    threshold: float | None = None
     pins: Pins = field(default_factory=Pins)
     recall: Recall = field(default_factory=Recall)
     results: Results = field(default_factory=Results)
@@ -62,7 +66,9 @@ class Policy:
     def _flowed(self, history: History, share: Scores) -> Scores:
         return self.topics.pool(history, self.graph.flow(history, share) if self.graph else share)
 
-    def select(self, history: History, scores: Scores, room: int) -> tuple[frozenset[int], frozenset[int]]:
+    def select(
+        self, history: History, scores: Scores, room: int
+    ) -> tuple[frozenset[int], frozenset[int]]:
         """Return the positions of what fills `room` tokens beside the pinned segments.
 
         And of what would have been among them, were its score not below the threshold.
@@ -76,7 +82,9 @@ class Policy:
 
 
 def together(parts: Mapping[str, Scores]) -> Mapping[str, Scores]:
-    """Return `parts` moved and scaled so that their sum has mean 0 and variance 1: what flows keeps its weight."""
+    """Return `parts` moved and scaled so that their sum has mean 0 and variance 1: what flows keeps its
+    weight.
+    """
     deviation = sum(parts.values(), np.zeros(1)).std()
     scale = 1 / deviation if deviation > 1e-9 else 0.0
     return {name: scale * (part - part.mean()) for name, part in parts.items()}

@@ -22,7 +22,8 @@ SCORED = frozenset({"recall", "cut"})  # plans that need to know what the segmen
 class Situation:
     """What is to be decided: a history, the turn that it is judged by, and what holds for it.
 
-    `budget` is what the prompt has for the history, and `state` what earlier requests of the conversation decided.
+    `budget` is what the prompt has for the history, and `state` what earlier requests of the
+    conversation decided.
     """
 
     segments: Sequence[Segment]  # oldest first
@@ -61,12 +62,16 @@ class Situation:
     def size(self) -> int:
         """Return the tokens of the history as it stands."""
         dropped = self.state.dropped
-        return self.prompt() + (MARK_TOKENS * marks(self.segments, dropped) if self.turns and dropped else 0)
+        return self.prompt() + (
+            MARK_TOKENS * marks(self.segments, dropped) if self.turns and dropped else 0
+        )
 
     def prompt(self) -> int:
         """Return the tokens of the history as it stands, less the marks at its seams."""
         dropped, quoted, bare = self.state.dropped, self.state.quoted, self.state.bare
-        size = sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
+        size = (
+            sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
+        )
         if quoted:
             frames = sum([bool(keys) for keys in self.state.recalled.values()])
             size += sum([s.tokens for s in self.segments if s.key in quoted])
@@ -81,8 +86,9 @@ class Situation:
 def prune(situation: Situation, history: History | None = None) -> Selection:
     """Return a verdict for every segment; `history` is needed for the plans that are scored.
 
-    Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything else goes then.
-    Under it earlier decisions stand, and what the latest turn needs of the dropped is recalled.
+    Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything
+    else goes then. Under it earlier decisions stand, and what the latest turn needs of the dropped is
+    recalled.
     """
     plan = situation.plan()
     if history is None or plan not in SCORED:
@@ -97,10 +103,12 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
 
 
 def surplus(situation: Situation, chosen: Selection) -> frozenset[Key]:
-    """Return the segments whose reasoning a cut takes out though nothing ahead of it has changed: there is no room.
+    """Return the segments whose reasoning a cut takes out though nothing ahead of it has changed: there
+    is no room.
 
-    Segments are chosen as if all that is loose went. Ahead of the first change it stays as far as it fits, oldest
-    first: halfway up to `high`, so that it neither costs the cached prefix nor brings the next cut at once.
+    Segments are chosen as if all that is loose went. Ahead of the first change it stays as far as it
+    fits, oldest first: halfway up to `high`, so that it neither costs the cached prefix nor brings the
+    next cut at once.
     """
     dropped, before = chosen.state.dropped, situation.state
     kept = [s for s in loose(situation.segments, situation.insists) if s.key not in dropped]
@@ -119,7 +127,9 @@ def recall(history: History, situation: Situation) -> Selection:
     """Let earlier decisions stand, and quote what the latest turn needs of the dropped, within `high`."""
     policy, high, state = situation.policy, situation.budget.high, situation.state
     shares, scores = judge(history, *candidates(history), policy)
-    chosen = policy.recall.choose(history, scores, absent(history.segments, state), high, high - situation.size())
+    chosen = policy.recall.choose(
+        history, scores, absent(history.segments, state), high, high - situation.size()
+    )
     quoted = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **quoted})
     return Selection(history.segments, state, False, scores, shares)

@@ -1,4 +1,6 @@
-"""What a history weighs once a change at its beginning has taken out the reasoning that was made under it."""
+"""What a history weighs once a change at its beginning has taken out the reasoning that was made under
+it.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,9 @@ def lightened(segments: Sequence[Segment], insists: bool) -> Sequence[Segment]:
 def loose(segments: Sequence[Segment], insists: bool) -> list[Segment]:
     """Return the segments whose reasoning a change ahead of them takes out.
 
-    All bound reasoning, and the plain reasoning of closed turns with it, whose tokens the new prefix need not pay. An
-    open tool loop keeps its plain reasoning, and where the provider `insists` all of it (Anthropic, "Extended
-    thinking": the turn is not over).
+    All bound reasoning, and the plain reasoning of closed turns with it, whose tokens the new prefix
+    need not pay. An open tool loop keeps its plain reasoning, and where the provider `insists` all of
+    it (Anthropic, "Extended thinking": the turn is not over).
     """
     thinking = [s for s in segments if s.thought]
     if not thinking:
@@ -32,7 +34,9 @@ def loose(segments: Sequence[Segment], insists: bool) -> list[Segment]:
 
 
 def from_first_over(segments: Sequence[Segment], room: int) -> Key | None:
-    """Return the first of `segments` whose reasoning no longer fits `room` tokens, None where all of it does."""
+    """Return the first of `segments` whose reasoning no longer fits `room` tokens, None where all of it
+    does.
+    """
     for segment in segments:
         room -= segment.thought
         if room < 0:

@@ -25,28 +25,40 @@ _GREEK = re.compile("[\u0370-\u03ff]")
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Between cuts, quotes the dropped segments that a turn needs; a turn that asks for nothing gets nothing.
+    """Between cuts, quotes the dropped segments that a turn needs; a turn that asks for nothing gets
+    nothing.
 
-    The allowance of a turn is `tokens` times the share of its words that ask, and never more than a tenth of the high
-    watermark, or than the prompt has left below it: a cut would follow at once. It is spent only where a dropped
-    segment resembles the turn.
+    The allowance of a turn is `tokens` times the share of its words that ask, and never more than a
+    tenth of the high watermark, or than the prompt has left below it: a cut would follow at once. It is
+    spent only where a dropped segment resembles the turn.
     """
 
     enabled: bool = True
     tokens: int = 800
     threshold: float = 0.6  # share of a turn's words that must ask before anything is quoted
-    resemblance: float = 0.29  # of the best dropped segment: its cosine, or the share of the turn's rare words it has
-    unread: float = 0.5  # of a turn in a language without cues: the share of its rare words that the best one must have
+    # Of the best dropped segment: its cosine, or the share of the turn's rare words it has
+    resemblance: float = 0.29
+    # Of a turn in a language without cues: the share of its rare words that the best one must have
+    unread: float = 0.5
 
     def wanted(self, turn: str) -> bool:
-        """Say whether a turn asks for enough to be looked into, or is in a language that tells nothing of that."""
+        """Say whether a turn asks for enough to be looked into, or is in a language that tells nothing
+        of that.
+        """
         asked = need(turn)
         return self.enabled and (asked is None or asked >= self.threshold)
 
     def choose(
-        self, history: History, scores: Scores, dropped: Collection[int], high: int, left: float = math.inf
+        self,
+        history: History,
+        scores: Scores,
+        dropped: Collection[int],
+        high: int,
+        left: float = math.inf,
     ) -> tuple[int, ...]:
-        """Return positions of the dropped segments to quote, oldest first, within the allowance and what is `left`."""
+        """Return positions of the dropped segments to quote, oldest first, within the allowance and
+        what is `left`.
+        """
         asked = need(history.query_text)
         if not dropped or not self.resembles(history, dropped, asked is None):
             return ()
@@ -70,8 +82,8 @@ class Recall:
 def need(turn: str) -> float | None:
     """Return how much of a turn asks for something, 0 to 1: its questions and requests, by words.
 
-    A turn that looks back ("as we agreed earlier") counts at least half. None where no question mark tells it and the
-    language is one that no cue is known of.
+    A turn that looks back ("as we agreed earlier") counts at least half. None where no question mark
+    tells it and the language is one that no cue is known of.
     """
     text = turn.lower().replace("’", "'")
     if _GREEK.search(text):
@@ -81,7 +93,9 @@ def need(turn: str) -> float | None:
     if not sum(sizes):
         return 0.0
     languages = languages_of(text)
-    asking = [_QUESTION_MARK.search(s) is not None or any(x.asking(s) for x in languages) for s in sentences]
+    asking = [
+        _QUESTION_MARK.search(s) is not None or any(x.asking(s) for x in languages) for s in sentences
+    ]
     if not languages and not any(asking):
         return None
     share = sum(size for size, asks in zip(sizes, asking, strict=True) if asks) / sum(sizes)
@@ -89,14 +103,20 @@ def need(turn: str) -> float | None:
 
 
 def resemblance(history: History, dropped: Collection[int]) -> float:
-    """Return how much the most similar of the dropped segments has in common with the latest turn, 0 to 1."""
+    """Return how much the most similar of the dropped segments has in common with the latest turn, 0 to
+    1.
+    """
     rows = list(dropped)
-    cosine = float((history.vectors[rows] @ history.query_vector).max()) if history.vectors.shape[1] else 0.0
+    cosine = (
+        float((history.vectors[rows] @ history.query_vector).max()) if history.vectors.shape[1] else 0.0
+    )
     return max(cosine, shared_words(history, dropped))
 
 
 def shared_words(history: History, dropped: Collection[int]) -> float:
-    """Return the largest share of the latest turn's words, by rarity, that one of the dropped segments has."""
+    """Return the largest share of the latest turn's words, by rarity, that one of the dropped segments
+    has.
+    """
     n = len(history.segments)
     terms = history.query.terms
     where, which, _ = occurrences(history, terms)

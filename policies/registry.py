@@ -37,7 +37,9 @@ FUSIONS = {
 
 
 def load(target: str) -> type:
-    """Return the class that a `module:Class` string names; ImportError or AttributeError where there is none."""
+    """Return the class that a `module:Class` string names; ImportError or AttributeError where there is
+    none.
+    """
     module, _, name = target.partition(":")
     found: type = getattr(import_module(module), name)
     return found

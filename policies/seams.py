@@ -1,7 +1,8 @@
 """Where what is left of a history would break its order of turns: the user first, then each in turn.
 
-Chat templates of self-hosted models (Mistral's, Gemma's) and some hosted APIs refuse a history that begins with the
-assistant or has one role twice in a row, and Gemini one where a call does not follow the user or a result.
+Chat templates of self-hosted models (Mistral's, Gemma's) and some hosted APIs refuse a history that
+begins with the assistant or has one role twice in a row, and Gemini one where a call does not follow
+the user or a result.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from typing import NamedTuple
 
 from foveate.policies.types import INSTRUCTIONS, Key, Segment
 
-USER, ANSWER, WORK, OTHER = "user", "assistant", "work", "other"  # kinds of turns; work is calls and their results
+# Kinds of turns; work is calls and their results
+USER, ANSWER, WORK, OTHER = "user", "assistant", "work", "other"
 MARK_TOKENS = 6  # of the message that stands at a seam in place of what is missing there
 SHORT = 16  # tokens of a neighbour that is kept rather than marked
 KINDS = {"user": USER, "assistant": ANSWER, "tool": WORK, "function": WORK}
 
 
 class Seam(NamedTuple):
-    """A place where a turn is missing: between two turns that are left, the first of them -1 at the beginning."""
+    """A place where a turn is missing: between two turns that are left, the first of them -1 at the
+    beginning.
+    """
 
     after: int
     before: int
@@ -27,7 +31,9 @@ class Seam(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """The turns of a history, oldest first, instructions aside: of what kind each is, and which segments it has."""
+    """The turns of a history, oldest first, instructions aside: of what kind each is, and which
+    segments it has.
+    """
 
     kinds: list[str]
     places: list[list[int]]
@@ -36,8 +42,8 @@ class Turns(NamedTuple):
 def seams(kinds: Sequence[str], kept: Sequence[bool]) -> list[Seam]:
     """Return the seams of a history of which some turns are kept, as far as its own turns are in order.
 
-    From where the history itself breaks the order nobody has insisted on it. As a history grows at its end, what is
-    found of its beginning stays the same.
+    From where the history itself breaks the order nobody has insisted on it. As a history grows at its
+    end, what is found of its beginning stays the same.
     """
     found: list[Seam] = []
     last = spoken = ""  # who has spoken last, of what is left and of the whole history
@@ -88,11 +94,20 @@ def turns_of(segments: Sequence[Segment]) -> Turns:
 def marks(segments: Sequence[Segment], dropped: Collection[Key]) -> int:
     """Return how many seams a history has less what was dropped."""
     turns = turns_of(segments)
-    return len(seams(turns.kinds, [any(segments[i].key not in dropped for i in places) for places in turns.places]))
+    return len(
+        seams(
+            turns.kinds,
+            [any(segments[i].key not in dropped for i in places) for places in turns.places],
+        )
+    )
 
 
-def neighbours(segments: Sequence[Segment], kept: AbstractSet[int], closed: Collection[int]) -> list[int]:
-    """Return the positions of short segments that mend seams where they are kept beside `kept`; none is `closed`."""
+def neighbours(
+    segments: Sequence[Segment], kept: AbstractSet[int], closed: Collection[int]
+) -> list[int]:
+    """Return the positions of short segments that mend seams where they are kept beside `kept`; none is
+    `closed`.
+    """
     turns = turns_of(segments)
     found = []
     for seam in seams(turns.kinds, [not kept.isdisjoint(places) for places in turns.places]):

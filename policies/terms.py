@@ -13,7 +13,9 @@ from foveate.policies.types import Counts, History, Places, Terms
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """The terms of all segments laid end to end, with the segment and the number of occurrences of each."""
+    """The terms of all segments laid end to end, with the segment and the number of occurrences of
+    each.
+    """
 
     terms: Terms
     segments: Places
@@ -39,7 +41,9 @@ def postings(history: History) -> Postings:
 
 
 def occurrences(history: History, wanted: Terms) -> tuple[Places, Places, Counts]:
-    """Return where a history has the terms `wanted`, ascending: segments, positions in `wanted`, and how often."""
+    """Return where a history has the terms `wanted`, ascending: segments, positions in `wanted`, and
+    how often.
+    """
     found = history.once(postings)
     if not wanted.size or not found.terms.size:
         nowhere: NDArray[np.intp] = np.zeros(0, np.intp)

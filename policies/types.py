@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 Kind = Literal["conversation", "code", "log", "document", "tool"]
 Fate = Literal["kept", "dropped", "recalled"]
-# Where a segment stands in the request: its first item, the block of that, and its piece or -1 for all of it.
+# Where a segment stands in the request: its first item, the block of that, and its piece or -1 for all
+# of it.
 Key = tuple[int, int, int]
-# Pins that mark the end of a prefix for the provider's cache: Anthropic's, and OpenAI's from GPT-5.6 on.
+# Pins that mark the end of a prefix for the provider's cache: Anthropic's, and OpenAI's from GPT-5.6
+# on.
 MARKS = ("cache_control", "prompt_cache_breakpoint")
 INSTRUCTIONS = ("system", "developer")  # roles whose messages are never candidates
-SUMMARY = "compaction"  # the pin of what stands for all before it, which only a later summary makes needless
+# The pin of what stands for all before it, which only a later summary makes needless
+SUMMARY = "compaction"
 Scores = NDArray[np.float64]  # one value a segment, shape (n,)
 Vectors = NDArray[np.float32]  # unit vectors, shape (n, dimensions)
 Terms = NDArray[np.uint32]  # ids of terms, ascending, each once
@@ -41,7 +44,8 @@ class ToolResult:
 class Shown:
     """What stands in a prompt in place of a tool's result."""
 
-    runs: tuple[tuple[int, int], ...] = ()  # first and last of each run of pieces that is shown, ascending
+    # First and last of each run of pieces that is shown, ascending
+    runs: tuple[tuple[int, int], ...] = ()
     saved: int = 0  # tokens that the prompt has less
     same: Key | None = None  # an equal result that it points to; None where it shows pieces of its own
     born: bool = False  # decided at its first appearance, not by a cut
@@ -64,8 +68,10 @@ class Segment:
     name: str = ""  # of the participant, where the message gives one
     pin: str = ""  # why it may never go; empty where it may
     thought: int = 0  # tokens of its reasoning, which can go alone
-    bound: bool = False  # the provider has tied that reasoning to the very prompt that it was made under
-    results: tuple[ToolResult, ...] = ()  # the longer texts among its tools' results, of which a part can be shown
+    # The provider has tied that reasoning to the very prompt that it was made under
+    bound: bool = False
+    # The longer texts among its tools' results, of which a part can be shown
+    results: tuple[ToolResult, ...] = ()
     said: str = ""  # beside such results, what the agent itself says there, its calls included
 
     @property
@@ -90,7 +96,8 @@ class Features:
     terms: Terms  # of the stemmed words and the pieces of identifiers
     counts: Counts  # how often each stands there
     length: int  # terms, repeats counted
-    identifiers: tuple[str, ...]  # literal values, each once: paths, ids, numbers, dates, amounts, snake_case names
+    # Literal values, each once: paths, ids, numbers, dates, amounts, snake_case names
+    identifiers: tuple[str, ...]
     speaker: str = ""  # whose words they are, lower case, where the message says it
     quotes: tuple[str, ...] = ()  # what it quotes of other texts, lower case
     manner: Manner = Manner.NONE  # which kinds of directive its words may be
@@ -128,7 +135,9 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The fate of one segment, and why. A recalled one is dropped from its place and quoted at the latest user turn."""
+    """The fate of one segment, and why. A recalled one is dropped from its place and quoted at the
+    latest user turn.
+    """
 
     segment: Segment
     fate: Fate
@@ -142,12 +151,13 @@ class PruneState:
     """What earlier requests of a conversation decided; it holds for whatever that history grows into."""
 
     dropped: frozenset[Key] = frozenset()
-    # Segments quoted ahead of a user turn's own words, by the position of that user's item. A turn that was judged is
-    # listed even where it needed nothing, so that it is judged once.
+    # Segments quoted ahead of a user turn's own words, by the position of that user's item. A turn that
+    # was judged is listed even where it needed nothing, so that it is judged once.
     recalled: Mapping[int, tuple[Key, ...]] = field(default_factory=dict)
 
     bare: frozenset[Key] = frozenset()  # segments whose reasoning was taken out
-    shown: Mapping[Key, Shown] = field(default_factory=dict)  # results that are not whole, by their own keys
+    # Results that are not whole, by their own keys
+    shown: Mapping[Key, Shown] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
@@ -158,7 +168,9 @@ class PruneState:
         """Return the tokens that results of those segments take less than whole."""
         if not self.shown:
             return 0
-        return sum([self.shown[r.key].saved for s in segments for r in s.results if r.key in self.shown])
+        return sum(
+            [self.shown[r.key].saved for s in segments for r in s.results if r.key in self.shown]
+        )
 
     @property
     def quoted(self) -> frozenset[Key]:
@@ -178,7 +190,8 @@ class Selection:
     cut: bool  # False where earlier decisions still serve
     scores: Scores | None = None  # shape (n,); None where nothing had to be scored
     shares: Mapping[str, Scores] = field(default_factory=dict)  # what each signal added to them
-    below: frozenset[Key] = frozenset()  # dropped for a score below the policy's threshold, though there was room
+    # Dropped for a score below the policy's threshold, though there was room
+    below: frozenset[Key] = frozenset()
 
     @property
     def kept(self) -> Sequence[int]:
@@ -220,7 +233,8 @@ class Selection:
 def reason(fate: Fate, pin: str, cut: bool, below: bool) -> str:
     """Return why a segment met that fate.
 
-    `pin` is its own, `cut` says whether it was decided afresh, `below` whether its score was below the threshold.
+    `pin` is its own, `cut` says whether it was decided afresh, `below` whether its score was below the
+    threshold.
     """
     if fate == "recalled":
         return "quoted for a later turn that needs it"
@@ -240,7 +254,9 @@ class Signal(Protocol):
 
 
 class Graph(Protocol):
-    """Lets scores flow between segments that belong together; linear, so that each signal's share stays known."""
+    """Lets scores flow between segments that belong together; linear, so that each signal's share stays
+    known.
+    """
 
     def flow(self, history: History, scores: Scores) -> Scores:
         """Return shape (n,)."""
@@ -250,11 +266,15 @@ class Fusion(Protocol):
     """Brings signals of different units together."""
 
     def share(self, scores: Scores, weights: Scores, raw: bool) -> Scores:
-        """Return what one signal adds to each segment's score, shape (n,); `raw` asks for its own units."""
+        """Return what one signal adds to each segment's score, shape (n,); `raw` asks for its own
+        units.
+        """
 
 
 class Selector(Protocol):
     """Chooses which segments fill the room that the pins leave."""
 
     def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
-        """Return positions of the chosen segments, pinned ones never among them, `room` tokens at the most."""
+        """Return positions of the chosen segments, pinned ones never among them, `room` tokens at the
+        most.
+        """

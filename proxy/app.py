@@ -22,7 +22,9 @@ from foveate.proxy.watcher import Source, Watcher
 
 
 class Traffic:
-    """Sends everything outside /-/ to the handler, ahead of FastAPI and its middleware: it is the hot path."""
+    """Sends everything outside /-/ to the handler, ahead of FastAPI and its middleware: it is the hot
+    path.
+    """
 
     def __init__(self, pages: FastAPI) -> None:
         # So that a login behind a TLS proxy gets a secure cookie.
@@ -67,7 +69,9 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
 
 
 def is_no_upgrade(record: logging.LogRecord) -> bool:
-    """Say whether uvicorn speaks of anything but websockets: the handler refuses them, and no package is missing."""
+    """Say whether uvicorn speaks of anything but websockets: the handler refuses them, and no package
+    is missing.
+    """
     return not any(word in record.getMessage() for word in ("upgrade request", "WebSocket library"))
 
 

@@ -12,9 +12,9 @@ Sized = tuple[Any, int]  # a value, and the bytes that it takes
 class Cache:
     """Keeps within `max_bytes`, as stated by whoever puts a value in; safe across threads.
 
-    Entries live in two generations: what is put or asked for goes to the young one. Once that holds half of the bytes
-    it becomes the old one, and what was not asked for since the last time goes. So a look-up moves nothing, as it would
-    in a list by age.
+    Entries live in two generations: what is put or asked for goes to the young one. Once that holds
+    half of the bytes it becomes the old one, and what was not asked for since the last time goes. So a
+    look-up moves nothing, as it would in a list by age.
     """
 
     def __init__(self, max_bytes: int) -> None:

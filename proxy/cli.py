@@ -33,7 +33,8 @@ app = typer.Typer(
 )
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Settings file; config.yaml here, if there is one.")
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file; config.yaml here, if there is one."),
 ]
 
 
@@ -42,7 +43,9 @@ def serve(
     config_file: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    upstream: Annotated[str | None, typer.Option(help="Base URL to forward to, or `echo`, or `litellm`.")] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="Base URL to forward to, or `echo`, or `litellm`.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder for the index.")] = None,
 ) -> None:
     """Serve the proxy."""
@@ -64,7 +67,9 @@ def serve(
     listening = listen(settings.server.host, settings.server.port)
     address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
     target = (
-        shown(settings.upstream.url) if settings.upstream.type == "http" else f"the {settings.upstream.type} upstream"
+        shown(settings.upstream.url)
+        if settings.upstream.type == "http"
+        else f"the {settings.upstream.type} upstream"
     )
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
@@ -78,14 +83,18 @@ def serve(
 
 
 @app.command()
-def check(config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings file to check.")]) -> None:
+def check(
+    config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings file to check.")],
+) -> None:
     """Check a settings file and print the settings that follow from it."""
     settings = load_settings(config_file)
     typer.echo(dump_settings(settings), nl=False)
 
 
 @app.command()
-def demo(budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to prune to.", min=1)] = 3000) -> None:
+def demo(
+    budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to prune to.", min=1)] = 3000,
+) -> None:
     """Send a bundled conversation through the proxy, without a key, and show what is kept and dropped."""
     from foveate.proxy.evaluation import demo as demonstration
 
@@ -97,16 +106,26 @@ def explain(
     request: Annotated[Path, typer.Argument(metavar="REQUEST.json", help="Body of a request.")],
     config_file: ConfigOption = None,
     policy: Annotated[str | None, typer.Option(help="Policy that decides.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Tokens of the whole prompt: 16000, or 16000/8000.")] = None,
-    path: Annotated[str, typer.Option(help=f"Where it would be sent: {', '.join(FORMATS)}.")] = next(iter(FORMATS)),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text and the pruned messages.")] = False,
+    budget: Annotated[
+        str | None, typer.Option(help="Tokens of the whole prompt: 16000, or 16000/8000.")
+    ] = None,
+    path: Annotated[str, typer.Option(help=f"Where it would be sent: {', '.join(FORMATS)}.")] = next(
+        iter(FORMATS)
+    ),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with the text and the pruned messages.")
+    ] = False,
 ) -> None:
     """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
     from foveate.proxy.evaluation import once
 
     settings = load_settings(
         find(config_file),
-        {"index": {"type": "in_memory"}, "state": {"type": "in_memory"}, "embedder": {"deadline": 3600}},
+        {
+            "index": {"type": "in_memory"},
+            "state": {"type": "in_memory"},
+            "embedder": {"deadline": 3600},
+        },
     )
     content = once.read_request(request)
     if path not in FORMATS:
@@ -122,16 +141,30 @@ def explain(
 
 @app.command("eval")
 def evaluate(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with cases.jsonl and conversations/.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Folder with cases.jsonl and conversations/.")
+    ],
     config_file: ConfigOption = None,
-    policy: Annotated[list[str] | None, typer.Option(help="Policies to measure; the configured one.")] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="Policies to measure; the configured one.")
+    ] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only these sources of the data.")] = None,
-    budget: Annotated[list[float] | None, typer.Option(help="Shares of the history: 0.1, 0.25 and 0.5.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many cases a source, evenly spaced.", min=0)] = 0,
+    budget: Annotated[
+        list[float] | None, typer.Option(help="Shares of the history: 0.1, 0.25 and 0.5.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="At most so many cases a source, evenly spaced.", min=0)
+    ] = 0,
     baselines: Annotated[bool, typer.Option(help="Measure the alternatives beside it.")] = True,
-    ablate: Annotated[bool, typer.Option(help="Measure the policy with one part changed at a time.")] = False,
-    as_json: Annotated[Path | None, typer.Option("--json", help="Write the summary and every case here.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write a PNG of recall against budget here.")] = None,
+    ablate: Annotated[
+        bool, typer.Option(help="Measure the policy with one part changed at a time.")
+    ] = False,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write the summary and every case here.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write a PNG of recall against budget here.")
+    ] = None,
 ) -> None:
     """Measure how much of the evidence survives, on conversations that say where it is."""
     from foveate.proxy.evaluation import evaluate as evaluation
@@ -145,7 +178,9 @@ def evaluate(
 
 
 def find(given: Path | None) -> Path | None:
-    """Return the settings file to read: the given one, else config.yaml in the working folder, else none."""
+    """Return the settings file to read: the given one, else config.yaml in the working folder, else
+    none.
+    """
     if given is not None:
         return given
     here = Path("config.yaml")

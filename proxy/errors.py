@@ -38,7 +38,9 @@ class VectorIndexError(FoveateError):
 class RequestError(FoveateError):
     """A request that is answered by the proxy itself, in OpenAI's error shape."""
 
-    def __init__(self, status: int, message: str, kind: str = "invalid_request_error", code: str = "") -> None:
+    def __init__(
+        self, status: int, message: str, kind: str = "invalid_request_error", code: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind

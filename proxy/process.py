@@ -20,7 +20,8 @@ def prepare() -> None:
     sys.setswitchinterval(SWITCH)
     # A history is thousands of objects of one moment: to look for garbage among them often is in vain.
     gc.set_threshold(10_000, 20, 50)
-    # numpy's own threads spin while they wait for each other: twice the CPU, and no sooner done at these sizes.
+    # numpy's own threads spin while they wait for each other: twice the CPU, and no sooner done at
+    # these sizes.
     threadpool_limits(1, user_api="blas")
     # All threads share two heaps, and what loading takes in large blocks goes back when it is freed.
     tune(M_ARENA_MAX, 2)
@@ -30,7 +31,8 @@ def prepare() -> None:
 def settle() -> None:
     """Once all is loaded, leave it out of collections, and give back what loading has taken.
 
-    From then on blocks of a request's size come from the heap: to map new pages for each costs more than to fill them.
+    From then on blocks of a request's size come from the heap: to map new pages for each costs more
+    than to fill them.
     """
     gc.freeze()
     tune(M_MMAP_THRESHOLD, 4 * MIB)

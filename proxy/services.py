@@ -95,19 +95,32 @@ class Services:
                 "recent_text_bytes": ("Bytes of kept message text.", recent.text_bytes),
             },
             counters={
-                "embedding_deadlines": ("Requests that went on without all vectors.", histories.deadlines_met),
+                "embedding_deadlines": (
+                    "Requests that went on without all vectors.",
+                    histories.deadlines_met,
+                ),
                 "state_failures": ("Times that the state store did not answer.", parts.memory.failures),
             },
             labelled={
-                "vector_failures": ("Faults of the embedder and the index.", "part", histories.failures),
-                "pruning_failures": ("Requests forwarded unchanged after a fault.", "stage", self.pruner.failures),
+                "vector_failures": (
+                    "Faults of the embedder and the index.",
+                    "part",
+                    histories.failures,
+                ),
+                "pruning_failures": (
+                    "Requests forwarded unchanged after a fault.",
+                    "stage",
+                    self.pruner.failures,
+                ),
                 "config_reloads": ("Changes of the settings file.", "result", parts.reloads.counts()),
             },
         )
 
 
 def build(settings: schema.Settings) -> Services:
-    """Return the services that `settings` describe, not started; ConfigError where a file or folder is missing."""
+    """Return the services that `settings` describe, not started; ConfigError where a file or folder is
+    missing.
+    """
     upstream = build_upstream(settings.upstream)
     cache = Cache(mebibytes(settings.cache.max_mib))
     worker = Worker()
@@ -132,7 +145,9 @@ def build(settings: schema.Settings) -> Services:
 
 
 def rebuild(settings: schema.Settings, running: Services) -> Services:
-    """Return services for changed settings that go on with every part of `running` whose settings did not change."""
+    """Return services for changed settings that go on with every part of `running` whose settings did
+    not change.
+    """
     old, parts = running.settings, running.parts
     if settings.upstream != old.upstream:
         parts = replace(parts, upstream=build_upstream(settings.upstream))
@@ -161,7 +176,9 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
     )
     caller = settings.callers.header.lower().encode()
     origins = Origins(bool(settings.upstream.api_key.get_secret_value()), settings.callers.origins)
-    routes = Routes(wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller, origins)
+    routes = Routes(
+        wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller, origins
+    )
     handler = Handler(routes, parts.upstream, pruner, parts.recent, parts.observers)
     return Services(settings, policies, parts, pruner, handler, wires)
 
@@ -192,7 +209,9 @@ def build_memory(settings: schema.Settings) -> Memory:
 
 
 def build_tracer() -> Observer:
-    """Return what turns outcomes into OpenTelemetry spans; ConfigError where its packages are not installed."""
+    """Return what turns outcomes into OpenTelemetry spans; ConfigError where its packages are not
+    installed.
+    """
     try:
         from foveate.proxy.observers.tracing import Tracer
     except ImportError as error:

@@ -1,4 +1,6 @@
-"""Follows the settings file while the proxy runs: a valid change serves new requests, an invalid one is refused."""
+"""Follows the settings file while the proxy runs: a valid change serves new requests, an invalid one is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from foveate.proxy.services import Services
 
 _log = logging.getLogger("foveate.config")
 PERIOD = 1.0  # seconds between looks at the file
-RESTART = ("host", "port", "log_format")  # of `server`: what cannot change while it runs, as `data` cannot
+# Of `server`: what cannot change while it runs, as `data` cannot
+RESTART = ("host", "port", "log_format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,9 @@ class Source:
 
 
 class Watcher:
-    """Swaps `state.services` when the file changes; requests under way finish with what they began with."""
+    """Swaps `state.services` when the file changes; requests under way finish with what they began
+    with.
+    """
 
     def __init__(self, state: State, source: Source) -> None:
         self._state = state
@@ -63,7 +68,9 @@ class Watcher:
                 await self._survived(asyncio.create_task(self.reload()))
 
     async def _survived(self, reloading: asyncio.Task[None]) -> None:
-        """Wait for a reload; one that fails in a way that nobody has thought of is refused like any other."""
+        """Wait for a reload; one that fails in a way that nobody has thought of is refused like any
+        other.
+        """
         await asyncio.wait([reloading])
         error = None if reloading.cancelled() else reloading.exception()
         if error is not None:
@@ -101,14 +108,19 @@ class Watcher:
         parts.recent.limit(settings.recent.max_outcomes, services.text_bytes(settings.recent))
         logging.getLogger("foveate").setLevel(settings.server.log_level.upper())
         self._state.services = fresh
-        _log.warning("the changed settings serve new requests%s", f"; {reloads.waiting}" if reloads.waiting else "")
+        _log.warning(
+            "the changed settings serve new requests%s",
+            f"; {reloads.waiting}" if reloads.waiting else "",
+        )
         task = asyncio.create_task(retire(running, fresh))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
 
 def check_change(wanted: Settings, running: Settings) -> None:
-    """Raise ConfigError for a change that a half-written file makes: one after which traffic would turn elsewhere."""
+    """Raise ConfigError for a change that a half-written file makes: one after which traffic would turn
+    elsewhere.
+    """
     default = Upstream()
     if wanted.upstream == default and running.upstream != default:
         raise ConfigError(
@@ -118,9 +130,13 @@ def check_change(wanted: Settings, running: Settings) -> None:
 
 
 def within_reach(wanted: Settings, running: Settings) -> tuple[Settings, str]:
-    """Return `wanted` with what needs a restart left as it is, and a remark on that, empty where nothing is left."""
+    """Return `wanted` with what needs a restart left as it is, and a remark on that, empty where
+    nothing is left.
+    """
     kept = {name: getattr(running.server, name) for name in RESTART}
-    reached = wanted.model_copy(update={"data": running.data, "server": wanted.server.model_copy(update=kept)})
+    reached = wanted.model_copy(
+        update={"data": running.data, "server": wanted.server.model_copy(update=kept)}
+    )
     left = [f"server.{name}" for name in kept if getattr(wanted.server, name) != kept[name]]
     left += ["data"] if wanted.data != running.data else []
     return reached, f"{', '.join(left)} will change with a restart" if left else ""

@@ -1,4 +1,6 @@
-"""The one thread that computes beside the event loop, and from where on work is too much to be done in the loop."""
+"""The one thread that computes beside the event loop, and from where on work is too much to be done in
+the loop.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ FEW_SEGMENTS = 100  # to score
 
 
 class Worker:
-    """Computes in a single thread: where several compute, each waits for Python's lock, and so does the loop.
+    """Computes in a single thread: where several compute, each waits for Python's lock, and so does the
+    loop.
 
     What takes seconds has a thread of its own, so that nobody waits behind it.
     """

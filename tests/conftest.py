@@ -53,7 +53,9 @@ def upstream(_upstream: Upstream) -> Upstream:
 
 @pytest.fixture(scope="session")
 def _full(_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    settings = settings_for(_upstream.url, index={"type": "chroma"}, data=tmp_path_factory.mktemp("data"))
+    settings = settings_for(
+        _upstream.url, index={"type": "chroma"}, data=tmp_path_factory.mktemp("data")
+    )
     with serve(settings) as live:
         yield primed(live, _upstream)
 

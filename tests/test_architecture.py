@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FILES = sorted(p for package in ("policies", "proxy") for p in (ROOT / package).rglob("*.py"))
 TREES = {
-    ".".join(("foveate", *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): ast.parse(
-        p.read_text()
-    )
+    ".".join(("foveate", *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): ast.parse(p.read_text())
     for p in FILES
 }
 
@@ -25,7 +25,15 @@ LAYERS = (
     "policies.policy",
     "policies.cut",
     "policies.prune",
-    ("proxy", "proxy.errors", "proxy.importer", "proxy.process", "proxy.cache", "proxy.trace", "proxy.worker"),
+    (
+        "proxy",
+        "proxy.errors",
+        "proxy.importer",
+        "proxy.process",
+        "proxy.cache",
+        "proxy.trace",
+        "proxy.worker",
+    ),
     ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors"),
     "proxy.upstreams",
     "proxy.pruning",
@@ -55,7 +63,9 @@ CLIENTS = {
 }
 # Each wire is a family of its own, whose files know each other and what all wires share.
 WIRES = tuple(
-    f"foveate.proxy.formats.{p.name}" for p in (ROOT / "proxy" / "formats").iterdir() if (p / "__init__.py").is_file()
+    f"foveate.proxy.formats.{p.name}"
+    for p in (ROOT / "proxy" / "formats").iterdir()
+    if (p / "__init__.py").is_file()
 )
 FAMILIES = (
     "foveate.proxy.vectors.embedders",
@@ -104,7 +114,11 @@ def imports(module: str) -> Iterator[str]:
 def layer(module: str) -> int:
     """How high a module stands: where its own name is listed, else the folder that it lies in."""
     name = module.removeprefix("foveate.")
-    heights = {n: height for height, names in enumerate(LAYERS) for n in ([names] if isinstance(names, str) else names)}
+    heights = {
+        n: height
+        for height, names in enumerate(LAYERS)
+        for n in ([names] if isinstance(names, str) else names)
+    }
     while name not in heights or (name == "proxy" and module != "foveate.proxy"):
         name, dot, _ = name.rpartition(".")
         assert dot, f"{module} has no layer"
@@ -116,7 +130,11 @@ def within(module: str, package: str) -> bool:
 
 
 def test_there_is_something_to_walk() -> None:
-    assert {"foveate.policies.prune", "foveate.proxy.pruning.pruner", "foveate.proxy.serving.handler"} <= TREES.keys()
+    assert {
+        "foveate.policies.prune",
+        "foveate.proxy.pruning.pruner",
+        "foveate.proxy.serving.handler",
+    } <= TREES.keys()
 
 
 @pytest.mark.parametrize("module", [m for m in TREES if within(m, "foveate.policies")])
@@ -142,9 +160,13 @@ def test_policies_stand_on_the_standard_library_and_numpy_alone(module: str) -> 
 def test_policies_know_no_clock_no_disk_and_no_async(module: str) -> None:
     tree = TREES[module]
     assert not [
-        n for n in ast.walk(tree) if isinstance(n, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith))
+        n
+        for n in ast.walk(tree)
+        if isinstance(n, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith))
     ]
-    called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    called = {
+        n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+    }
     assert not called & {"open", "print", "input", "exec", "eval"}
 
 
@@ -157,8 +179,16 @@ def test_imports_never_point_upwards(module: str) -> None:
 @pytest.mark.parametrize("folder", sorted({p.parent.relative_to(ROOT).parts for p in FILES}))
 def test_no_two_folders_import_each_other(folder: tuple[str, ...]) -> None:
     room = ".".join(("foveate", *folder[:2]))
-    there = {name for module in TREES if within(module, room) for name in imports(module) if name in TREES}
-    back = [m for m in TREES if m in there and not within(m, room) for name in imports(m) if within(name, room)]
+    there = {
+        name for module in TREES if within(module, room) for name in imports(module) if name in TREES
+    }
+    back = [
+        m
+        for m in TREES
+        if m in there and not within(m, room)
+        for name in imports(m)
+        if within(name, room)
+    ]
     assert room in ("foveate.proxy", "foveate.policies") or not back
 
 
@@ -182,15 +212,22 @@ def test_a_third_party_client_is_imported_in_the_file_of_its_name_alone(module: 
 def test_members_of_a_family_do_not_know_each_other_nor_other_families(family: str) -> None:
     for module in [m for m in TREES if m.startswith(f"{family}.")]:
         for name in imports(module):
-            assert not [f for f in FAMILIES if within(name, f) and f != family], f"{module} imports {name}"
-            assert name == family or not within(name, family) or name in HELPERS, f"{module} imports {name}"
+            assert not [f for f in FAMILIES if within(name, f) and f != family], (
+                f"{module} imports {name}"
+            )
+            assert name == family or not within(name, family) or name in HELPERS, (
+                f"{module} imports {name}"
+            )
 
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_wire_knows_no_other_and_nobody_above_knows_a_wire(wire: str) -> None:
     for module in TREES:
         known = [name for name in imports(module) if within(name, wire)]
-        speaks = any(within(module, place) for place in (wire, "foveate.proxy.upstreams", "foveate.proxy.evaluation"))
+        speaks = any(
+            within(module, place)
+            for place in (wire, "foveate.proxy.upstreams", "foveate.proxy.evaluation")
+        )
         assert speaks or not known, f"{module} imports {known}"
 
 
@@ -255,8 +292,13 @@ def test_only_the_pruner_catches_everything(module: str) -> None:
         node.lineno
         for node in ast.walk(TREES[module])
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
-        and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)  # cleaning up is no catching
+        and (
+            node.type is None
+            or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
+        )
+        and not (
+            isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+        )  # cleaning up is no catching
     ]
     assert len(broad) == (1 if module == "foveate.proxy.pruning.pruner" else 0)
 
@@ -277,13 +319,22 @@ def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 @pytest.mark.parametrize("module", TREES)
 def test_no_function_takes_more_than_six_arguments(module: str) -> None:
-    functions = [n for n in ast.walk(TREES[module]) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    commands = [f for f in functions if any("command" in ast.dump(d) for d in f.decorator_list)]  # their options
+    functions = [
+        n for n in ast.walk(TREES[module]) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    commands = [
+        f for f in functions if any("command" in ast.dump(d) for d in f.decorator_list)
+    ]  # their options
     assert not [f.name for f in functions if f not in commands and arguments(f) > 6]
 
 
 def test_hardly_any_line_does_two_things() -> None:
-    walruses = [(m, n.lineno) for m, tree in TREES.items() for n in ast.walk(tree) if isinstance(n, ast.NamedExpr)]
+    walruses = [
+        (m, n.lineno)
+        for m, tree in TREES.items()
+        for n in ast.walk(tree)
+        if isinstance(n, ast.NamedExpr)
+    ]
     assert len(walruses) <= 10, walruses
 
 

@@ -31,9 +31,14 @@ from foveate.proxy.vectors.embedders import EMBEDDERS
 from foveate.proxy.vectors.indexes import INDEXES
 
 ROOT = Path(__file__).parent.parent
-PAGES = {page.relative_to(ROOT).as_posix(): page.read_text() for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
+PAGES = {
+    page.relative_to(ROOT).as_posix(): page.read_text()
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+}
 README = PAGES["README.md"]
-DOCS = "\n".join(text for path, text in PAGES.items() if path == "README.md" or path.startswith("docs/"))
+DOCS = "\n".join(
+    text for path, text in PAGES.items() if path == "README.md" or path.startswith("docs/")
+)
 LINES = 130  # of the README, at the most
 LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)")
 PICTURE = re.compile(r"!\[[^]]*\]\(([^)]+)\)")
@@ -53,7 +58,11 @@ def settings(model: type[BaseModel], path: str = "") -> Iterator[str]:
 def header_names() -> set[str]:
     files = ("http/overrides.py", "observers/report.py", "serving/exchange.py")
     sources = [(ROOT / "proxy" / name).read_text() for name in files]
-    found = {name for source in sources for name in re.findall(r"x-pruning-[a-z-]*[a-z]|server-timing", source)}
+    found = {
+        name
+        for source in sources
+        for name in re.findall(r"x-pruning-[a-z-]*[a-z]|server-timing", source)
+    }
     return {name.title() for name in found} | {"X-Pruning"}
 
 
@@ -75,7 +84,11 @@ def metric_names() -> set[str]:
 
 def parameters() -> list[tuple[str, str]]:
     """Every parameter of a policy's parts, with the part's name."""
-    parts = {name: load(target) for group in (SIGNALS, SELECTORS, GRAPHS, FUSIONS) for name, target in group.items()}
+    parts = {
+        name: load(target)
+        for group in (SIGNALS, SELECTORS, GRAPHS, FUSIONS)
+        for name, target in group.items()
+    }
     parts |= {"topics": Topics, "pins": Pins, "recall": Recall, "results": Results}
     return [(part, field.name) for part, cls in parts.items() for field in dataclasses.fields(cls)]
 
@@ -111,7 +124,9 @@ def test_every_setting_is_documented(path: str) -> None:
 
 @pytest.mark.parametrize("path", settings(Settings))
 def test_every_setting_is_in_the_settings_file(path: str) -> None:
-    assert re.search(rf"^ *{path.rpartition('.')[2]}:", (ROOT / "config.yaml").read_text(), re.MULTILINE)
+    assert re.search(
+        rf"^ *{path.rpartition('.')[2]}:", (ROOT / "config.yaml").read_text(), re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("name", sorted(header_names()))
@@ -141,7 +156,9 @@ def test_every_selector_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize(("part", "name"), parameters())
 def test_every_parameter_of_a_policy_stands_in_its_row(part: str, name: str) -> None:
-    rows = re.findall(rf"^\|[^|]*`{part}`[^|]*\|([^|]*)\|", PAGES["docs/configuration.md"], re.MULTILINE)
+    rows = re.findall(
+        rf"^\|[^|]*`{part}`[^|]*\|([^|]*)\|", PAGES["docs/configuration.md"], re.MULTILINE
+    )
     assert any(f"`{name}`" in row for row in rows)
 
 
@@ -167,7 +184,9 @@ def test_every_page_of_ours_is_documented() -> None:
 @pytest.mark.parametrize("package", sorted(packages()))
 def test_every_package_has_a_reason(package: str) -> None:
     rows = re.findall(
-        r"^\| ([^|]+) \| [^|]+ \|$", PAGES["docs/architecture.md"].partition("## Dependencies")[2], re.MULTILINE
+        r"^\| ([^|]+) \| [^|]+ \|$",
+        PAGES["docs/architecture.md"].partition("## Dependencies")[2],
+        re.MULTILINE,
     )
     assert any(package in re.split(r"[, ]+", row) for row in rows)
 
@@ -200,6 +219,8 @@ def test_every_file_that_the_architecture_names_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/configuration.md", "docs/operations.md"])
+@pytest.mark.parametrize(
+    "page", ["CONTRIBUTING.md", "SECURITY.md", "docs/configuration.md", "docs/operations.md"]
+)
 def test_files_that_other_pages_name_exist(page: str) -> None:
     assert [path for path in FILE.findall(PAGES[page]) if not (ROOT / path).exists()] == []

@@ -34,7 +34,9 @@ def test_every_fitted_value_is_one_that_the_fit_tries(name: str) -> None:
         assert value in {*values, fit.value_at(fit.START, path)}
 
 
-def test_the_fit_is_the_same_every_time_and_never_ends_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fit_is_the_same_every_time_and_never_ends_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fit, "Onnx", lambda threads: WordEmbedder())
     readings = fit.read(DATA, tmp_path / "vectors.npz")
     again = fit.read(DATA, tmp_path / "vectors.npz")

@@ -19,7 +19,14 @@ GOOD = "upstream: {url: 'http://127.0.0.1:9/v1'}\nindex: {type: in_memory}\n"
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "policy: 2024-13-45\n", "state: {type: redis, url: 'localhost:6379'}\n", "a: &a [*a]\n", "\x00", "mode: on"],
+    [
+        "",
+        "policy: 2024-13-45\n",
+        "state: {type: redis, url: 'localhost:6379'}\n",
+        "a: &a [*a]\n",
+        "\x00",
+        "mode: on",
+    ],
 )
 async def test_a_bad_change_is_refused_and_the_next_good_one_applied(tmp_path: Path, bad: str) -> None:
     file = tmp_path / "config.yaml"

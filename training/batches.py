@@ -10,7 +10,13 @@ from training.conversations import Conversation, Question
 
 TURNS = 400  # of a batch
 ASKED = 96  # questions of a batch
-CHAT = ("friendsqa", "friendsqa", "friendsqa", "plots", "ubuntu")  # one named thrice is met thrice an epoch
+CHAT = (
+    "friendsqa",
+    "friendsqa",
+    "friendsqa",
+    "plots",
+    "ubuntu",
+)  # one named thrice is met thrice an epoch
 MOST = 0.6  # of the turns may answer a question: there must be wrong ones
 SHAPED = 0.3  # of the questions are put in another shape
 NEXT = 0.3  # of the conversations also ask with their last turn
@@ -34,7 +40,9 @@ class Batch:
     questions: tuple[Question, ...]
 
 
-def epoch(conversations: Sequence[Conversation], dice: random.Random, per_manual: int, assistants: int) -> list[Batch]:
+def epoch(
+    conversations: Sequence[Conversation], dice: random.Random, per_manual: int, assistants: int
+) -> list[Batch]:
     """Return the batches of one pass in random order.
 
     `per_manual` is how many batches each language of the manual gives, `assistants` how many the talks with services.
@@ -59,7 +67,9 @@ def window(conversation: Conversation, dice: random.Random) -> Batch:
     start = dice.randrange(max(1, len(conversation.turns) - TURNS + 1))
     turns = conversation.turns[start : start + TURNS]
     asked = [
-        Question(q.text, tuple(e - start for e in q.evidence if start <= e < start + len(turns)), q.loose)
+        Question(
+            q.text, tuple(e - start for e in q.evidence if start <= e < start + len(turns)), q.loose
+        )
         for q in conversation.questions
     ]
     found = [q for q in asked if 0 < len(q.evidence) < MOST * len(turns)]
@@ -127,6 +137,9 @@ def _rest(source: str, conversations: Sequence[Conversation], dice: random.Rando
         turns: list[str] = []
         asked: list[Question] = []
         for c in conversations[start : start + 20]:
-            asked += [Question(q.text, tuple(len(turns) + e for e in q.evidence), q.loose) for q in c.questions]
+            asked += [
+                Question(q.text, tuple(len(turns) + e for e in q.evidence), q.loose)
+                for q in c.questions
+            ]
             turns += c.turns
         yield Batch(source, tuple(turns), tuple(dice.sample(asked, min(200, len(asked)))))

@@ -78,7 +78,9 @@ def gather(folder: Path) -> Iterator[Conversation]:
     for source in SOURCES:
         found = checksum(folder / source.folder, source.files)
         if found != source.sha256:
-            sys.exit(f"{source.folder}: its files have sha256 {found}, expected {source.sha256}; see training/DATA.md")
+            sys.exit(
+                f"{source.folder}: its files have sha256 {found}, expected {source.sha256}; see training/DATA.md"
+            )
         for conversation in source.read(folder / source.folder):
             kept = tuple(q for q in conversation.questions if worth(q, conversation))
             if len(conversation.turns) > 1:
@@ -123,7 +125,9 @@ def marks(conversations: Iterable[Conversation]) -> list[str]:
 
 def main() -> None:
     """Write the training set, the marks of its turns, and print what is in it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sources", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sums", action="store_true", help="only print the checksums of what is there")

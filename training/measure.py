@@ -28,7 +28,9 @@ def measure(encoder: Encoder, batches: Iterable[Batch]) -> dict[str, float]:
             for question, found in zip(batch.questions, kept(scores, sizes), strict=True):
                 right = torch.tensor(question.evidence, device=encoder.device)
                 wide = " wide" if batch.source == "meetings" and len(question.evidence) > 12 else ""
-                rows.setdefault(f"{batch.source}{wide} {kind}", []).append(found[:, right].float().mean().item())
+                rows.setdefault(f"{batch.source}{wide} {kind}", []).append(
+                    found[:, right].float().mean().item()
+                )
     return {name: round(100 * sum(found) / len(found), 2) for name, found in sorted(rows.items())}
 
 

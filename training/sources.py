@@ -27,9 +27,13 @@ def friendsqa(folder: Path) -> Iterator[Conversation]:
     for part in ("dev", "tst"):
         for scene in _json(folder / f"dat/friendsqa_{part}.json")["data"]:
             for paragraph in scene["paragraphs"]:
-                turns = [said(_people(u["speakers"]), plain(u["utterance"])) for u in paragraph["utterances:"]]
+                turns = [
+                    said(_people(u["speakers"]), plain(u["utterance"]))
+                    for u in paragraph["utterances:"]
+                ]
                 questions = [
-                    _question(plain(q["question"]), {a["utterance_id"] for a in q["answers"]}) for q in paragraph["qas"]
+                    _question(plain(q["question"]), {a["utterance_id"] for a in q["answers"]})
+                    for q in paragraph["qas"]
                 ]
                 yield Conversation("friendsqa", scene["title"], tuple(turns), tuple(questions))
 
@@ -42,7 +46,9 @@ def plots(folder: Path) -> Iterator[Conversation]:
             scenes.setdefault(row["scene_id"], []).append(row)
     for scene, rows in scenes.items():
         turns = [said(_named(u["speakers"]), _named(plain(u["tokens"]))) for u in rows[0]["utterances"]]
-        sentences = dict.fromkeys(_named(plain(r["query"].replace("@placeholder", r["answer"]))) for r in rows)
+        sentences = dict.fromkeys(
+            _named(plain(r["query"].replace("@placeholder", r["answer"]))) for r in rows
+        )
         questions = [Question(sentence, tuple(range(len(turns))), loose=True) for sentence in sentences]
         yield Conversation("plots", scene, tuple(turns), tuple(questions))
 
@@ -66,7 +72,9 @@ def _asked(meeting: Any) -> Iterator[Question]:
         yield _question(query["query"], _spans(query["relevant_text_span"]))
     for query in queries + (meeting["explainable_qmsum"] or {}).get("general_query_list", []):
         for sentence in query["explainable_answer"]:
-            yield _question(sentence["answer_sentence"], {int(e["turn_index"]) for e in sentence["evidence"]})
+            yield _question(
+                sentence["answer_sentence"], {int(e["turn_index"]) for e in sentence["evidence"]}
+            )
 
 
 def _spans(spans: Sequence[Sequence[str]]) -> set[int]:
@@ -81,7 +89,12 @@ def ubuntu(folder: Path) -> Iterator[Conversation]:
         questions = [
             _question(
                 plain(q["question"]),
-                {i for a in q["answers"] for i, (s, e) in enumerate(pairwise(starts)) if s <= a["answer_start"] < e},
+                {
+                    i
+                    for a in q["answers"]
+                    for i, (s, e) in enumerate(pairwise(starts))
+                    if s <= a["answer_start"] < e
+                },
             )
             for q in talk["qas"]
             if not q["is_impossible"]
@@ -103,7 +116,13 @@ def _assistant(name: str, events: Sequence[Any]) -> Conversation:
     for event in events:
         if event["Action"] == "query":
             values = [str(v).strip('"').lower() for pair in event["Constraints"] for v in pair.values()]
-            found = {i for v in values if len(v) >= ALIKE for i, t in enumerate(turns[:asked]) if v in t.lower()}
+            found = {
+                i
+                for v in values
+                if len(v) >= ALIKE
+                for i, t in enumerate(turns[:asked])
+                if v in t.lower()
+            }
             if found:
                 questions.append(_question(turns[asked].removeprefix("user: "), found))
             turns.append(f"{event['APIName']}({json.dumps(event['Constraints'])})")
@@ -121,10 +140,14 @@ def manual(folder: Path) -> Iterator[Conversation]:
     for path in sorted((folder / "docs").glob("*/docs/**/*.md")):
         language, page = path.parts[len(folder.parts) + 1], path.stem
         if page not in ("release-notes", "fastapi-people", "external-links", "contributors"):
-            yield _page(f"manual_{language}", "/".join(path.parts[-2:]), path.read_text(encoding="utf-8"))
+            yield _page(
+                f"manual_{language}", "/".join(path.parts[-2:]), path.read_text(encoding="utf-8")
+            )
 
 
-MARKUP = re.compile(r"<[^>]+>|\{\s*#[\w-]+\s*\}|\[(?=[^\]]+\]\()|\]\([^)]+\)|\*\*|^///.*$|^\{\*.*\*\}$", re.MULTILINE)
+MARKUP = re.compile(
+    r"<[^>]+>|\{\s*#[\w-]+\s*\}|\[(?=[^\]]+\]\()|\]\([^)]+\)|\*\*|^///.*$|^\{\*.*\*\}$", re.MULTILINE
+)
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 SHORTEST = 20  # characters of a paragraph
 
@@ -141,7 +164,9 @@ def _page(source: str, name: str, text: str) -> Conversation:
         elif paragraph == "CODE" or len(paragraph.encode()) >= SHORTEST:
             sections.setdefault(heading, []).append(len(turns))
             turns.append(code.pop(0) if paragraph == "CODE" and code else paragraph)
-    questions = [Question(title, tuple(found), loose=True) for title, found in sections.items() if title]
+    questions = [
+        Question(title, tuple(found), loose=True) for title, found in sections.items() if title
+    ]
     return Conversation(source, name, tuple(turns), tuple(questions))
 
 

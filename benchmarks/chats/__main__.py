@@ -54,7 +54,12 @@ def parts(text: str, rng: random.Random) -> list[str]:
             pieces.append(sentence)
     found: list[str] = []
     for piece in pieces:
-        if found and not piece.startswith("[") and not found[-1].startswith("[") and rng.random() < JOINED:
+        if (
+            found
+            and not piece.startswith("[")
+            and not found[-1].startswith("[")
+            and rng.random() < JOINED
+        ):
             found[-1] += f" {piece}"
         else:
             found.append(piece)
@@ -113,14 +118,23 @@ def relabelled(case: dict[str, Any], plain: list[Said], place: dict[int, list[in
         options = [i for turn in group for i in place.get(turn, [])]
         if options:
             question, answer = str(case["question"]["content"]), str(case.get("answer") or "")
-            groups.append([max(options, key=lambda i: (share(plain[i].text, answer), share(plain[i].text, question)))])
+            groups.append(
+                [
+                    max(
+                        options,
+                        key=lambda i: (share(plain[i].text, answer), share(plain[i].text, question)),
+                    )
+                ]
+            )
     before = [i for turn in range(case["history_len"]) for i in place.get(turn, [])]
     return {**case, "evidence_any_of": groups, "evidence": sorted({i for g in groups for i in g}),
             "history_len": max(before) + 1}  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--source", default="locomo")
     parser.add_argument("--out", type=Path, required=True)
@@ -138,12 +152,16 @@ def main() -> None:
         place: dict[int, list[int]] = {}
         for i, message in enumerate(said):
             place.setdefault(message.turn, []).append(i)
-        messages = [{"role": s.role, "content": f"{s.label}: {s.text}" if s.label else s.text} for s in said]
+        messages = [
+            {"role": s.role, "content": f"{s.label}: {s.text}" if s.label else s.text} for s in said
+        ]
         path = given.out / "conversations" / f"{name}.json"
         path.write_text(json.dumps({**conversation, "messages": messages}, ensure_ascii=False))
         made += [relabelled(case, plain, place) for case in cases if case["conversation"] == name]
     kept = [case for case in made if case["evidence_any_of"]]
-    (given.out / "cases.jsonl").write_text("".join(json.dumps(case, ensure_ascii=False) + "\n" for case in kept))
+    (given.out / "cases.jsonl").write_text(
+        "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in kept)
+    )
     print(f"{len(kept)} cases in {given.out}")
 
 

@@ -118,7 +118,9 @@ def line(totals: Totals, base: Totals) -> dict[str, Any]:
 
 def relative(totals: Totals, base: Totals, read: float, write: float) -> tuple[float, float]:
     """Return the cost beside no pruning's: of all conversations together, and of the worst one."""
-    whole = cost(totals.tokens, totals.cached, read, write) / cost(base.tokens, base.cached, read, write)
+    whole = cost(totals.tokens, totals.cached, read, write) / cost(
+        base.tokens, base.cached, read, write
+    )
     each = zip(totals.talks, base.talks, strict=True)
     return whole, max(cost(*mine, read, write) / cost(*plain, read, write) for mine, plain in each)
 
@@ -143,7 +145,9 @@ def shown(value: Any) -> str:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.cost", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with conversations/ and cases.jsonl; tests/data without it")
+    parser.add_argument(
+        "--data", type=Path, help="folder with conversations/ and cases.jsonl; tests/data without it"
+    )
     parser.add_argument("--source", nargs="*", default=[], help="only these sources")
     parser.add_argument("--limit", type=int, help="conversations a source")
     parser.add_argument("--high", type=int, help="8000, or 2000 for tests/data")
@@ -162,7 +166,9 @@ def main() -> None:
     print()
     print("\n".join(grid(totals)))
     if given.json:
-        given.json.write_text(json.dumps({"high": given.high, "low": given.low, "rows": rows}, indent=1))
+        given.json.write_text(
+            json.dumps({"high": given.high, "low": given.low, "rows": rows}, indent=1)
+        )
 
 
 if __name__ == "__main__":

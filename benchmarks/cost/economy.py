@@ -43,7 +43,10 @@ def simulated(length: int, growth: int, rates: Rates, economy: Economy) -> Sessi
         kept = STANDING if timing.low is not None else sent
         history = history if timing.low is None else timing.low
         tokens = STANDING + history, STANDING + whole
-        totals = [a + b for a, b in zip(totals, (tokens[0], min(kept, tokens[0]), tokens[1], unpruned), strict=True)]
+        totals = [
+            a + b
+            for a, b in zip(totals, (tokens[0], min(kept, tokens[0]), tokens[1], unpruned), strict=True)
+        ]
         sent, unpruned = tokens
     return totals[0], totals[1], totals[2], totals[3]
 
@@ -76,13 +79,17 @@ async def replayed(sessions: Sequence[Sequence[dict[str, Any]]], rates: Rates) -
         await built.aclose()
 
 
-async def session_of(built: services.Services, messages: Sequence[dict[str, Any]], tenant: str) -> Session:
+async def session_of(
+    built: services.Services, messages: Sequence[dict[str, Any]], tenant: str
+) -> Session:
     """Return what a real session takes."""
     wire = Chat()
     totals = [0, 0, 0, 0]
     for end in requests_of(messages):
         body = json.dumps({"model": "priced", "messages": messages[:end]}).encode()
-        outcome = (await built.pruner.decide(Request(wire, body, Overrides(thrifty=True), tenant))).outcome
+        outcome = (
+            await built.pruner.decide(Request(wire, body, Overrides(thrifty=True), tenant))
+        ).outcome
         before, after = outcome.tokens_before or 0, outcome.tokens_after or 0
         row = (after, outcome.tokens_prefix or 0, before, outcome.tokens_repeated)
         totals = [a + b for a, b in zip(totals, row, strict=True)]
@@ -100,21 +107,33 @@ def told(sessions: Sequence[Session], rates: Rates) -> str:
 
 def main() -> None:
     """Measure and print a line a price."""
-    parser = argparse.ArgumentParser(prog="benchmarks.cost.economy", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.cost.economy", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--data", type=Path, help="folder with conversations/ of agents")
     parser.add_argument("--sessions", type=int, default=12, help="of them, the longest")
     given = parser.parse_args()
     real: list[list[dict[str, Any]]] = []
     if given.data:
-        found = [json.loads(path.read_text())["messages"] for path in sorted(given.data.glob("conversations/*.json"))]
+        found = [
+            json.loads(path.read_text())["messages"]
+            for path in sorted(given.data.glob("conversations/*.json"))
+        ]
         real = sorted(found, key=lambda messages: -len(messages))[: given.sessions]
-    print("read write   simulated mean / worst   over 100 requests" + ("   real sessions" if real else ""))
+    print(
+        "read write   simulated mean / worst   over 100 requests" + ("   real sessions" if real else "")
+    )
     for read, write in itertools.product(READS, WRITES):
         rates = Rates(read, write, 300)
         runs = {(n, g): simulated(n, g, rates, Economy()) for n in LENGTHS for g in GROWTH}
         long = [session for (n, _), session in runs.items() if n > LONG]
-        line = f"{read:<5} {write:<5}   {told(list(runs.values()), rates):>22}   {told(long, rates):>17}"
-        print(line + (f"   {told(asyncio.run(replayed(real, rates)), rates):>13}" if real else ""), flush=True)
+        line = (
+            f"{read:<5} {write:<5}   {told(list(runs.values()), rates):>22}   {told(long, rates):>17}"
+        )
+        print(
+            line + (f"   {told(asyncio.run(replayed(real, rates)), rates):>13}" if real else ""),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ class Capture:
     async def _answer(self, request: web.Request) -> web.Response:
         self.messages = json.loads(await request.read())["messages"]
         message = {"role": "assistant", "content": "ok"}
-        return web.json_response({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+        return web.json_response(
+            {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+        )
 
 
 @dataclass
@@ -54,7 +56,9 @@ class Totals:
     breaks: int = 0  # requests that do not begin with the whole prompt before
     tokens: int = 0
     cached: int = 0
-    talks: list[tuple[int, int]] = field(default_factory=list)  # tokens and cached ones of each conversation
+    talks: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # tokens and cached ones of each conversation
     excerpts: int = 0  # tokens of what was recalled and stands in the prompts
     evidence: list[float] = field(default_factory=list)  # share of the groups kept, a question
 
@@ -75,7 +79,9 @@ class Replay:
         self._sizes: dict[str, int] = {}
         self.totals = Totals()
 
-    async def run(self, session: aiohttp.ClientSession, script: list[Message], requests: Sequence[Request]) -> None:
+    async def run(
+        self, session: aiohttp.ClientSession, script: list[Message], requests: Sequence[Request]
+    ) -> None:
         """Send a whole conversation."""
         previous: list[str] = []
         totals = self.totals
@@ -97,7 +103,8 @@ class Replay:
 
     def _count(self, got: list[str], previous: list[str]) -> None:
         shared = next(
-            (i for i, (a, b) in enumerate(zip(got, previous, strict=False)) if a != b), min(len(got), len(previous))
+            (i for i, (a, b) in enumerate(zip(got, previous, strict=False)) if a != b),
+            min(len(got), len(previous)),
         )
         sizes = [self._size(m) for m in got]
         prefix = sum(sizes[:shared])
@@ -114,7 +121,9 @@ class Replay:
         if key not in self._sizes:
             text = message.partition(EXCERPTS[0])[2].partition(EXCERPTS[1])[0]
             self._sizes[key] = (
-                self._counter.text(text) if quoted else message_tokens(json.loads(message), self._counter)
+                self._counter.text(text)
+                if quoted
+                else message_tokens(json.loads(message), self._counter)
             )
         return self._sizes[key]
 

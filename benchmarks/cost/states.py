@@ -43,9 +43,13 @@ async def interleaved(conversations: int, turns: int, bound: int, weigh: bool) -
                     times[name].append(1000 * (end - start))
     if weigh:
         taken, stated = tracemalloc.get_traced_memory()[0] / 2**20, store.bytes / 2**20
-        print(f"memory: {len(store):,} states, stated {stated:.1f} MiB, taken {taken:.1f} MiB, bound {bound} MiB")
+        print(
+            f"memory: {len(store):,} states, stated {stated:.1f} MiB, taken {taken:.1f} MiB, bound {bound} MiB"
+        )
         return
-    print(f"{conversations:,} interleaved conversations of {turns} turns, {lost} states lost; ms a request:")
+    print(
+        f"{conversations:,} interleaved conversations of {turns} turns, {lost} states lost; ms a request:"
+    )
     for name, found in times.items():
         found.sort()
         print(f"{name:12} p50 {found[len(found) // 2]:.3f}   p99 {found[len(found) * 99 // 100]:.3f}")

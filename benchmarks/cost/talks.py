@@ -33,13 +33,17 @@ class Request:
     groups: tuple[tuple[int, ...], ...] = ()
 
 
-def conversations(data: Path | None, sources: list[str], limit: int | None) -> Iterator[tuple[str, list[Message]]]:
+def conversations(
+    data: Path | None, sources: list[str], limit: int | None
+) -> Iterator[tuple[str, list[Message]]]:
     """Yield name and messages of each conversation of users and assistants, `limit` a source."""
     taken: dict[str, int] = {}
     for path in sorted((data / "conversations" if data else FIXTURES).glob("*.json")):
         read = json.loads(path.read_text())
         source = read["source"]
-        if (sources and source not in sources) or {"user", "assistant"} - {m["role"] for m in read["messages"]}:
+        if (sources and source not in sources) or {"user", "assistant"} - {
+            m["role"] for m in read["messages"]
+        }:
             continue
         taken[source] = taken.get(source, 0) + 1
         if limit is None or taken[source] <= limit:
@@ -48,7 +52,9 @@ def conversations(data: Path | None, sources: list[str], limit: int | None) -> I
 
 def cases(data: Path | None) -> list[Case]:
     """Return the questions of the data, none without it."""
-    rows = [json.loads(line) for line in (data / "cases.jsonl").read_text().splitlines()] if data else []
+    rows = (
+        [json.loads(line) for line in (data / "cases.jsonl").read_text().splitlines()] if data else []
+    )
     return [
         Case(
             r["id"], r["conversation"], r["history_len"], r["question"], str(r.get("answer") or "I do not know."),
@@ -65,7 +71,9 @@ def held(messages: list[Message], asked: list[Case], every: int) -> tuple[list[M
     After every `every` messages one of the questions that can be answered by then is asked. A question that is the
     conversation's own next message is measured where it stands.
     """
-    own = {c.asked_after: c for c in asked if messages[c.asked_after : c.asked_after + 1] == [c.question]}
+    own = {
+        c.asked_after: c for c in asked if messages[c.asked_after : c.asked_after + 1] == [c.question]
+    }
     pool = [c for c in asked if c not in own.values() and c.groups]
     script: list[Message] = []
     requests: list[Request] = []
@@ -76,7 +84,9 @@ def held(messages: list[Message], asked: list[Case], every: int) -> tuple[list[M
         return tuple(tuple(place[i] for i in group) for group in case.groups)
 
     for i, message in enumerate([*messages, None]):
-        spoken = i > 0 and messages[i - 1]["role"] == "assistant" and not messages[i - 1].get("tool_calls")
+        spoken = (
+            i > 0 and messages[i - 1]["role"] == "assistant" and not messages[i - 1].get("tool_calls")
+        )
         ready = [c for c in pool if max(max(g) for g in c.groups) < i] if i >= due and spoken else []
         if ready:
             case = min(ready, key=lambda c: hashlib.sha1(f"{c.id}/{i}".encode()).digest())
@@ -90,6 +100,8 @@ def held(messages: list[Message], asked: list[Case], every: int) -> tuple[list[M
             break
         place.append(len(script))
         script.append(message)
-        if message["role"] in ("user", "tool") and (i + 1 == len(messages) or messages[i + 1]["role"] == "assistant"):
+        if message["role"] in ("user", "tool") and (
+            i + 1 == len(messages) or messages[i + 1]["role"] == "assistant"
+        ):
             requests.append(Request(len(script), moved(own[i]) if i in own else ()))
     return script, requests

@@ -29,7 +29,16 @@ from foveate.proxy.evaluation.evaluate import CaseReader, contestants, measure, 
 from foveate.proxy.evaluation.evidence import load_cases
 
 LONG, SHORT, ONE = 60, 300, 60  # texts
-HEADS = ["runtime", "long texts/s", "short texts/s", "one short text ms", "start s", "MiB", "cosine", "top 5 alike %"]
+HEADS = [
+    "runtime",
+    "long texts/s",
+    "short texts/s",
+    "one short text ms",
+    "start s",
+    "MiB",
+    "cosine",
+    "top 5 alike %",
+]
 
 
 def texts(folder: Path) -> dict[str, list[str]]:
@@ -103,7 +112,11 @@ def evidence(data: Path, embed: Any) -> dict[str, list[float]]:
 
 def alike(vectors: Vectors, reference: Vectors) -> tuple[float, float]:
     """Return the mean cosine to the reference's vectors, and how many of the five nearest texts are the same."""
-    cosine = float((vectors * reference).sum(axis=1).mean()) if vectors.shape == reference.shape else float("nan")
+    cosine = (
+        float((vectors * reference).sum(axis=1).mean())
+        if vectors.shape == reference.shape
+        else float("nan")
+    )
     nearest = []
     for rows in (vectors, reference):
         likeness = rows @ rows.T
@@ -115,9 +128,13 @@ def alike(vectors: Vectors, reference: Vectors) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.embedders", description=__doc__)
-    parser.add_argument("--data", type=Path, default=next(f for f in FOLDERS if (f / "cases.jsonl").is_file()))
+    parser.add_argument(
+        "--data", type=Path, default=next(f for f in FOLDERS if (f / "cases.jsonl").is_file())
+    )
     parser.add_argument("--only", default="", metavar="TEXT", help="runtimes whose name holds this")
-    parser.add_argument("--retention", action="store_true", help="measure what evidence is kept with the vectors")
+    parser.add_argument(
+        "--retention", action="store_true", help="measure what evidence is kept with the vectors"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--run", default="", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
@@ -132,7 +149,15 @@ def main() -> None:
         for name in RUNTIMES:
             if name != REFERENCE and given.only not in name:
                 continue
-            command = [sys.executable, "-m", "benchmarks.embedders", "--run", name, "--data", str(given.data)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.embedders",
+                "--run",
+                name,
+                "--data",
+                str(given.data),
+            ]
             options = ["--out", str(out), *(["--retention"] if given.retention else [])]
             done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
             if done.returncode:
@@ -147,7 +172,10 @@ def main() -> None:
     print(table(HEADS, [[name, *(f"{row[key]:.3g}" for key in keys)] for name, row in rows.items()]))
     if given.retention:
         sources = list(next(iter(rows.values()))["retention"])
-        cells = [[n, *(" / ".join(f"{x:.1f}" for x in r["retention"][s]) for s in sources)] for n, r in rows.items()]
+        cells = [
+            [n, *(" / ".join(f"{x:.1f}" for x in r["retention"][s]) for s in sources)]
+            for n, r in rows.items()
+        ]
         print(table(["evidence kept at 10 / 25 / 50 %", *sources], cells))
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1))

@@ -49,7 +49,9 @@ def one_by_one(run: Callable[[np.ndarray], np.ndarray]) -> Embed:
     tokens = tokenizer(minilm.MAX_WORDPIECES)
 
     def embed(texts: Sequence[str]) -> Vectors:
-        return np.concatenate([run(np.array([tokens.encode(text).ids], dtype=np.int64)) for text in texts])
+        return np.concatenate(
+            [run(np.array([tokens.encode(text).ids], dtype=np.int64)) for text in texts]
+        )
 
     return embed
 
@@ -144,7 +146,9 @@ def static() -> Embed:
 
     def embed(texts: Sequence[str]) -> Vectors:
         vectors = model.encode(list(texts))
-        unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)).astype(np.float32)
+        unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)).astype(
+            np.float32
+        )
         return unit
 
     return embed

@@ -77,7 +77,9 @@ def main() -> None:
         worst, peak = max(worst, hold), max(peak, grown)
         size = len(content) / 1e6
         share = grown * 1.048576 / size
-        row = f"{name:28} {size:6.2f} {took:8.2f} {hold * 1000:8.0f} {grown:9.0f} {share:7.1f}  {result}"
+        row = (
+            f"{name:28} {size:6.2f} {took:8.2f} {hold * 1000:8.0f} {grown:9.0f} {share:7.1f}  {result}"
+        )
         print(row, flush=True)
     print(f"\nworst loop hold {worst * 1000:.0f} ms, peak memory beside the start {peak:.0f} MiB")
 
@@ -85,7 +87,15 @@ def main() -> None:
 def tried(port: int, content: bytes) -> tuple[float, float, float, str]:
     """Return seconds, the longest hold in seconds, MiB beyond the start, and what became of a body."""
     with tempfile.TemporaryDirectory() as folder:
-        options = ["serve", "--port", str(port), "--upstream", f"http://127.0.0.1:{port + 1}/v1", "--data", folder]
+        options = [
+            "serve",
+            "--port",
+            str(port),
+            "--upstream",
+            f"http://127.0.0.1:{port + 1}/v1",
+            "--data",
+            folder,
+        ]
         environment = {**os.environ, "FOVEATE_INDEX__TYPE": "in_memory"}
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, *options], env=environment, stdout=subprocess.DEVNULL
@@ -125,7 +135,11 @@ def ready(port: int) -> None:
 def sent(port: int, content: bytes) -> str:
     """Return the status and the result of a request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-    headers = {"Content-Type": "application/json", "Authorization": "Bearer k", "X-Pruning-Budget": "1000"}
+    headers = {
+        "Content-Type": "application/json",
+        "Authorization": "Bearer k",
+        "X-Pruning-Budget": "1000",
+    }
     connection.request("POST", "/v1/chat/completions", content, headers)
     answer = connection.getresponse()
     answer.read()

@@ -33,7 +33,10 @@ def bodies(megabytes: float) -> Iterator[tuple[str, bytes]]:
     yield "quotes", long('"' * (size // 2))
     yield "lines of values", long("\n".join(f"key_{n}={n * 7919 % 10007}" for n in range(size // 16)))
     tool = {"type": "function", "function": {"name": "x", "description": " " * size}}
-    yield "a tool of blanks", json.dumps({"model": "gpt-4o", "messages": [HI], "tools": [tool]}).encode()
+    yield (
+        "a tool of blanks",
+        json.dumps({"model": "gpt-4o", "messages": [HI], "tools": [tool]}).encode(),
+    )
 
 
 def long(text: str) -> bytes:

@@ -19,7 +19,9 @@ BUDGETS = (0.10, 0.25, 0.50)
 
 
 def main() -> None:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("--data", required=True, type=Path)
     p.add_argument("--source", nargs="+", default=[])
     p.add_argument("--whole", type=int, default=100, help="tokens up to which a result is one piece")

@@ -31,14 +31,29 @@ def load(folder: Path, sources: Sequence[str] = ()) -> list[Case]:
     conversations: dict[str, list[Message]] = {}
     found = []
     for raw in map(orjson.loads, (folder / "cases.jsonl").read_bytes().splitlines()):
-        if not raw["scored"] or not raw.get("evidence_values") or (sources and raw["source"] not in sources):
+        if (
+            not raw["scored"]
+            or not raw.get("evidence_values")
+            or (sources and raw["source"] not in sources)
+        ):
             continue
         name = raw["conversation"]
         if name not in conversations:
-            conversations[name] = orjson.loads((folder / "conversations" / f"{name}.json").read_bytes())["messages"]
+            conversations[name] = orjson.loads(
+                (folder / "conversations" / f"{name}.json").read_bytes()
+            )["messages"]
         messages = [*conversations[name][: raw["history_len"]], raw["question"]]
         values = tuple(raw["evidence_values"])
-        found.append(Case(raw["id"], raw["source"], name, messages, values, tuple(only(messages, v) for v in values)))
+        found.append(
+            Case(
+                raw["id"],
+                raw["source"],
+                name,
+                messages,
+                values,
+                tuple(only(messages, v) for v in values),
+            )
+        )
     return found
 
 
@@ -93,7 +108,11 @@ class Ruler:
 
     def message(self, message: Message) -> int:
         calls = message.get("tool_calls")
-        return 4 + self.text(text_of(message)) + (self.text(json.dumps(calls, ensure_ascii=False)) if calls else 0)
+        return (
+            4
+            + self.text(text_of(message))
+            + (self.text(json.dumps(calls, ensure_ascii=False)) if calls else 0)
+        )
 
     def messages(self, messages: Iterable[Message]) -> int:
         return sum(self.message(m) for m in messages)

@@ -50,7 +50,17 @@ def failing_tests() -> str:
     place = ROOT / "test_example_orders.py"
     place.write_text(body)
     try:
-        out = run(sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-o", "addopts=", place.name)
+        out = run(
+            sys.executable,
+            "-m",
+            "pytest",
+            "-vv",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "addopts=",
+            place.name,
+        )
     finally:
         place.unlink()
     return out
@@ -92,12 +102,22 @@ def table() -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["date", "host", "status", "latency_ms", "bytes"])
     for n in range(1500):
-        writer.writerow([f"2026-03-{n % 28 + 1:02}", f"web-{n % 12:02}", 503 if n == 911 else 200, 20 + n % 17, n * 11])
+        writer.writerow(
+            [
+                f"2026-03-{n % 28 + 1:02}",
+                f"web-{n % 12:02}",
+                503 if n == 911 else 200,
+                20 + n % 17,
+                n * 11,
+            ]
+        )
     return out.getvalue()
 
 
 def page() -> str:
-    return run(sys.executable, "-c", "import pydoc, json.decoder as m; print(pydoc.HTMLDoc().document(m))")
+    return run(
+        sys.executable, "-c", "import pydoc, json.decoder as m; print(pydoc.HTMLDoc().document(m))"
+    )
 
 
 def trace() -> str:
@@ -133,7 +153,9 @@ EXAMPLES = (
 
 
 def main() -> None:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("out", type=Path)
     p.add_argument("--room", type=int, default=700, help="tokens")
     args = p.parse_args()

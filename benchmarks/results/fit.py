@@ -38,7 +38,9 @@ class Bench:
         for history in self.histories:
             case = history.case
             for place, share in enumerate(BUDGETS):
-                text = "\n".join(said(m) for m in history.cut(share, results)[:-1] if m["role"] != "system")
+                text = "\n".join(
+                    said(m) for m in history.cut(share, results)[:-1] if m["role"] != "system"
+                )
                 hard = zip(case.values, case.hard, strict=True)
                 found[case.source][place] += [stands_in(text, v) for v, only in hard if only]
         return {s: tuple(sum(b) / max(1, len(b)) for b in rows) for s, rows in found.items() if rows[0]}
@@ -47,7 +49,9 @@ class Bench:
 def value(table: Table, floors: Table) -> float:
     """The mean over sources and budgets; what is below the best plain rule there counts double."""
     cells = [
-        x - max(0.0, floor - x) for s, row in table.items() for x, floor in zip(row, floors.get(s, row), strict=True)
+        x - max(0.0, floor - x)
+        for s, row in table.items()
+        for x, floor in zip(row, floors.get(s, row), strict=True)
     ]
     return sum(cells) / max(1, len(cells))
 
@@ -69,7 +73,9 @@ def changed(results: Results, name: str, factor: float) -> Results:
 
 
 def main() -> None:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("--data", required=True, type=Path, nargs="+")
     p.add_argument("--sources", nargs="+", required=True)
     p.add_argument("--plain", type=Path, help="what plain rules keep on the same data, as JSON rows")
@@ -112,7 +118,9 @@ def main() -> None:
     print(asdict(best.weights))
     whole = Bench(cases, args.whole)
     for source, row in sorted(whole.table(best).items()):
-        print(f"{source:28}", *(f"{100 * x:5.1f}" for x in row), "held out" if source in args.held else "")
+        print(
+            f"{source:28}", *(f"{100 * x:5.1f}" for x in row), "held out" if source in args.held else ""
+        )
 
 
 if __name__ == "__main__":

@@ -68,7 +68,9 @@ class History:
                 opening += self.ruler.message(caller)
             call = said(caller) if caller else ""
             self.slots.append(Slot(i, place))
-            self.offers.append(Offer(pieces, reading, age, call, place, opening, tokens / max(1, len(text))))
+            self.offers.append(
+                Offer(pieces, reading, age, call, place, opening, tokens / max(1, len(text)))
+            )
 
     def _need(self, units: Sequence[Sequence[int]], latest: int, asked: Sequence[int]) -> Need:
         messages = self.case.messages
@@ -80,7 +82,9 @@ class History:
                         named[value] = max(named.get(value, 0.0), 2 ** (-age / NAMED_HALF_LIFE))
         steps = [i for i, m in enumerate(messages) if m["role"] == "assistant"][-LATEST:]
         since = sum(u[0] > latest for u in units)
-        return Need(text_of(messages[latest]), since, "\n".join(said(messages[i]) for i in steps), named)
+        return Need(
+            text_of(messages[latest]), since, "\n".join(said(messages[i]) for i in steps), named
+        )
 
     def room(self, share: float) -> int:
         return int(share * self.history) + self.fixed - self.must_cost
@@ -105,5 +109,7 @@ class History:
 @lru_cache(maxsize=20_000)
 def read(text: str, divided: bool) -> tuple[Pieces, Reading]:
     """The pieces of a result; of any other text, or of a short result, one for all of it."""
-    pieces = pieces_of(text) if divided else Pieces(text, "text", (Piece("lines", 0, len(text), -1, 1, 1),))
+    pieces = (
+        pieces_of(text) if divided else Pieces(text, "text", (Piece("lines", 0, len(text), -1, 1, 1),))
+    )
     return pieces, reading_of(pieces)

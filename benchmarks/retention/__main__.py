@@ -64,14 +64,26 @@ class Upstream:
 
     async def _chat(self, request: web.Request) -> web.Response:
         self.received = orjson.loads(await request.read())["messages"]
-        choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": "ok"},
+            "finish_reason": "stop",
+        }
         return web.json_response({"id": "1", "object": "chat.completion", "choices": [choice]})
 
 
 @asynccontextmanager
 async def foveate(upstream: str, data: str) -> AsyncIterator[str]:
     """Run `foveate serve` with its defaults in front of `upstream`; yield its base URL."""
-    command = ("-c", "from foveate.proxy.cli import main; main()", "serve", "--port", "0", "--upstream", upstream)
+    command = (
+        "-c",
+        "from foveate.proxy.cli import main; main()",
+        "serve",
+        "--port",
+        "0",
+        "--upstream",
+        upstream,
+    )
     pipe, null, path = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL, {"PYTHONPATH": str(ROOT)}
     server = await asyncio.create_subprocess_exec(
         sys.executable, *command, "--data", data, cwd=data, env=path, stdout=pipe, stderr=null
@@ -91,14 +103,20 @@ async def drive(cases: Sequence[Case], budgets: Sequence[float], progress: Progr
     """Send every case at every budget in every pass; return what became of each."""
     ruler, upstream, rows = Ruler(), Upstream(), []
     with tempfile.TemporaryDirectory() as data:
-        async with upstream.serve() as url, foveate(url, data) as proxy, aiohttp.ClientSession() as client:
+        async with (
+            upstream.serve() as url,
+            foveate(url, data) as proxy,
+            aiohttp.ClientSession() as client,
+        ):
             for name in ("cold", "warm"):
                 task = progress.add_task(name, total=len(cases))
                 for case in cases:
                     sizes = ruler.sizes(case)
                     for share in budgets:
                         sent = await ask(client, proxy, upstream, case, sizes.budget(share))
-                        rows.append(judge_case(f"foveate, {name}", case, sizes, share, sent, ruler.size))
+                        rows.append(
+                            judge_case(f"foveate, {name}", case, sizes, share, sent, ruler.size)
+                        )
                     progress.advance(task)
     return rows
 
@@ -108,7 +126,11 @@ async def ask(
 ) -> Sequence[Message]:
     """Return what reached the upstream of one case."""
     upstream.received = []
-    headers = {"X-Pruning-Budget": str(budget), "X-Pruning-Sticky": "off", "Content-Type": "application/json"}
+    headers = {
+        "X-Pruning-Budget": str(budget),
+        "X-Pruning-Sticky": "off",
+        "Content-Type": "application/json",
+    }
     body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
     async with client.post(f"{proxy}/chat/completions", data=body, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
@@ -117,12 +139,20 @@ async def ask(
 
 def main() -> None:
     """Measure, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=next(f for f in FOLDERS if (f / "cases.jsonl").is_file()))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default=next(f for f in FOLDERS if (f / "cases.jsonl").is_file())
+    )
     parser.add_argument("--source", nargs="*", default=[])
     parser.add_argument("--budget", nargs="*", type=float, default=list(BUDGETS))
-    parser.add_argument("--limit", type=int, default=0, help="at most so many cases a source, evenly spaced")
-    parser.add_argument("--vectors", type=Path, default=Path("~/.cache/foveate/vectors.npz"), help="for the baselines")
+    parser.add_argument(
+        "--limit", type=int, default=0, help="at most so many cases a source, evenly spaced"
+    )
+    parser.add_argument(
+        "--vectors", type=Path, default=Path("~/.cache/foveate/vectors.npz"), help="for the baselines"
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
@@ -139,7 +169,9 @@ def main() -> None:
     console.print(recall_table(means, given.budget))
     print(f"{len(cases)} cases of {given.data}, {time.monotonic() - start:.0f} s")
     if given.json:
-        given.json.write_bytes(orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2))
+        given.json.write_bytes(
+            orjson.dumps({"summary": means, "cases": rows}, option=orjson.OPT_INDENT_2)
+        )
     if given.plot:
         plot(means, given.plot)
 

@@ -58,7 +58,9 @@ START: Described = {
         "half_life": 24.0, "references": 0.33, "relevance": 2.0,
     },
 }  # fmt: skip
-OPTIONAL = [("signals", name, "weight") for name in ("recency", "references", "task", "novelty", "role")]
+OPTIONAL = [
+    ("signals", name, "weight") for name in ("recency", "references", "task", "novelty", "role")
+]
 SPACE: dict[str, Space] = {
     "balanced": {
         ("signals", "semantic", "weight"): (1.2, 2.0),
@@ -216,10 +218,16 @@ Dumper.add_representer(
 
 def main() -> None:
     """Fit, then write or check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True)
-    parser.add_argument("--vectors", default="~/.cache/foveate/vectors.npz", help="where embedded texts are kept")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the presets differ")
+    parser.add_argument(
+        "--vectors", default="~/.cache/foveate/vectors.npz", help="where embedded texts are kept"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail where the presets differ"
+    )
     args = parser.parse_args()
     readings = read(Path(args.data), Path(args.vectors).expanduser())
     wrong = []

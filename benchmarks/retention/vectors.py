@@ -59,4 +59,8 @@ class Stored:
         """Write what is new."""
         if len(self._known) > self._read:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(self._path, keys=np.array(list(self._known)), vectors=np.stack(list(self._known.values())))
+            np.savez(
+                self._path,
+                keys=np.array(list(self._known)),
+                vectors=np.stack(list(self._known.values())),
+            )

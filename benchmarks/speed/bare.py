@@ -18,7 +18,9 @@ KEPT = {"content-type", "authorization", "accept"}
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), auto_decompress=False, timeout=aiohttp.ClientTimeout(total=600)
+        connector=aiohttp.TCPConnector(limit=0),
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=600),
     ) as session:
         app.state.session = session
         yield
@@ -28,7 +30,9 @@ async def forward(request: Request) -> Response:
     content = await request.body()
     headers = {name: value for name, value in request.headers.items() if name in KEPT}
     url = os.environ["UPSTREAM"] + request.url.path
-    answer = await request.app.state.session.request(request.method, url, data=content or None, headers=headers)
+    answer = await request.app.state.session.request(
+        request.method, url, data=content or None, headers=headers
+    )
     kind = answer.headers.get("content-type", "")
     if not kind.startswith("text/event-stream"):
         return Response(await answer.read(), answer.status, media_type=kind)

@@ -45,7 +45,9 @@ def small(stream: bool = False, paced: bool = False) -> bytes:
     """Return 1 kB: two messages."""
     rng = random.Random(7)
     system = {"role": "system", "content": "You are a helpful assistant."}
-    return body([system, {"role": "user", "content": f"{NONCE.decode()} {prose(rng, 780)}"}], stream, paced)
+    return body(
+        [system, {"role": "user", "content": f"{NONCE.decode()} {prose(rng, 780)}"}], stream, paced
+    )
 
 
 def large(stream: bool = False) -> bytes:
@@ -59,7 +61,9 @@ def history(count: int, size: int, salt: str = "", stream: bool = False) -> byte
     system = {"role": "system", "content": f"You are a helpful assistant. {salt}"}
     rows = enumerate(turns(rng, count - 2, max(20, size - 14)))
     said = [{**m, "content": f"{m['content']} {salt}{n}"} for n, m in rows]
-    return body([system, *said, {"role": "user", "content": f"{question(rng)} {NONCE.decode()}"}], stream)
+    return body(
+        [system, *said, {"role": "user", "content": f"{question(rng)} {NONCE.decode()}"}], stream
+    )
 
 
 def question(rng: random.Random) -> str:

@@ -25,7 +25,9 @@ class Sample:
     status: int
     total: float
     first: float  # until the first byte of the body
-    delays: list[float] = field(default_factory=list)  # of each chunk of a stream, from the mock's write to ours
+    delays: list[float] = field(
+        default_factory=list
+    )  # of each chunk of a stream, from the mock's write to ours
     headers: bytes = b""
 
 
@@ -82,7 +84,9 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def request(url: str, body: bytes, headers: Mapping[str, str], path: str = "/v1/chat/completions") -> bytes:
+def request(
+    url: str, body: bytes, headers: Mapping[str, str], path: str = "/v1/chat/completions"
+) -> bytes:
     """Return a request's bytes, the body's nonce still in it."""
     own = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
@@ -92,7 +96,9 @@ def request(url: str, body: bytes, headers: Mapping[str, str], path: str = "/v1/
 
 async def connect(url: str) -> Connection:
     host, _, port = url.removeprefix("http://").partition(":")
-    _, connection = await asyncio.get_running_loop().create_connection(lambda: Connection(url), host, int(port))
+    _, connection = await asyncio.get_running_loop().create_connection(
+        lambda: Connection(url), host, int(port)
+    )
     return connection
 
 

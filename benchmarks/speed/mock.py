@@ -65,7 +65,10 @@ class Mock(asyncio.Protocol):
     async def _stream(self, gap: float) -> None:
         self._transport.write(_STREAM)
         for _ in range(CHUNKS):
-            event = b'data: {"choices":[{"index":0,"delta":{"content":"t=%019d "}}]}\n\n' % time.monotonic_ns()
+            event = (
+                b'data: {"choices":[{"index":0,"delta":{"content":"t=%019d "}}]}\n\n'
+                % time.monotonic_ns()
+            )
             self._transport.write(b"%x\r\n%s\r\n" % (len(event), event))
             await asyncio.sleep(gap)
         self._transport.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")

@@ -23,7 +23,13 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def show(cell: object) -> str:
     if not isinstance(cell, float):
         return str(cell)
-    return "-" if cell != cell else f"{cell:.0f}" if abs(cell) >= 100 else f"{cell:.{1 if abs(cell) >= 10 else 2}f}"
+    return (
+        "-"
+        if cell != cell
+        else f"{cell:.0f}"
+        if abs(cell) >= 100
+        else f"{cell:.{1 if abs(cell) >= 10 else 2}f}"
+    )
 
 
 def by_round(rows: Sequence[Row], target: str, scenario: str, key: str) -> dict[int, float]:
@@ -31,7 +37,9 @@ def by_round(rows: Sequence[Row], target: str, scenario: str, key: str) -> dict[
     return {row["round"]: row[key] for row in own if key in row}
 
 
-def against(rows: Sequence[Row], pair: tuple[str, str], scenario: str, key: str, how: Callable[..., float]) -> float:
+def against(
+    rows: Sequence[Row], pair: tuple[str, str], scenario: str, key: str, how: Callable[..., float]
+) -> float:
     """Return the median over rounds of one target's number set against another's of the same round."""
     ours, theirs = (by_round(rows, name, scenario, key) for name in pair)
     return median([how(ours[i], theirs[i]) for i in ours if theirs.get(i)])
@@ -64,9 +72,14 @@ def text(found: dict[str, Any]) -> str:
             cells: list[object] = [scenario, name]
             cells += [against(rows, here, scenario, key, added) for key in ("p50", "p99")]
             cells += [median(list(by_round(rows, name, scenario, "cpu").values()))]
-            cells += [against(rows, base, scenario, "cpu", ratio), against(rows, here, scenario, "first", added)]
+            cells += [
+                against(rows, base, scenario, "cpu", ratio),
+                against(rows, here, scenario, "first", added),
+            ]
             cells += [against(rows, base, scenario, "first", ratio)]
-            cells += [median(list(by_round(rows, name, scenario, key).values())) for key in ("jitter", "rate")]
+            cells += [
+                median(list(by_round(rows, name, scenario, key).values())) for key in ("jitter", "rate")
+            ]
             body.append(cells)
     lines.append(table(heads, body))
     started = [[s["target"], s["startup"], s["resident"]] for s in found["starts"]]
@@ -75,16 +88,34 @@ def text(found: dict[str, Any]) -> str:
         histories = []
         for name in dict.fromkeys(row["messages"] for row in found["lengths"]):
             of = [row for row in found["lengths"] if row["messages"] == name]
-            cells = [name, of[0]["bytes"] // 1000, median([r["cold"] for r in of]), median([r["warm"] for r in of])]
+            cells = [
+                name,
+                of[0]["bytes"] // 1000,
+                median([r["cold"] for r in of]),
+                median([r["warm"] for r in of]),
+            ]
             histories.append([*cells, "yes" if all(r["complete"] for r in of) else "no"])
-        heads = ["messages", "kB", "cold, added ms", "warm, new question, added p50 ms", "all embedded when warm"]
+        heads = [
+            "messages",
+            "kB",
+            "cold, added ms",
+            "warm, new question, added p50 ms",
+            "all embedded when warm",
+        ]
         lines.append(table(heads, histories))
     keys = ("what", "beside", "n", "p50", "p99", "worst")
     probes = [[p["target"], *(p[key] for key in keys)] for p in found["probes"]]
     lines.append(table(["how late", "what", "beside", "n", "p50 ms", "p99 ms", "worst ms"], probes))
     if found["memory"]:
-        heads = ["vectors in the index", "resident MiB at start", "after one pruned request", "after 400 kB histories"]
-        lines.append(table(heads, [[m["vectors"], m["idle"], m["used"], m["loaded"]] for m in found["memory"]]))
+        heads = [
+            "vectors in the index",
+            "resident MiB at start",
+            "after one pruned request",
+            "after 400 kB histories",
+        ]
+        lines.append(
+            table(heads, [[m["vectors"], m["idle"], m["used"], m["loaded"]] for m in found["memory"]])
+        )
     return "\n".join(lines)
 
 

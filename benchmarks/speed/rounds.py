@@ -57,7 +57,9 @@ def scenarios(quick: bool) -> list[Scenario]:
     return rows
 
 
-def note(target: Target, scenario: str, number: int, samples: Sequence[Sample], cpu: float, took: float) -> Row:
+def note(
+    target: Target, scenario: str, number: int, samples: Sequence[Sample], cpu: float, took: float
+) -> Row:
     """Return the numbers of one turn; milliseconds."""
     totals = [sample.total for sample in samples]
     delays = [delay for sample in samples for delay in sample.delays]
@@ -68,7 +70,10 @@ def note(target: Target, scenario: str, number: int, samples: Sequence[Sample], 
         "cpu": 1000 * cpu / len(samples), "rate": len(samples) / took,
     }  # fmt: skip
     if delays:
-        row |= {"delay": quantile(delays, 0.5), "jitter": quantile(delays, 0.99) - quantile(delays, 0.5)}
+        row |= {
+            "delay": quantile(delays, 0.5),
+            "jitter": quantile(delays, 0.99) - quantile(delays, 0.5),
+        }
     return row
 
 
@@ -90,7 +95,9 @@ async def compare(found: Sequence[Target], wanted: Sequence[Scenario], rounds: i
     """Return rows for each target, scenario and round; the order of targets turns with the rounds."""
     rows = []
     for scenario in wanted:
-        if "400 kB" in scenario.name:  # near the budget it is embedded: a turn that is not counted, then time for it
+        if (
+            "400 kB" in scenario.name
+        ):  # near the budget it is embedded: a turn that is not counted, then time for it
             await turn(found[0], scenario, -1)
             await settled(found[0])
         for number in range(rounds):
@@ -102,7 +109,10 @@ async def compare(found: Sequence[Target], wanted: Sequence[Scenario], rounds: i
                 except (OSError, RuntimeError, TimeoutError) as error:
                     if target is found[0]:
                         raise
-                    print(f"  {scenario.name}: {target.name} is left out of round {number}: {error}", flush=True)
+                    print(
+                        f"  {scenario.name}: {target.name} is left out of round {number}: {error}",
+                        flush=True,
+                    )
         print(f"  {scenario.name}: done", flush=True)
     return rows
 
@@ -141,7 +151,10 @@ async def lengths(target: Target, direct: Target, counts: Sequence[int], rounds:
     for count, size in [(60, 1700), *((count, 80) for count in counts)]:
         name = "25k tokens" if size > 80 else str(count)
         tokens = count * size // 4
-        headers = {"x-pruning-budget": f"{max(20, tokens // 2)}/{max(10, tokens // 4)}", "x-pruning-sticky": "off"}
+        headers = {
+            "x-pruning-budget": f"{max(20, tokens // 2)}/{max(10, tokens // 4)}",
+            "x-pruning-sticky": "off",
+        }
         for number in range(rounds if count < 5000 else 1):
             body = bodies.history(count, size, f"{time.time_ns():x}"[-8:])
             wire = load.request(target.url, body, {**target.headers, **headers})
@@ -185,7 +198,9 @@ def work() -> list[Scenario]:
         Scenario("400 kB x4, sticky", large, 4, many, PRUNING),
         Scenario("5,000 messages, within", long, 1, many, {"x-pruning-budget": "900000"}),
         Scenario("5,000 messages, cut", long, 1, many, {"x-pruning-budget": "50000/25000", **afresh}),
-        Scenario("25k tokens, cold", bodies.history(60, 1700, salt), 1, 1, {"x-pruning-budget": "10000/5000"}),
+        Scenario(
+            "25k tokens, cold", bodies.history(60, 1700, salt), 1, 1, {"x-pruning-budget": "10000/5000"}
+        ),
         Scenario("400 kB, cold", bodies.history(200, 1980, salt), 1, 1, PRUNING),
     ]
 
@@ -214,7 +229,9 @@ async def lateness(target: Target) -> list[float]:
 
 
 def held(target: str, beside: str, what: str, waits: Sequence[float]) -> Row:
-    found = {key: quantile(waits, share) for key, share in (("p50", 0.5), ("p99", 0.99), ("worst", 1.0))}
+    found = {
+        key: quantile(waits, share) for key, share in (("p50", 0.5), ("p99", 0.99), ("worst", 1.0))
+    }
     return {"target": target, "what": what, "beside": beside, "n": len(waits), **found}
 
 
@@ -236,7 +253,9 @@ async def memory(run: Path, upstream: str, counts: Sequence[int]) -> list[Row]:
             wire = load.request(target.url, bodies.large(), {**target.headers, **PRUNING})
             await load.drive(target.url, wire, 20, 2, SECONDS)
             for n in range(8):
-                wire = load.request(target.url, bodies.history(200, 1980, f"m{n}"), {**target.headers, **PRUNING})
+                wire = load.request(
+                    target.url, bodies.history(200, 1980, f"m{n}"), {**target.headers, **PRUNING}
+                )
                 await load.drive(target.url, wire, 4, 2, SECONDS)
                 await settled(target)
             rows.append({"vectors": count, "idle": idle, "used": small, "loaded": target.resident()})

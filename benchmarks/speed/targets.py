@@ -103,7 +103,9 @@ def free_port() -> int:
         return port
 
 
-def start(name: str, command: list[str], url: str, log: Path, env: Mapping[str, str] | None = None) -> Target:
+def start(
+    name: str, command: list[str], url: str, log: Path, env: Mapping[str, str] | None = None
+) -> Target:
     """Start a process; return once it has answered a chat completion."""
     begun = time.monotonic()
     with log.open("wb") as out:
@@ -122,7 +124,9 @@ def answers(target: Target) -> bool:
     headers = {"content-type": "application/json", **target.headers}
     request = urllib.request.Request(f"{target.url}/v1/chat/completions", bodies.small(), headers)
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            request, timeout=30
+        ) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -153,7 +157,15 @@ def configured(run: Path, upstream: str, name: str, command: list[str]) -> Targe
 def bare(run: Path, upstream: str) -> Target:
     port = free_port()
     options = ["--port", str(port), "--no-access-log", "--log-level", "warning", "--loop", "uvloop"]
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.speed.bare:app", "--http", "httptools", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "benchmarks.speed.bare:app",
+        "--http",
+        "httptools",
+        *options,
+    ]
     return start("bare", command, f"http://127.0.0.1:{port}", run / "bare.log", {"UPSTREAM": upstream})
 
 
@@ -164,7 +176,12 @@ def nginx(run: Path, upstream: str) -> Target | None:
     port = free_port()
     config = run / "nginx.conf"
     config.write_text(NGINX.format(run=run, upstream=upstream.removeprefix("http://"), port=port))
-    return start("nginx", [found, "-p", str(run), "-c", str(config)], f"http://127.0.0.1:{port}", run / "nginx.log")
+    return start(
+        "nginx",
+        [found, "-p", str(run), "-c", str(config)],
+        f"http://127.0.0.1:{port}",
+        run / "nginx.log",
+    )
 
 
 def litellm(run: Path, upstream: str) -> Target | None:

@@ -1,1 +1,3 @@
-"""How scores come together: the shape of a conversation, its topics, what flows along it, and the weighted sum."""
+"""How scores come together: the shape of a conversation, its topics, what flows along it, and the
+weighted sum.
+"""

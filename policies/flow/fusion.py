@@ -20,7 +20,9 @@ class Weighted:
 
 @dataclass(frozen=True, slots=True)
 class ReciprocalRank:
-    """The weighted sum of 1 / (k + rank) (Cormack et al. 2009); of equal scores the newer one ranks first."""
+    """The weighted sum of 1 / (k + rank) (Cormack et al. 2009); of equal scores the newer one ranks
+    first.
+    """
 
     k: float = 60.0  # how little the very first ranks stand out
 

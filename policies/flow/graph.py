@@ -19,8 +19,9 @@ RARE = 5  # segments: an identifier that more of them name ties nothing together
 class Neighbours:
     """An answer sits beside its question: scores flow both ways by exp(-distance / width), in segments.
 
-    The width is read off the conversation: `per_speaker` for each effective speaker, more where topics last. A
-    segment's own score counts more where they do not: there a query asks about one message, else about an exchange.
+    The width is read off the conversation: `per_speaker` for each effective speaker, more where topics
+    last. A segment's own score counts more where they do not: there a query asks about one message,
+    else about an exchange.
     """
 
     per_speaker: float = 0.7
@@ -31,7 +32,9 @@ class Neighbours:
     def flow(self, history: History, scores: Scores) -> Scores:
         """Return the scores, each with its neighbours' parts."""
         shape = history.once(shape_of)
-        width = min(self.longest, self.per_speaker * shape.speakers * (1 + self.persistence * shape.persistence))
+        width = min(
+            self.longest, self.per_speaker * shape.speakers * (1 + self.persistence * shape.persistence)
+        )
         if width < 0.05 or not scores.size:
             return scores
         reach = max(1, math.ceil(4 * width))
@@ -43,10 +46,12 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class PageRank:
-    """Personalised PageRank from the query over all edges (Zero-TPrune, Wang et al. 2024, does so on attention).
+    """Personalised PageRank from the query over all edges (Zero-TPrune, Wang et al. 2024, does so on
+    attention).
 
-    Edges: neighbours, two segments that share a rare identifier (a tool result and the turn that used it among
-    them), and the most similar segments. Linear in the scores, which are where the walk restarts.
+    Edges: neighbours, two segments that share a rare identifier (a tool result and the turn that used
+    it among them), and the most similar segments. Linear in the scores, which are where the walk
+    restarts.
     """
 
     restart: float = 0.5
@@ -65,7 +70,9 @@ class PageRank:
         weight = weight / np.bincount(source, weight, n).clip(1e-12)[source]
         flowed = scores
         for _ in range(self.steps):
-            flowed = self.restart * scores + (1 - self.restart) * np.bincount(target, weight * flowed[source], n)
+            flowed = self.restart * scores + (1 - self.restart) * np.bincount(
+                target, weight * flowed[source], n
+            )
         return flowed
 
     def edges(self, history: History) -> tuple[Scores, Scores, Scores]:
@@ -76,7 +83,11 @@ class PageRank:
         if self.similarity:
             found += [(a, b, self.similarity * w) for a, b, w in alike(history, self.nearest)]
         a, b, w = (np.array([edge[k] for edge in found]) for k in range(3))
-        return np.concatenate([a, b]).astype(np.intp), np.concatenate([b, a]).astype(np.intp), np.concatenate([w, w])
+        return (
+            np.concatenate([a, b]).astype(np.intp),
+            np.concatenate([b, a]).astype(np.intp),
+            np.concatenate([w, w]),
+        )
 
     def chain(self, history: History) -> Iterator[tuple[int, int, float]]:
         """Yield the edges along the conversation."""
@@ -103,4 +114,6 @@ def alike(history: History, nearest: int, block: int = 512) -> Iterator[tuple[in
         np.fill_diagonal(cosines, -1.0)
         best = np.argsort(-cosines, axis=1, kind="stable")[:, :nearest]
         for i, row in enumerate(best.tolist()):
-            yield from ((start + i, start + j, float(cosines[i, j])) for j in row if cosines[i, j] > 0.3)
+            yield from (
+                (start + i, start + j, float(cosines[i, j])) for j in row if cosines[i, j] > 0.3
+            )

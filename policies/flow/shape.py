@@ -32,7 +32,9 @@ def shape_of(history: History) -> Shape:
     tokens = np.array([s.tokens for s in segments], dtype=float)
     tool = np.array([s.kind == "tool" for s in segments], dtype=bool)
     recent = tokens * np.exp2(-np.arange(tokens.size)[::-1] / TOOL_HALF_LIFE)
-    speakers = effective_number([label or s.role for label, s in zip(speakers_of(history), segments, strict=True)])
+    speakers = effective_number(
+        [label or s.role for label, s in zip(speakers_of(history), segments, strict=True)]
+    )
     return Shape(
         persistence=persistence(history.vectors[-RECENT:], speakers),
         speakers=speakers,
@@ -46,7 +48,10 @@ def speakers_of(history: History) -> list[str]:
 
     An answer that begins with "Note: " must not pass for one that somebody of that name has given.
     """
-    labels = ["" if s.kind == "tool" else f.speaker for s, f in zip(history.segments, history.features, strict=True)]
+    labels = [
+        "" if s.kind == "tool" else f.speaker
+        for s, f in zip(history.segments, history.features, strict=True)
+    ]
     talk = sum(s.kind != "tool" for s in history.segments)
     return labels if 2 * sum(map(bool, labels)) > talk else [""] * len(labels)
 
@@ -58,10 +63,11 @@ def effective_number(labels: Sequence[str]) -> float:
 
 
 def persistence(vectors: Vectors, speakers: float) -> float:
-    """Return how long topics last, 0..1: the vectors' autocorrelation at lags 4 to 16 over that at lags 1 to 3.
+    """Return how long topics last, 0..1: the vectors' autocorrelation at lags 4 to 16 over that at lags
+    1 to 3.
 
-    A chat of two that hops from fact to fact has 0.05, a meeting 0.3 to 1. Without vectors for most segments the
-    number of speakers must do.
+    A chat of two that hops from fact to fact has 0.05, a meeting 0.3 to 1. Without vectors for most
+    segments the number of speakers must do.
     """
     known = vectors[vectors.any(axis=1)]
     if len(known) < 2 * FAR or 2 * len(known) < len(vectors):
@@ -69,16 +75,23 @@ def persistence(vectors: Vectors, speakers: float) -> float:
     centred = known - known.mean(axis=0)
     power = float(np.vdot(centred, centred)) / len(centred)
     likeness: Scores = np.array(
-        [float(np.vdot(centred[:-lag], centred[lag:])) / (len(centred) - lag) for lag in range(1, FAR + 1)]
+        [
+            float(np.vdot(centred[:-lag], centred[lag:])) / (len(centred) - lag)
+            for lag in range(1, FAR + 1)
+        ]
     ) / max(power, 1e-9)
     return float(np.clip(likeness[NEAR:].mean() / max(float(likeness[:NEAR].mean()), 0.03), 0.0, 1.0))
 
 
 def answer_ratio(history: History) -> float:
-    """Return the log of how much longer the assistant's messages are than the user's, by medians, within 0..3."""
+    """Return the log of how much longer the assistant's messages are than the user's, by medians,
+    within 0..3.
+    """
     said = [s for s in history.segments if s.kind != "tool"]
     user = [s.tokens for s in said if s.role == "user"]
     answers = [s.tokens for s in said if s.role == "assistant"]
     if not user or not answers:
         return 0.0
-    return min(max(math.log(max(1.0, float(np.median(answers))) / max(1.0, float(np.median(user)))), 0.0), 3.0)
+    return min(
+        max(math.log(max(1.0, float(np.median(answers))) / max(1.0, float(np.median(user)))), 0.0), 3.0
+    )

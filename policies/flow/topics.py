@@ -17,8 +17,8 @@ LOOK = 12  # segments to look for a peak on either side of a dip
 class Topics:
     """Gives each segment a share of its topic's mean score; off at share 0.
 
-    A boundary is a dip of similarity deeper than the mean depth by `depth` deviations (Hearst 1997, TextTiling), or a
-    pause of `gap_hours` between the times that two segments were first seen.
+    A boundary is a dip of similarity deeper than the mean depth by `depth` deviations (Hearst 1997,
+    TextTiling), or a pause of `gap_hours` between the times that two segments were first seen.
     """
 
     share: float = 0.0  # of the score, the rest is the segment's own

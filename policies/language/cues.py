@@ -24,7 +24,10 @@ SCRIPTS = (
     (re.compile("[\u05d0-\u05ea]"), ("he",)),
     (re.compile("[\u0370-\u03ff]"), ("el",)),
     (re.compile("[\u0400-\u052f]"), ("ru", "uk")),
-    (re.compile("[a-z\u00df-\u024f\u1ea0-\u1eff]"), tuple("en de es fr it pt nl pl sv tr vi id".split())),
+    (
+        re.compile("[a-z\u00df-\u024f\u1ea0-\u1eff]"),
+        tuple("en de es fr it pt nl pl sv tr vi id".split()),
+    ),
 )
 UNSPACED = ("zh", "ja", "ko", "th")
 READ = 2000  # characters of a turn that tell its language
@@ -54,7 +57,9 @@ def described() -> Mapping[str, Mapping[str, str | Sequence[str]]]:
     """Return what the files say of each language, by its code."""
     found: dict[str, Mapping[str, str | Sequence[str]]] = {}
     for name in FILES:
-        found |= tomllib.loads(files("foveate.policies.language").joinpath("cues", f"{name}.toml").read_text("utf-8"))
+        found |= tomllib.loads(
+            files("foveate.policies.language").joinpath("cues", f"{name}.toml").read_text("utf-8")
+        )
     return found
 
 
@@ -92,7 +97,9 @@ def within(phrases: str | Sequence[str], code: str, begins: str = "") -> re.Patt
 
 
 def languages_of(turn: str) -> tuple[Language, ...]:
-    """Return the languages that a lower-case turn may be in, by its letters and words; none where nothing tells."""
+    """Return the languages that a lower-case turn may be in, by its letters and words; none where
+    nothing tells.
+    """
     text = turn[:READ]
     words = _WORD.findall(text)
     found: list[Language] = []
@@ -103,7 +110,9 @@ def languages_of(turn: str) -> tuple[Language, ...]:
 
 
 def likeliest(words: Sequence[str], codes: Sequence[str]) -> list[Language]:
-    """Return which languages have most of the words among theirs; the first where it has, or the words are few."""
+    """Return which languages have most of the words among theirs; the first where it has, or the words
+    are few.
+    """
     counts = Counter(words)
     votes = [sum(counts[word] for word in common_words(code) & counts.keys()) for code in codes]
     most = max(votes)

@@ -8,7 +8,8 @@ import unicodedata
 ENGLISH = (
     "ational", "ization", "fulness", "ingly", "ation", "ness", "ment", "edly", "ing", "ful", "ity", "ed", "er", "ly"
 )  # fmt: skip
-# Endings of Russian and Ukrainian nouns, adjectives and verbs; the longest that leaves three letters goes.
+# Endings of Russian and Ukrainian nouns, adjectives and verbs; the longest that leaves three letters
+# goes.
 CYRILLIC = (
     "иями ями ами ией ого его ому ему ыми ими ий ый ой ей ая яя ое ее ие ые их ых ым им ом ем ам ям ах ях ую юю ия ии "
     "ию ью ев ов а я о е и ы у ю ь й і ї є ться тся ешь ишь ете ите ают яют уют ют ут ат ят ает яет ует ет ит ал ял ил "
@@ -17,7 +18,8 @@ CYRILLIC = (
 # Prefixes and endings of Arabic words (Larkey et al. 2002, light stemming).
 ARABIC_AHEAD = ("وال", "بال", "كال", "فال", "ال", "لل", "و")
 ARABIC_BEHIND = ("ها", "ان", "ات", "ون", "ين", "يه", "ية", "ه", "ة", "ي")
-# Endings of Hindi words (Ramanathan and Rao 2003, a lightweight stemmer): vowel signs with what follows them.
+# Endings of Hindi words (Ramanathan and Rao 2003, a lightweight stemmer): vowel signs with what follows
+# them.
 HINDI = re.compile("(?:[\u093e-\u094c]|ियाँ?|ियों|[ाेी]?ओं|एं|ों|ें|ीं|[ाीेुूोै][ँंः]?|ता|ते|ती|ना|ने|नी)$")
 _ALEF = str.maketrans("أإآٱىةؤئ", "ااااي" + "هوي")
 _POINTS = re.compile("[\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
@@ -25,7 +27,9 @@ _FOLDED = re.compile("[\u0300-\u036f\u0483-\u0487]")
 
 
 def stem(word: str) -> str:
-    """Return a lower-case word less its commonest English endings: far lighter than Porter, and enough here."""
+    """Return a lower-case word less its commonest English endings: far lighter than Porter, and enough
+    here.
+    """
     if len(word) > 4 and word.endswith("ies"):
         word = word[:-3] + "y"
     elif len(word) > 4 and word.endswith("sses"):
@@ -74,7 +78,9 @@ def without_ending(word: str, endings: tuple[str, ...], least: int) -> str:
 
 
 def stem_arabic(word: str) -> str:
-    """Return an Arabic word without article, conjunction and commonest endings, its spelling variants made one."""
+    """Return an Arabic word without article, conjunction and commonest endings, its spelling variants
+    made one.
+    """
     word = word.translate(_ALEF)
     for ahead in ARABIC_AHEAD:
         if len(word) - len(ahead) >= 3 and word.startswith(ahead):

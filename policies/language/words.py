@@ -21,7 +21,8 @@ STOPWORDS = frozenset(
 PAIRED = (  # Chinese, Japanese; Korean too, whose endings are many
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
-TRIPLED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer: in an alphabet two letters say little
+# Thai, Lao, Burmese, Khmer: in an alphabet two letters say little
+TRIPLED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 # Marks that belong to a word though they are no letters: accents, points, and the vowel signs of India.
 MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed"
@@ -47,7 +48,9 @@ def normal(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in its `normal` form, repeats included; without spaces, its pairs of characters."""
+    """Return the words of a text in its `normal` form, repeats included; without spaces, its pairs of
+    characters.
+    """
     if text.isascii():
         return _ASCII.findall(text)
     if not _SPECIAL.search(text):
@@ -69,7 +72,9 @@ def pieces(run: str, length: int) -> Iterator[str]:
 
 
 def terms_of(word: str) -> tuple[str, ...]:
-    """Return the terms that a word counts as: its stem, and those of its camelCase pieces; none for a stopword."""
+    """Return the terms that a word counts as: its stem, and those of its camelCase pieces; none for a
+    stopword.
+    """
     lower = word.lower()
     if lower in STOPWORDS:
         return ()

@@ -1,4 +1,6 @@
-"""What a long result becomes the first time that it is sent: nothing before it changes, and it stays as it is."""
+"""What a long result becomes the first time that it is sent: nothing before it changes, and it stays as
+it is.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _RANGES = re.compile(
     re.IGNORECASE,
 )
 # Commands that print a part of something.
-_COMMANDS = re.compile(r"\bsed\s+-n\b|\b(?:head|tail)\s+-|\bawk\s+'?NR|\|\s*(?:head|tail)\b|--lines=|\bcut\s+-c")
+_COMMANDS = re.compile(
+    r"\bsed\s+-n\b|\b(?:head|tail)\s+-|\bawk\s+'?NR|\|\s*(?:head|tail)\b|--lines=|\bcut\s+-c"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,9 @@ class Newborn:
 
 
 def births(new: Newborn, high: int, results: Results, reader: Reader) -> Mapping[Key, Shown]:
-    """Return what stands for results that no model has read yet, under a high watermark of so many tokens."""
+    """Return what stands for results that no model has read yet, under a high watermark of so many
+    tokens.
+    """
     segments, state = new.segments, new.state
     room = max(results.over, int(results.share * high))
     found: dict[Key, Shown] = {}
@@ -70,14 +76,20 @@ def new_results(segments: Sequence[Segment], known: int) -> Iterator[ToolResult]
                 yield result
 
 
-def earlier_equal(segments: Sequence[Segment], result: ToolResult, state: PruneState) -> ToolResult | None:
-    """Return the latest result ahead of `result` that says the very same and still stands, None where none does."""
+def earlier_equal(
+    segments: Sequence[Segment], result: ToolResult, state: PruneState
+) -> ToolResult | None:
+    """Return the latest result ahead of `result` that says the very same and still stands, None where
+    none does.
+    """
     found = None
     for segment in segments:
         if segment.key in state.dropped:
             continue
         for other in segment.results:
-            alike = other.key < result.key and other.tokens == result.tokens and other.text == result.text
+            alike = (
+                other.key < result.key and other.tokens == result.tokens and other.text == result.text
+            )
             pointing = other.key in state.shown and state.shown[other.key].same is not None
             if alike and not pointing:
                 found = other
@@ -88,11 +100,17 @@ def repeated(result: ToolResult, equal: ToolResult, state: PruneState, reader: R
     """Return the pointer to an equal result; None where that is not whole: then more of it is wanted."""
     if equal.key in state.shown:
         return None
-    return Shown((), result.tokens - reader.count(pointer(result.text, equal.call)), equal.key, born=True)
+    return Shown(
+        (), result.tokens - reader.count(pointer(result.text, equal.call)), equal.key, born=True
+    )
 
 
-def shortened(result: ToolResult, need: Need, room: int, results: Results, reader: Reader) -> Shown | None:
-    """Return what of a result is worth `room` tokens, None where it cannot be divided or would hardly be shorter."""
+def shortened(
+    result: ToolResult, need: Need, room: int, results: Results, reader: Reader
+) -> Shown | None:
+    """Return what of a result is worth `room` tokens, None where it cannot be divided or would hardly
+    be shorter.
+    """
     pieces, reading = reader.divided(result.text)
     if len(pieces) < 2 or results.exempt(result.tool, pieces.kind):
         return None
@@ -122,5 +140,7 @@ def _names_part(name: str, value: object) -> bool:
     if isinstance(value, list):
         given = bool(value) and all(isinstance(each, int) for each in value)
     else:
-        given = (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdigit())
+        given = (isinstance(value, int) and not isinstance(value, bool)) or (
+            isinstance(value, str) and value.isdigit()
+        )
     return given and _RANGES.search(name) is not None

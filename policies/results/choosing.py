@@ -16,8 +16,8 @@ ROUND = 0.12  # of the room that is left: what one round may fill
 class Filling:
     """Takes pieces until a room is full, all sizes being estimates.
 
-    Gains are monotone and submodular, for which greedy on gain / cost is the standard answer (Lin and Bilmes 2010); it
-    goes in rounds, so that a history of ten thousand pieces takes a few milliseconds.
+    Gains are monotone and submodular, for which greedy on gain / cost is the standard answer (Lin and
+    Bilmes 2010); it goes in rounds, so that a history of ten thousand pieces takes a few milliseconds.
     """
 
     def __init__(self, field: Field, price: float, openings: Scores) -> None:
@@ -32,7 +32,9 @@ class Filling:
         self.same = field.offer[1:] == field.offer[:-1]
 
     def fill(self, room: float) -> list[int]:
-        """Return pieces in the order of taking until about `room` tokens are filled, by what was taken before too."""
+        """Return pieces in the order of taking until about `room` tokens are filled, by what was taken
+        before too.
+        """
         order: list[int] = []
         while True:
             left = room - self.spent()
@@ -56,7 +58,9 @@ class Filling:
         free = np.flatnonzero(self.field.leaf & ~self.shown & (costs <= left))
         if not free.size:
             return []
-        gains = self.field.base + np.bincount(self.field.places, self.worth[self.field.values], self.shown.size)
+        gains = self.field.base + np.bincount(
+            self.field.places, self.worth[self.field.values], self.shown.size
+        )
         rank = gains[free] / costs[free] ** self.price
         best = free[np.lexsort((-free, -rank))]
         spent = np.cumsum(costs[best])
@@ -65,7 +69,9 @@ class Filling:
         return chosen
 
     def _costs(self) -> Scores:
-        """Return what showing each piece adds: itself, what leads to it, and a mark unless it joins what is shown."""
+        """Return what showing each piece adds: itself, what leads to it, and a mark unless it joins
+        what is shown.
+        """
         own = np.where(self.shown, 0.0, self.field.tokens)
         for level in self.levels:
             own[level] += np.where(self.shown[level], 0.0, own[self.field.parent[level]])

@@ -21,10 +21,13 @@ NAME = 80  # characters of a row's first value that stands with any other of its
 Count = Callable[[str], int]
 
 
-def compete(offers: Sequence[Offer], need: Need, room: int, results: Results, count: Count) -> list[frozenset[int]]:
+def compete(
+    offers: Sequence[Offer], need: Need, room: int, results: Results, count: Count
+) -> list[frozenset[int]]:
     """Return the pieces of each result that stay: with their openings at most `room` tokens by `count`.
 
-    A unit none of whose results has any goes as a whole; in one that stays a result without any is a mark alone.
+    A unit none of whose results has any goes as a whole; in one that stays a result without any is a
+    mark alone.
     """
     if not offers:
         return []
@@ -74,7 +77,9 @@ def openings_of(offers: Sequence[Offer]) -> Scores:
 
 
 def shown(pieces: Pieces, chosen: Collection[int], ratio: float) -> frozenset[int]:
-    """Return the chosen pieces, those that lead to them, and what is shorter than the mark in its stead."""
+    """Return the chosen pieces, those that lead to them, and what is shorter than the mark in its
+    stead.
+    """
     found = opened(pieces, chosen)
     if pieces.kind == "json":
         return found | _names(pieces, found)
@@ -93,7 +98,12 @@ def _names(pieces: Pieces, found: frozenset[int]) -> set[int]:
     for i in found:
         piece, inside = pieces.all[i], pieces.all[i + 1 : i + 2]
         listed = piece.parent >= 0 and pieces.all[piece.parent].form == "array"
-        if piece.form == "object" and listed and inside[0].form == "leaf" and inside[0].end - inside[0].start <= NAME:
+        if (
+            piece.form == "object"
+            and listed
+            and inside[0].form == "leaf"
+            and inside[0].end - inside[0].start <= NAME
+        ):
             names.add(i + 1)
     return names
 

@@ -42,10 +42,14 @@ class Lot:
 
 
 def dividable(segment: Segment, results: Results) -> tuple[ToolResult, ...]:
-    """Return the results of a segment that can be shown in part; none of one that the format has pinned."""
+    """Return the results of a segment that can be shown in part; none of one that the format has
+    pinned.
+    """
     if segment.pin or not segment.results or not results.cut:
         return ()
-    return tuple([r for r in segment.results if r.tokens > results.whole and not results.exempt_tool(r.tool)])
+    return tuple(
+        [r for r in segment.results if r.tokens > results.whole and not results.exempt_tool(r.tool)]
+    )
 
 
 def divided_of(segments: Sequence[Segment], results: Results) -> Divided:
@@ -60,7 +64,9 @@ def bare_tokens(segment: Segment, results: Sequence[ToolResult]) -> int:
 
 
 def whole_at_end(results: Sequence[ToolResult], room: int) -> frozenset[Key]:
-    """Return which of the last segment's results stay whole: all where they fit, else the very last where it does."""
+    """Return which of the last segment's results stay whole: all where they fit, else the very last
+    where it does.
+    """
     for some in (results, results[-1:]):
         if sum([r.tokens for r in some]) <= LATEST * room:
             return frozenset([r.key for r in some])
@@ -78,7 +84,9 @@ def lots_of(
     priors: Mapping[int, float],
     reader: Reader,
 ) -> list[Lot]:
-    """Return what competes: of the segments at the positions in `divided` those results, of the others all."""
+    """Return what competes: of the segments at the positions in `divided` those results, of the others
+    all.
+    """
     stale = superseded(segments)
     found: list[Lot] = []
     for position, prior in priors.items():
@@ -114,18 +122,28 @@ def lots_of(
 def offer_of(segment: Segment, unit: int, age: int, prior: float, reader: Reader) -> Offer:
     """Return a segment that stays or goes as one."""
     ratio = segment.tokens / max(1, len(segment.text))
-    return Offer(*reader.whole(segment.text), age, "", unit, ratio=ratio, prior=prior, whole=segment.tokens)
+    return Offer(
+        *reader.whole(segment.text), age, "", unit, ratio=ratio, prior=prior, whole=segment.tokens
+    )
 
 
-def frame_of(segment: Segment, parts: Sequence[ToolResult], unit: int, age: int, prior: float, reader: Reader) -> Offer:
-    """Return what has to stay of a segment with any piece of its results: the calls, and what is said beside them."""
+def frame_of(
+    segment: Segment, parts: Sequence[ToolResult], unit: int, age: int, prior: float, reader: Reader
+) -> Offer:
+    """Return what has to stay of a segment with any piece of its results: the calls, and what is said
+    beside them.
+    """
     read = reader.whole(segment.said)
-    return Offer(*read, age, "", unit, bare_tokens(segment, parts), ratio=0.0, prior=prior, whole=0, frame=True)
+    return Offer(
+        *read, age, "", unit, bare_tokens(segment, parts), ratio=0.0, prior=prior, whole=0, frame=True
+    )
 
 
 def settle(lots: Sequence[Lot], chosen: Sequence[Collection[int]], reader: Reader) -> Cut:
     """Return the cut in which those pieces of each lot stay."""
-    kept = {lot.position for lot, pieces in zip(lots, chosen, strict=True) if pieces or lot.offer.pinned}
+    kept = {
+        lot.position for lot, pieces in zip(lots, chosen, strict=True) if pieces or lot.offer.pinned
+    }
     shown = {}
     for lot, pieces in zip(lots, chosen, strict=True):
         result = lot.result
@@ -156,6 +174,8 @@ def judged_tokens(segment: Segment, results: Sequence[ToolResult]) -> int:
 
 
 def favour_of(favour: float, tool_share: float) -> float:
-    """Return how much more the pieces of a segment count that the policy would keep: in talk its word decides."""
+    """Return how much more the pieces of a segment count that the policy would keep: in talk its word
+    decides.
+    """
     talk = 1.0 - min(1.0, tool_share / TOOLS)
     return float(favour ** (1.0 + TALK * talk))

@@ -1,4 +1,6 @@
-"""What the pieces of a result say, read once: their words, the values that they carry, and the cues in them."""
+"""What the pieces of a result say, read once: their words, the values that they carry, and the cues in
+them.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ _TROUBLE = frozenset(
     "error errors exception exceptions traceback fail failed failure failures fails failing fatal panic denied missing "
     "undefined cannot unable invalid mismatch conflict conflicts refused timeout".split()
 )
-_TOTALS = frozenset("total totals sum summary passed failed skipped matches found changed rows results ran".split())
+_TOTALS = frozenset(
+    "total totals sum summary passed failed skipped matches found changed rows results ran".split()
+)
 _READ = 1_000_000  # characters of a result: of a longer one the beginning of each piece must do
 
 
@@ -114,7 +118,9 @@ class Token(NamedTuple):
 def tokens_of(text: str) -> tuple[list[int], list[int]]:
     """Return the ids of a text's terms, repeats included, and of its values, each once."""
     found = [_token(raw) for raw in _TOKEN.findall(text) if len(raw) <= LONGEST]
-    return [i for token in found for i in token.terms], list({i: None for token in found for i in token.values})
+    return [i for token in found for i in token.terms], list(
+        {i: None for token in found for i in token.values}
+    )
 
 
 @lru_cache(maxsize=65536)
@@ -139,11 +145,18 @@ def is_value(raw: str) -> bool:
     if len(raw) < 2:
         return False
     inner = any(c in raw for c in "_@/.:\\-")
-    return inner or any(c.isdigit() for c in raw) or bool(_CAMEL.search(raw)) or (raw.isupper() and len(raw) > 2)
+    return (
+        inner
+        or any(c.isdigit() for c in raw)
+        or bool(_CAMEL.search(raw))
+        or (raw.isupper() and len(raw) > 2)
+    )
 
 
 def defined(pieces: Pieces) -> Scores:
     """Return 1 for each line that defines a name, shape (n,)."""
     if pieces.kind == "json":
         return np.zeros(len(pieces))
-    return np.array([float(DEFINITION.match(pieces.text, p.start, p.end) is not None) for p in pieces.all])
+    return np.array(
+        [float(DEFINITION.match(pieces.text, p.start, p.end) is not None) for p in pieces.all]
+    )

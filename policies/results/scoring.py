@@ -22,9 +22,11 @@ class Need:
     """What the agent is doing: what a result is read for."""
 
     turn: str = ""  # the user's
-    since: int = 0  # units of the conversation since that turn: the more, the less it says what comes next
+    # Units of the conversation since that turn: the more, the less it says what comes next
+    since: int = 0
     step: str = ""  # the names and arguments of the latest calls, and the agent's words beside them
-    named: Mapping[int, float] = field(default_factory=dict)  # ids of values said elsewhere: how lately, 0..1
+    # Ids of values said elsewhere: how lately, 0..1
+    named: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Offer:
     age: int = 0  # units of the conversation since
     call: str = ""  # name and arguments of the call that it answers
     unit: int = 0  # results of one unit stay or go together, each with a mark at least
-    opening: int = 0  # tokens that fall due with the first piece of its unit: the call's own share, and its frame
+    # Tokens that fall due with the first piece of its unit: the call's own share, and its frame
+    opening: int = 0
     ratio: float = 0.25  # tokens a character
     prior: float = 1.0  # how much its pieces count by what is known of their unit
     pinned: bool = False  # its unit stays, and it is a mark at least
@@ -79,7 +82,8 @@ def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
 
 
 def standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
-    """Return how much the pieces of each result count: recent ones, and those that the turn or the step is about.
+    """Return how much the pieces of each result count: recent ones, and those that the turn or the step
+    is about.
 
     What has just come counts most, unless the user has just asked about something else.
     """
@@ -88,7 +92,9 @@ def standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
     fresh = float(np.exp2(-need.since / results.turn_half_life))
     turn, step = about(offers, [need.turn, need.step])
     elsewhere = fresh * float(turn.max())
-    recency = np.exp2(-ages / results.half_life) + w.recent * (1.0 - elsewhere) * np.exp2(-ages / RECENT)
+    recency = np.exp2(-ages / results.half_life) + w.recent * (1.0 - elsewhere) * np.exp2(
+        -ages / RECENT
+    )
     priors = np.array([o.prior for o in offers])
     counts: Scores = priors * (recency * (1.0 + w.same * step) + fresh * w.about * turn**2)
     return counts
@@ -119,7 +125,9 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
 
 
 def novelty(offer: Offer) -> Scores:
-    """Return how much of each piece's own worth is left where others of a log or a text say the same, at most 1."""
+    """Return how much of each piece's own worth is left where others of a log or a text say the same,
+    at most 1.
+    """
     if offer.pieces.kind not in ("log", "text"):
         return np.ones(len(offer.pieces))
     left: Scores = offer.reading.repeats**-0.5
@@ -138,7 +146,9 @@ def _rare(marks: Scores) -> Scores:
 
 
 def kin(offer: Offer, scores: Scores) -> Scores:
-    """Return what each piece takes from those it belongs to: its heading, in JSON the best of its object."""
+    """Return what each piece takes from those it belongs to: its heading, in JSON the best of its
+    object.
+    """
     parents = np.array([p.parent for p in offer.pieces.all], dtype=np.intp)
     inner = np.flatnonzero(parents >= 0)
     out = np.zeros(scores.size)
@@ -185,7 +195,8 @@ class _Rarity:
         place, term, counts, idf = self._hits(wanted)
         part = idf[term] * counts * (K1 + 1) / (counts + self.norm[place])
         scores = np.asarray(np.bincount(place, part, self.n), dtype=float)
-        rare = float(np.log1p(self.n))  # what one rare word gives: words that are everywhere must not pass for it
+        # What one rare word gives: words that are everywhere must not pass for it
+        rare = float(np.log1p(self.n))
         return np.asarray(scores / max(float(scores.max(initial=0.0)), rare))
 
     def cover(self, wanted: Sequence[int]) -> Scores:
@@ -209,10 +220,14 @@ class _Rarity:
 
 
 def about(offers: Sequence[Offer], queries: Sequence[str]) -> list[Scores]:
-    """Return for each query the share of its words, rare ones counting more, that each result and its call have."""
+    """Return for each query the share of its words, rare ones counting more, that each result and its
+    call have.
+    """
     terms, places = [], []
     for i, offer in enumerate(offers):
-        said = np.concatenate([np.array(tokens_of(offer.call)[0], dtype=np.uint32), np.unique(offer.reading.terms)])
+        said = np.concatenate(
+            [np.array(tokens_of(offer.call)[0], dtype=np.uint32), np.unique(offer.reading.terms)]
+        )
         terms.append(said)
         places.append(np.full(said.size, i))
     found = _Rarity(np.concatenate(terms), np.concatenate(places), len(offers))
@@ -239,7 +254,9 @@ def _named(offers: Sequence[Offer], need: Need) -> Scores:
 def _values(
     offers: Sequence[Offer], starts: Places, scale: Scores, leaf: NDArray[np.bool_]
 ) -> tuple[Places, Places, Scores]:
-    """Return which value stands in which piece, and the worth of each: rare ones of recent results count most."""
+    """Return which value stands in which piece, and the worth of each: rare ones of recent results
+    count most.
+    """
     raw = np.concatenate([o.reading.values for o in offers])
     places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
     keep = leaf[places]

@@ -25,7 +25,9 @@ class Shortened:
 
 
 def shorten(text: str, need: Need, room: int, results: Results, count: Count) -> Shortened:
-    """Return a result in at most `room` tokens by `count`, the whole where it fits or cannot be divided."""
+    """Return a result in at most `room` tokens by `count`, the whole where it fits or cannot be
+    divided.
+    """
     before = count(text)
     pieces = pieces_of(text)
     whole = frozenset(range(len(pieces)))

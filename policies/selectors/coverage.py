@@ -19,16 +19,18 @@ from foveate.policies.types import History, Places, Scores, Segment
 class Coverage:
     """Takes segments by relevance in talk, and by the values they carry where tools are at work.
 
-    A segment's gain is its relevance plus the worth of the identifiers that nothing kept carries yet: monotone and
-    submodular, for which greedy on gain / cost is the standard answer (Lin and Bilmes 2010). How much the values
-    count follows from the share of tool segments in the latest tokens; in plain talk this is `density`.
+    A segment's gain is its relevance plus the worth of the identifiers that nothing kept carries yet:
+    monotone and submodular, for which greedy on gain / cost is the standard answer (Lin and Bilmes
+    2010). How much the values count follows from the share of tool segments in the latest tokens; in
+    plain talk this is `density`.
     """
 
     persistence: float = 0.9  # price of length in talk, per unit of persistence
     answers: float = 0.25  # price of length in talk, per unit of the answer ratio
     tools: float = 0.6  # price of length in tool work
     tool_share: float = 0.3  # share of tool tokens from which values count in full
-    values: float = 0.95  # how much they count then; the rest is relevance, for a question about talk before the tools
+    # How much they count then; the rest is relevance, for a question about talk before the tools
+    values: float = 0.95
     half_life: float = 16.0  # segments since a value was last named
     references: float = 0.33  # exponent of how many segments name it
     relevance: float = 2.0  # how much more a value counts that stands in the most relevant segment
@@ -39,19 +41,28 @@ class Coverage:
         gate = self.gate(shape)
         strength = (1 - gate) * talk_strength(shape, self.persistence, self.answers) + gate * self.tools
         cost = discount(history.segments, strength)
-        order = best_first(scores - cost) if gate == 0.0 else self.cover(history, scores, np.exp(-cost), gate, room)
+        order = (
+            best_first(scores - cost)
+            if gate == 0.0
+            else self.cover(history, scores, np.exp(-cost), gate, room)
+        )
         return fill(history.segments, order, room)
 
     def gate(self, shape: Shape) -> float:
         """Return how much values count: 0, relevance decides alone; 1, values decide alone."""
         return self.values * min(1.0, shape.tool_share / self.tool_share)
 
-    def cover(self, history: History, scores: Scores, density: Scores, gate: float, room: int) -> list[int]:
+    def cover(
+        self, history: History, scores: Scores, density: Scores, gate: float, room: int
+    ) -> list[int]:
         """Return positions in the order of their gains, each given what was taken before it."""
         n = len(history.segments)
         index: dict[str, int] = {}
         add = index.setdefault
-        carried = [np.array([add(v, len(index)) for v in f.identifiers], dtype=np.intp) for f in history.features]
+        carried = [
+            np.array([add(v, len(index)) for v in f.identifiers], dtype=np.intp)
+            for f in history.features
+        ]
         what = np.concatenate([*carried, np.zeros(0, dtype=np.intp)])
         where = np.repeat(np.arange(n), [len(values) for values in carried])
         worth = self.worths(scores, what, where, len(index))
@@ -65,9 +76,11 @@ class Coverage:
         return lazily(history.segments, gains, (base + scale * total) * density, room)
 
     def worths(self, scores: Scores, what: Places, where: Places, values: int) -> Scores:
-        """Return the worth of each value; segment `where[k]` carries value `what[k]`, oldest segment first.
+        """Return the worth of each value; segment `where[k]` carries value `what[k]`, oldest segment
+        first.
 
-        A value is worth more if it was named lately, is named often, or stands in a segment that the query is about.
+        A value is worth more if it was named lately, is named often, or stands in a segment that the
+        query is about.
         """
         last, peak = np.zeros(values), np.zeros(values)
         last[what] = where  # ascending, so that the newest segment which names a value is written last
@@ -88,7 +101,9 @@ def mean(values: Scores) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Gains:
-    """What taking a segment brings: its own value and the worth of what nothing taken carries yet, by its price."""
+    """What taking a segment brings: its own value and the worth of what nothing taken carries yet, by
+    its price.
+    """
 
     base: Scores
     worth: Scores  # of each value, 0 once it is carried; shape (values,)
@@ -97,7 +112,9 @@ class Gains:
 
     def of(self, segment: int) -> float:
         """Return the gain of a segment now."""
-        return float((self.base[segment] + self.worth[self.carried[segment]].sum()) * self.density[segment])
+        return float(
+            (self.base[segment] + self.worth[self.carried[segment]].sum()) * self.density[segment]
+        )
 
     def take(self, segment: int) -> None:
         """Let a segment carry its values."""
@@ -105,10 +122,11 @@ class Gains:
 
 
 def lazily(segments: Sequence[Segment], gains: Gains, first: Scores, room: int) -> list[int]:
-    """Return the order of greedy taking (Minoux 1978): gains only shrink, so the best after its update is the best.
+    """Return the order of greedy taking (Minoux 1978): gains only shrink, so the best after its update
+    is the best.
 
-    `first` are the gains before anything was taken. What no longer fits is skipped. Of equal gains the newer one is
-    taken first.
+    `first` are the gains before anything was taken. What no longer fits is skipped. Of equal gains the
+    newer one is taken first.
     """
     heap = [(-gain, -i) for i, gain in enumerate(first.tolist()) if not segments[i].pin]
     heapq.heapify(heap)

@@ -15,8 +15,8 @@ from foveate.policies.types import History, Scores
 class Density:
     """Takes segments by falling score less `strength` * log(tokens): score per token, on a log scale.
 
-    The strength is read off the conversation: where topics last, or answers are much longer than the user's turns,
-    many short segments tell more than a few long ones.
+    The strength is read off the conversation: where topics last, or answers are much longer than the
+    user's turns, many short segments tell more than a few long ones.
     """
 
     fixed: float = 0.0  # strength whatever the conversation

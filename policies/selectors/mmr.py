@@ -11,9 +11,11 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Mmr:
-    """Maximal marginal relevance (Carbonell and Goldstein 1998): best first, less the likeness to what is taken.
+    """Maximal marginal relevance (Carbonell and Goldstein 1998): best first, less the likeness to what
+    is taken.
 
-    HIES does so with attention heads. Penalties only grow, so a segment is looked at again only when it comes up.
+    HIES does so with attention heads. Penalties only grow, so a segment is looked at again only when it
+    comes up.
     """
 
     diversity: float = 0.5  # what a cosine of 1 to a taken segment costs, in the units of the scores

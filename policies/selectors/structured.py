@@ -15,7 +15,8 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Structured:
-    """Takes groups of segments by falling mean score, each as a whole where it fits; then single segments.
+    """Takes groups of segments by falling mean score, each as a whole where it fits; then single
+    segments.
 
     A group is what names the same file, else a topic: structured pruning, as with blocks of weights.
     """

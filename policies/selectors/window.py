@@ -10,7 +10,9 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Takes the newest segments whatever they score; with `head`, the oldest too, so that the middle goes."""
+    """Takes the newest segments whatever they score; with `head`, the oldest too, so that the middle
+    goes.
+    """
 
     head: float = 0.0  # share of the room for the oldest segments; 0.5 is middle-out
 

@@ -12,7 +12,8 @@ from foveate.policies.types import History, Manner, Scores
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """Short user messages that tell the assistant how to behave, who the user is, or that something was wrong.
+    """Short user messages that tell the assistant how to behave, who the user is, or that something was
+    wrong.
 
     Not where messages carry the names of speakers: there people talk to each other.
     """

@@ -11,7 +11,8 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """How unlike each segment is to all that follow it closely, so that the current value of a fact wins.
+    """How unlike each segment is to all that follow it closely, so that the current value of a fact
+    wins.
 
     The largest cosine to a newer segment, from `alike` on; a segment without a vector counts as new.
     """

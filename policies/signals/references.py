@@ -11,7 +11,8 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Later segments that name a segment's identifiers or quote its words, and how often it was recalled.
+    """Later segments that name a segment's identifiers or quote its words, and how often it was
+    recalled.
 
     An identifier that many segments name says little of each, as with inverse document frequency.
     """
@@ -41,7 +42,9 @@ class References:
 
 
 def quoted(history: History, most: int = 64) -> Scores:
-    """Return how often each segment is quoted by a later one, by the `most` newest quotations, shape (n,)."""
+    """Return how often each segment is quoted by a later one, by the `most` newest quotations, shape
+    (n,).
+    """
     quotations = [(i, quote) for i, f in enumerate(history.features) for quote in f.quotes][-most:]
     counts = np.zeros(len(history.segments))
     if quotations:

@@ -11,7 +11,9 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A constant per role: what the user said is the user's only copy, what the model said it can say again."""
+    """A constant per role: what the user said is the user's only copy, what the model said it can say
+    again.
+    """
 
     user: float = 1.0
     assistant: float = 0.5
@@ -21,6 +23,9 @@ class Role:
         """Return the constants, shape (n,)."""
         values = {"user": self.user, "assistant": self.assistant}
         return np.array(
-            [self.tool if s.kind == "tool" else values.get(s.role, self.assistant) for s in history.segments],
+            [
+                self.tool if s.kind == "tool" else values.get(s.role, self.assistant)
+                for s in history.segments
+            ],
             dtype=float,
         )

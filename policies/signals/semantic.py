@@ -11,12 +11,14 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Semantic:
-    """Cosine of a segment's and the query's sentence embeddings (Reimers and Gurevych 2019, Sentence-BERT).
+    """Cosine of a segment's and the query's sentence embeddings (Reimers and Gurevych 2019,
+    Sentence-BERT).
 
     A segment without a vector scores as the mean of those that have one: neither praised nor blamed.
     """
 
-    temperature: float = 0.0  # cosine that a score falls by e over, as in InfoNCE (Oord et al. 2018); 0: the cosine
+    # Cosine that a score falls by e over, as in InfoNCE (Oord et al. 2018); 0: the cosine
+    temperature: float = 0.0
 
     def score(self, history: History) -> Scores:
         """Return cosines in [-1, 1], or their exponentials up to 1, shape (n,)."""

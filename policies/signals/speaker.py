@@ -11,7 +11,8 @@ from foveate.policies.flow.shape import shape_of, speakers_of
 from foveate.policies.language.words import normal, words
 from foveate.policies.types import History, Scores
 
-# A past tense after "you" asks for what the assistant said; any first person asks for what the user said.
+# A past tense after "you" asks for what the assistant said; any first person asks for what the user
+# said.
 _ASKS_ASSISTANT = re.compile(
     r"\b(?:did|had|have|were) you\b"
     r"|\byou(?:'ve| have| had)?(?: also| just| previously| already| earlier)* "
@@ -23,7 +24,8 @@ _ASKS_USER = re.compile(r"\b(?:i|i'm|i've|my|me|mine|myself|we|our|us)\b")
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Segments said by whom the query asks about: by name ("What did Ann say?"), or by person ("you", "my").
+    """Segments said by whom the query asks about: by name ("What did Ann say?"), or by person ("you",
+    "my").
 
     Counts less where topics last: there the query asks about an exchange rather than about one message.
     """
@@ -36,7 +38,9 @@ class Speaker:
         said = [False] * len(history.segments)
         labels = history.once(speakers_of)
         asked = f" {' '.join(words(normal(history.query_text.lower())))} "
-        named = {label for label in set(labels) if label and f" {' '.join(words(normal(label)))} " in asked}
+        named = {
+            label for label in set(labels) if label and f" {' '.join(words(normal(label)))} " in asked
+        }
         if named and self.names:
             said = [label in named for label in labels]
         elif self.persons and not any(labels):

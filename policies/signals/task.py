@@ -24,7 +24,9 @@ class Task:
         n = len(history.segments)
         users = [f for s, f in zip(history.segments, history.features, strict=True) if s.role == "user"]
         latest = [*users[max(0, len(users) - self.turns) :], history.query]
-        wanted, turns = np.unique(np.concatenate([features.terms for features in latest]), return_counts=True)
+        wanted, turns = np.unique(
+            np.concatenate([features.terms for features in latest]), return_counts=True
+        )
         where, which, _ = occurrences(history, wanted)
         if not where.size:
             return np.zeros(n)

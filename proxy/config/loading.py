@@ -1,4 +1,6 @@
-"""Where settings come from: config.yaml, overridden by FOVEATE_ variables, overridden by the command line."""
+"""Where settings come from: config.yaml, overridden by FOVEATE_ variables, overridden by the command
+line.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from foveate.proxy.errors import ConfigError, explain_error
 
 
 def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings:
-    """Return the settings of the file at `path` (none: the defaults) under the environment and then `overrides`.
+    """Return the settings of the file at `path` (none: the defaults) under the environment and then
+    `overrides`.
 
     Raises ConfigError naming the path, the value and the remedy.
     """
@@ -28,7 +31,9 @@ def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) ->
         settings = Settings(**merge(merge(file, EnvSettingsSource(Settings)()), overrides or {}))
         policies = build_policies(settings)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain_error(e, str(path or "settings")) for e in error.errors())) from None
+        raise ConfigError(
+            "\n".join(explain_error(e, str(path or "settings")) for e in error.errors())
+        ) from None
     except SettingsError as error:
         raise ConfigError(f"an environment variable is not what its setting takes: {error}") from None
     if settings.policy not in policies:
@@ -55,7 +60,9 @@ def is_loopback(host: str) -> bool:
 
 
 def trusted_proxies() -> str:
-    """Return whose word is taken on who the caller is and whether it came by TLS: uvicorn's own variable names them."""
+    """Return whose word is taken on who the caller is and whether it came by TLS: uvicorn's own
+    variable names them.
+    """
     return os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 
@@ -64,7 +71,10 @@ def wants_traces() -> bool:
     given = (os.environ.get(name) for name in (
         "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER"
     ))  # fmt: skip
-    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    off = (
+        os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+        or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    )
     return any(given) and not off
 
 
@@ -83,7 +93,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{path}: holds a {type(loaded).__name__}; it must be a mapping such as `mode: on`")
+        raise ConfigError(
+            f"{path}: holds a {type(loaded).__name__}; it must be a mapping such as `mode: on`"
+        )
     # YAML 1.1 reads a bare on and off as booleans.
     if isinstance(loaded.get("mode"), bool):
         loaded["mode"] = "on" if loaded["mode"] else "off"

@@ -35,16 +35,24 @@ def named_policies(settings: Settings) -> dict[str, PolicySettings]:
 
 def preset_names() -> list[str]:
     """Return the names of the presets that ship with the policies."""
-    return sorted(Path(f.name).stem for f in files("foveate.policies.presets").iterdir() if f.name.endswith(".yaml"))
+    return sorted(
+        Path(f.name).stem
+        for f in files("foveate.policies.presets").iterdir()
+        if f.name.endswith(".yaml")
+    )
 
 
 def build_policy(name: str, settings: PolicySettings) -> Policy:
     """Return the policy that `settings` describe; ConfigError names what is wrong in them."""
     where = f"policies.{name}"
     described = describe_policy(where, settings)
-    signals = [build_signal(f"{where}.signals", s, given) for s, given in described.get("signals", {}).items()]
+    signals = [
+        build_signal(f"{where}.signals", s, given) for s, given in described.get("signals", {}).items()
+    ]
     if not signals:
-        raise ConfigError(f"{where}.signals is empty; name at least one of {', '.join(SIGNALS)}, or a preset")
+        raise ConfigError(
+            f"{where}.signals is empty; name at least one of {', '.join(SIGNALS)}, or a preset"
+        )
     return Policy(
         name=name,
         signals=tuple(signals),
@@ -65,7 +73,9 @@ def switched(given: dict[str, Any]) -> dict[str, Any]:
     found = dict(given)
     for name in ("tools", "kinds"):
         if isinstance(found.get(name), dict):
-            found[name] = {key: words.get(v, v) if isinstance(v, bool) else v for key, v in found[name].items()}
+            found[name] = {
+                key: words.get(v, v) if isinstance(v, bool) else v for key, v in found[name].items()
+            }
     return found
 
 
@@ -76,15 +86,21 @@ def describe_policy(where: str, settings: PolicySettings) -> dict[str, Any]:
         return described
     preset = files("foveate.policies.presets") / f"{settings.preset}.yaml"
     if not preset.is_file():
-        raise ConfigError(f'{where}.preset "{settings.preset}" is not one of {", ".join(preset_names())}')
+        raise ConfigError(
+            f'{where}.preset "{settings.preset}" is not one of {", ".join(preset_names())}'
+        )
     return merge_policy(yaml.safe_load(preset.read_text()), described)
 
 
 def merge_policy(preset: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return the preset with what differs; a part of another type brings none of the preset's parameters along."""
+    """Return the preset with what differs; a part of another type brings none of the preset's
+    parameters along.
+    """
     kept = dict(preset)
     for part in ("selector", "fusion", "graph"):
-        if over.get(part, {}).get("type", kept.get(part, {}).get("type")) != kept.get(part, {}).get("type"):
+        if over.get(part, {}).get("type", kept.get(part, {}).get("type")) != kept.get(part, {}).get(
+            "type"
+        ):
             kept.pop(part, None)
     return merge(kept, over)
 
@@ -93,7 +109,11 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with the values of `over` in place of its own, at any depth."""
     both = dict(base)
     for key, value in over.items():
-        both[key] = merge(both[key], value) if isinstance(value, dict) and isinstance(both.get(key), dict) else value
+        both[key] = (
+            merge(both[key], value)
+            if isinstance(value, dict) and isinstance(both.get(key), dict)
+            else value
+        )
     return both
 
 
@@ -104,7 +124,9 @@ def build_signal(where: str, name: str, given: dict[str, Any]) -> WeightedSignal
     weight = parameters.pop("weight", 1.0)
     return WeightedSignal(
         name=name,
-        weight=construct(f"{where}.{name}.weight", dict[Kind, float] if isinstance(weight, dict) else float, weight),
+        weight=construct(
+            f"{where}.{name}.weight", dict[Kind, float] if isinstance(weight, dict) else float, weight
+        ),
         raw=construct(f"{where}.{name}.raw", bool, parameters.pop("raw", False)),
         spread=construct(f"{where}.{name}.spread", bool, parameters.pop("spread", False)),
         signal=construct(f"{where}.{name}", cls, parameters),
@@ -132,7 +154,9 @@ def construct(where: str, cls: type, parameters: Any) -> Any:
     if dataclasses.is_dataclass(cls):
         known = [f.name for f in dataclasses.fields(cls)]
         if unknown := [key for key in parameters if key not in known]:
-            raise ConfigError(f"{where}.{unknown[0]} is not a setting; {cls.__name__.lower()} takes {', '.join(known)}")
+            raise ConfigError(
+                f"{where}.{unknown[0]} is not a setting; {cls.__name__.lower()} takes {', '.join(known)}"
+            )
     given = parameters.items() if isinstance(parameters, dict) else [("", parameters)]
     for key, value in given:
         if isinstance(value, float) and not math.isfinite(value):

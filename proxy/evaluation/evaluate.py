@@ -28,7 +28,15 @@ from foveate.proxy.cache import Cache
 from foveate.proxy.config.policies import build_policy, describe_policy, merge_policy, named_policies
 from foveate.proxy.config.schema import PolicySettings, Settings
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.evaluation.evidence import Case, Judged, Message, Ruler, Sizes, judge_case, load_cases
+from foveate.proxy.evaluation.evidence import (
+    Case,
+    Judged,
+    Message,
+    Ruler,
+    Sizes,
+    judge_case,
+    load_cases,
+)
 from foveate.proxy.formats.chat import Chat
 from foveate.proxy.formats.layout import layout
 from foveate.proxy.formats.memo import Memo
@@ -42,7 +50,8 @@ from foveate.proxy.vectors.indexes.in_memory import InMemory
 from foveate.proxy.worker import Worker
 
 CHAT = Chat()
-Contestant = Callable[["ReadCase", int], Sequence[Message]]  # a case as read, a budget in tokens -> the prompt
+# A case as read, a budget in tokens -> the prompt
+Contestant = Callable[["ReadCase", int], Sequence[Message]]
 BUDGETS = (0.10, 0.25, 0.50)
 WIDTH = 112  # of a table, where the terminal is not wider
 # Baselines as policies, written as in config.yaml.
@@ -59,7 +68,10 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "graph: pagerank": {"graph": {"type": "pagerank"}},
     "with topics": {"topics": {"share": 0.2}},
     "fusion: reciprocal_rank": {"fusion": {"type": "reciprocal_rank"}},
-    **{f"selector: {name}": {"selector": {"type": name}} for name in ("greedy", "density", "mmr", "structured")},
+    **{
+        f"selector: {name}": {"selector": {"type": name}}
+        for name in ("greedy", "density", "mmr", "structured")
+    },
     **{f"with {name}": {"signals": {name: {"weight": 0.2}}} for name in SIGNALS},
     "without pins": BARE,
 }
@@ -121,7 +133,9 @@ def selected(policy: Policy, reading: ReadCase, budget: int) -> Selection:
     size = parsed.tokens - parsed.fixed_tokens
     budget_left = Budget(room, room)
     turns = parsed.outline.turns
-    situation = Situation(parsed.segments, parsed.query, size, policy, budget_left, turns=turns, reader=parsed.desk)
+    situation = Situation(
+        parsed.segments, parsed.query, size, policy, budget_left, turns=turns, reader=parsed.desk
+    )
     return prune(situation, reading.history)
 
 
@@ -137,7 +151,9 @@ def pruned(policy: Policy, reading: ReadCase, budget: int) -> Sequence[Message]:
 def compressed(compress: Callable[..., Any], reading: ReadCase, budget: int) -> Sequence[Message]:
     """Return what litellm.compress makes of the messages."""
     plain = [{**m, "content": m.get("content") or ""} for m in reading.case.messages]
-    done = compress(messages=plain, model="gpt-4o", compression_trigger=budget, compression_target=budget)
+    done = compress(
+        messages=plain, model="gpt-4o", compression_trigger=budget, compression_target=budget
+    )
     messages: list[Message] = done["messages"]
     return messages
 
@@ -155,14 +171,17 @@ def trimmed(trim: Callable[..., Any], reading: ReadCase, budget: int) -> Sequenc
 
 
 def contestants(policies: Mapping[str, Policy], baselines: bool = True) -> dict[str, Contestant]:
-    """Return what is measured, by name: the policies, the baselines, and the libraries that are installed."""
+    """Return what is measured, by name: the policies, the baselines, and the libraries that are
+    installed.
+    """
     found: dict[str, Contestant] = {name: partial(pruned, policy) for name, policy in policies.items()}
     if not baselines:
         return found
     for name, described in BASELINES.items():
         found[name] = partial(pruned, build_policy(name, PolicySettings(**BARE, **described)))
     if find_spec("litellm"):
-        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # it would ask the network at import
+        # It would ask the network at import
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         found["litellm.compress"] = partial(compressed, load_target("litellm:compress"))
     if find_spec("langchain_core"):
         found["trim_messages"] = partial(trimmed, load_target("langchain_core.messages:trim_messages"))
@@ -174,8 +193,15 @@ def ablations(name: str, described: dict[str, Any]) -> dict[str, Policy]:
     signals = described["signals"]
     changed: dict[str, dict[str, Any]] = {name: {}}
     changed |= {f"without {signal}": {"signals": {signal: {"weight": 0.0}}} for signal in signals}
-    changed |= {row: over for row, over in ABLATIONS.items() if not over.get("signals", {}).keys() & signals.keys()}
-    return {row: build_policy(row, PolicySettings(**merge_policy(described, over))) for row, over in changed.items()}
+    changed |= {
+        row: over
+        for row, over in ABLATIONS.items()
+        if not over.get("signals", {}).keys() & signals.keys()
+    }
+    return {
+        row: build_policy(row, PolicySettings(**merge_policy(described, over)))
+        for row, over in changed.items()
+    }
 
 
 def measure(
@@ -207,8 +233,12 @@ class Measurement:
     ablate: bool = False
 
 
-def evaluate(settings: Settings, wanted: Measurement, console: Console, as_json: Path | None, png: Path | None) -> None:
-    """Measure, print the table, and write the files that are asked for; ConfigError where one cannot be had."""
+def evaluate(
+    settings: Settings, wanted: Measurement, console: Console, as_json: Path | None, png: Path | None
+) -> None:
+    """Measure, print the table, and write the files that are asked for; ConfigError where one cannot be
+    had.
+    """
     if png is not None and find_spec("matplotlib") is None:
         raise ConfigError("a plot needs matplotlib: pip install 'foveate[eval]'")
     budgets = wanted.budgets or BUDGETS
@@ -238,7 +268,9 @@ def chosen(settings: Settings, wanted: Measurement) -> dict[str, Policy]:
         if name not in known:
             raise ConfigError(f'policy "{name}" is not one of {", ".join(sorted(known))}')
         described = describe_policy(f"policies.{name}", known[name])
-        found |= ablations(name, described) if wanted.ablate else {name: build_policy(name, known[name])}
+        found |= (
+            ablations(name, described) if wanted.ablate else {name: build_policy(name, known[name])}
+        )
     return found
 
 
@@ -264,8 +296,18 @@ def recall_table(rows: Sequence[Mapping[str, Any]], budgets: Sequence[float]) ->
     """Return the summary as a table: evidence recall, and at the last budget the other columns."""
     shown = Table(box=None, pad_edge=False)
     heads = [f"{100 * b:g} %" for b in budgets]
-    for head in ("source", "contestant", *heads, f"all at {heads[-1]}", f"kept at {heads[-1]}", "over", "invalid"):
-        shown.add_column(head, justify="left" if head in ("source", "contestant") else "right", no_wrap=True)
+    for head in (
+        "source",
+        "contestant",
+        *heads,
+        f"all at {heads[-1]}",
+        f"kept at {heads[-1]}",
+        "over",
+        "invalid",
+    ):
+        shown.add_column(
+            head, justify="left" if head in ("source", "contestant") else "right", no_wrap=True
+        )
     cells = {(r["source"], r["contestant"], r["budget"]): r for r in rows}
     for source, contestant in dict.fromkeys((r["source"], r["contestant"]) for r in rows):
         mine = [cells[source, contestant, b] for b in budgets]
@@ -286,7 +328,12 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axis, source in zip(axes[0], sources, strict=True):
         for name in dict.fromkeys(r["contestant"] for r in rows):
             mine = [r for r in rows if r["source"] == source and r["contestant"] == name]
-            axis.plot([100 * r["budget"] for r in mine], [100 * r["recall"] for r in mine], marker="o", label=name)
+            axis.plot(
+                [100 * r["budget"] for r in mine],
+                [100 * r["recall"] for r in mine],
+                marker="o",
+                label=name,
+            )
         axis.set(title=source, xlabel="budget, % of the history")
     axes[0][0].set_ylabel("evidence kept, %")
     axes[0][-1].legend(fontsize="small")

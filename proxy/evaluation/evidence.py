@@ -26,7 +26,8 @@ class Case:
     source: str
     conversation: str
     messages: Sequence[Message]
-    groups: tuple[frozenset[int], ...]  # of positions: one is satisfied when any of its messages survives
+    # Of positions: one is satisfied when any of its messages survives
+    groups: tuple[frozenset[int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +71,25 @@ class Ruler:
     def sizes(self, case: Case) -> Sizes:
         """Return the case's tokens."""
         tokens = tuple(self.size(m) for m in case.messages)
-        always = [i for i, m in enumerate(case.messages) if m["role"] == "system" or i == len(tokens) - 1]
+        always = [
+            i for i, m in enumerate(case.messages) if m["role"] == "system" or i == len(tokens) - 1
+        ]
         return Sizes(tokens, sum(tokens[i] for i in always))
 
     def size(self, message: Message) -> int:
         """Return a message's tokens by the data's rule: content, tool calls as JSON, and 4."""
-        text = text_of(message) + (json.dumps(c, ensure_ascii=False) if (c := message.get("tool_calls")) else "")
+        text = text_of(message) + (
+            json.dumps(c, ensure_ascii=False) if (c := message.get("tool_calls")) else ""
+        )
         if text not in self._sizes:
             self._sizes[text] = 4 + self._counter.text(text)
         return self._sizes[text]
 
 
 def load_cases(folder: Path, sources: Sequence[str] = (), limit: int = 0) -> list[Case]:
-    """Return the scored cases of a folder, at most `limit` of each source, evenly spaced; ConfigError without any."""
+    """Return the scored cases of a folder, at most `limit` of each source, evenly spaced; ConfigError
+    without any.
+    """
     cases = folder / "cases.jsonl"
     if not cases.is_file():
         raise ConfigError(f"{cases} is missing; name a folder with cases.jsonl and conversations/")
@@ -112,7 +119,12 @@ def spaced(cases: list[Case], limit: int) -> list[Case]:
 
 
 def judge_case(
-    name: str, case: Case, sizes: Sizes, share: float, sent: Sequence[Message], size: Callable[[Message], int]
+    name: str,
+    case: Case,
+    sizes: Sizes,
+    share: float,
+    sent: Sequence[Message],
+    size: Callable[[Message], int],
 ) -> Judged:
     """Return what became of a case in the prompt that was sent."""
     pairs, ordered = align(case.messages, sent)
@@ -120,7 +132,9 @@ def judge_case(
     rewritten = [text_of(m) for position, m in enumerate(sent) if position not in copied]
     survivors = {original for original, _ in pairs}
     wanted = frozenset().union(*case.groups) - survivors
-    survivors |= {i for i in wanted if any(holds(text, text_of(case.messages[i])) for text in rewritten)}
+    survivors |= {
+        i for i in wanted if any(holds(text, text_of(case.messages[i])) for text in rewritten)
+    }
     tokens = sum(size(m) for m in sent)
     return Judged(
         contestant=name, source=case.source, conversation=case.conversation, budget=share,
@@ -151,7 +165,9 @@ def align(original: Sequence[Message], sent: Sequence[Message]) -> tuple[list[tu
 
 def identity(message: Message) -> bytes:
     """Return the same bytes for messages that say the same."""
-    return orjson.dumps({**message, "content": message.get("content") or ""}, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(
+        {**message, "content": message.get("content") or ""}, option=orjson.OPT_SORT_KEYS
+    )
 
 
 def holds(text: str, wanted: str) -> bool:
@@ -160,7 +176,9 @@ def holds(text: str, wanted: str) -> bool:
 
 
 def broken(original: Sequence[Message], sent: Sequence[Message], survivors: set[int]) -> bool:
-    """Return whether a tool call lost its result or a result its call, or instructions or the latest turn are gone."""
+    """Return whether a tool call lost its result or a result its call, or instructions or the latest
+    turn are gone.
+    """
     missing = any(m["role"] == "system" and i not in survivors for i, m in enumerate(original))
     return missing or len(original) - 1 not in survivors or dangling(sent) > dangling(original)
 

@@ -20,7 +20,9 @@ async def explain_once(
     """Return the explanation of a request; ConfigError for a policy or budget that is not allowed."""
     built = services.build(settings)
     try:
-        request = asked_again(Request(wire, content, Overrides(), ""), policy, budget, frozenset(built.policies))
+        request = asked_again(
+            Request(wire, content, Overrides(), ""), policy, budget, frozenset(built.policies)
+        )
     except RequestError as error:
         raise ConfigError(str(error)) from None
     built.start()

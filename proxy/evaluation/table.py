@@ -24,7 +24,9 @@ def verdicts_table(outcome: dict[str, Any], messages: Sequence[Any], width: int)
         table.add_column(name, justify="right", min_width=max(5, len(name)))
     if width >= WIDE:
         table.add_column("reason")
-    table.add_column("segment", overflow="ellipsis", no_wrap=True, max_width=60 if width >= WIDE else width - 33)
+    table.add_column(
+        "segment", overflow="ellipsis", no_wrap=True, max_width=60 if width >= WIDE else width - 33
+    )
     for verdict in rows:
         row = [verdict["fate"], str(verdict["tokens"]), f"{verdict['score']:+.2f}"]
         row += [f"{verdict['shares'][name]:+.2f}" for name in signals]
@@ -47,6 +49,8 @@ def heading(outcome: dict[str, Any]) -> str:
 
 def told_of(message: dict[str, Any]) -> str:
     """Return a message's role and the beginning of what it says."""
-    calls = ", ".join(call.get("function", {}).get("name", "") for call in message.get("tool_calls") or [])
+    calls = ", ".join(
+        call.get("function", {}).get("name", "") for call in message.get("tool_calls") or []
+    )
     said = " ".join(str(message.get("content") or f"calls {calls}").split())
     return f"{message['role']}: {said if len(said) <= 40 else said[:39] + '…'}"

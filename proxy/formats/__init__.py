@@ -1,4 +1,6 @@
-"""Wire formats: the only place, beside the upstreams, where a request's or an answer's JSON is read or written."""
+"""Wire formats: the only place, beside the upstreams, where a request's or an answer's JSON is read or
+written.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +22,41 @@ class Format(Protocol):
     priming: int  # tokens that open the answer, beside all that the request says
 
     def read(self, body: bytes) -> Outline:
-        """Return a request with its items told apart but not read; FormatError where it is none of this API."""
+        """Return a request with its items told apart but not read; FormatError where it is none of this
+        API.
+        """
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
-        """Return one item as it is understood; a block of over `split_over` tokens comes in pieces if it can."""
+        """Return one item as it is understood; a block of over `split_over` tokens comes in pieces if
+        it can.
+        """
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
-        """Return the tokens of a field, one of an outline's `standing`, that is there whatever is dropped."""
+        """Return the tokens of a field, one of an outline's `standing`, that is there whatever is
+        dropped.
+        """
 
     def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
-        """Return the request with what is left of its items, in the caller's own bytes wherever they are whole.
+        """Return the request with what is left of its items, in the caller's own bytes wherever they
+        are whole.
 
         `texts` are what stands for each result that a row shows in part.
         """
 
     def items(self, body: bytes) -> list[object]:
-        """Return a request's items decoded, for whoever reads an explanation; none where it cannot be read."""
+        """Return a request's items decoded, for whoever reads an explanation; none where it cannot be
+        read.
+        """
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
-        """Return what an answer says that it took, from its beginning and its end; None where it does not say."""
+        """Return what an answer says that it took, from its beginning and its end; None where it does
+        not say.
+        """
 
     def recount(self, body: bytes, answer: bytes) -> bytes | None:
-        """Return a question for a prompt's tokens in place of one that was answered so, None where it stands."""
+        """Return a question for a prompt's tokens in place of one that was answered so, None where it
+        stands.
+        """
 
     def error(self, error: RequestError) -> bytes:
         """Return the body of an error of our own in this API's shape."""

@@ -26,7 +26,9 @@ class Desk:
         found: Read | None = self._divided.get(text)
         if found is None:
             found = read_divided(text)
-            self._divided.put(text, found, size=600 + PIECE * len(found.pieces) + 8 * found.reading.terms.size)
+            self._divided.put(
+                text, found, size=600 + PIECE * len(found.pieces) + 8 * found.reading.terms.size
+            )
         return found
 
     def whole(self, text: str) -> Read:
@@ -46,7 +48,11 @@ class Desk:
         if not shown:
             return {}
         results = {r.key: r for segment in segments for r in segment.results}
-        return {key: self._text(results[key], instead, results) for key, instead in shown.items() if key in results}
+        return {
+            key: self._text(results[key], instead, results)
+            for key, instead in shown.items()
+            if key in results
+        }
 
     def _text(self, result: ToolResult, shown: Shown, results: dict[Key, ToolResult]) -> str:
         if shown.same is not None:

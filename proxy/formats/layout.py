@@ -8,17 +8,21 @@ from typing import NamedTuple
 from foveate.policies.types import Key, Shown
 from foveate.proxy.formats.parsed import Address, Parsed
 
-Left = tuple[tuple[int, frozenset[int] | None], ...]  # blocks that stay, each with its pieces; None for all of them
+# Blocks that stay, each with its pieces; None for all of them
+Left = tuple[tuple[int, frozenset[int] | None], ...]
 
 
 class Row(NamedTuple):
-    """One item of the prompt: which of the request's, what is left of it, and what is quoted ahead of its words."""
+    """One item of the prompt: which of the request's, what is left of it, and what is quoted ahead of
+    its words.
+    """
 
     item: int
     left: Left | None  # None for all of it
     excerpts: tuple[int, ...] = ()  # positions of segments
     bare: bool = False  # its reasoning is taken out
-    shown: tuple[tuple[int, int, Shown], ...] = ()  # what stands for results: of which block, and which of its texts
+    # What stands for results: of which block, and which of its texts
+    shown: tuple[tuple[int, int, Shown], ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -35,8 +39,9 @@ def layout(
 ) -> list[Row]:
     """Return the prompt's items, in order, for the segments at the positions `kept`.
 
-    `recalled` maps the position of a user's item to the segments that are quoted ahead of its words; `bare` holds the
-    keys of segments whose reasoning is taken out, and `shown` what stands for results, by their own keys.
+    `recalled` maps the position of a user's item to the segments that are quoted ahead of its words;
+    `bare` holds the keys of segments whose reasoning is taken out, and `shown` what stands for results,
+    by their own keys.
     """
     instead: dict[Address, list[tuple[int, int, Shown]]] = {}
     for (at, block, part), found in sorted((shown or {}).items()):
@@ -55,11 +60,25 @@ def layout(
             pieces.add(place.piece)
     rows = []
     for i, item in enumerate(parsed.items):
-        left = [(b, _pieces(parsed, (i, b), stays[i, b])) for b in range(len(item.blocks)) if (i, b) in stays]
+        left = [
+            (b, _pieces(parsed, (i, b), stays[i, b]))
+            for b in range(len(item.blocks))
+            if (i, b) in stays
+        ]
         if left:
             whole = len(left) == len(item.blocks) and all(pieces is None for _, pieces in left)
-            results = tuple([each for b, _ in left for each in instead.get((i, b), ())]) if instead else ()
-            rows.append(Row(i, None if whole else tuple(left), tuple(recalled.get(i, ())), i in thoughtless, results))
+            results = (
+                tuple([each for b, _ in left for each in instead.get((i, b), ())]) if instead else ()
+            )
+            rows.append(
+                Row(
+                    i,
+                    None if whole else tuple(left),
+                    tuple(recalled.get(i, ())),
+                    i in thoughtless,
+                    results,
+                )
+            )
     return rows
 
 

@@ -18,7 +18,9 @@ from foveate.proxy.formats.units import Built, Unit, build, group, looks_back
 
 
 class Known:
-    """An item that was read, and what was built of its blocks when it was last met: histories grow at their end."""
+    """An item that was read, and what was built of its blocks when it was last met: histories grow at
+    their end.
+    """
 
     __slots__ = ("built", "item")
 
@@ -40,7 +42,9 @@ class Prefix(msgspec.Struct, frozen=True):
     tokens: int = 0
 
     def extended(self, known: list[Known], units: Iterable[Unit], end: int, split: bool) -> Prefix:
-        """Return it with the items up to `end`, whose blocks are grouped into `units`, split into parts or not."""
+        """Return it with the items up to `end`, whose blocks are grouped into `units`, split into parts
+        or not.
+        """
         segments, places, turn = self.segments.copy(), self.places.copy(), self.turn
         for unit in units:
             item, block = unit[0]
@@ -64,9 +68,11 @@ NOTHING = Prefix()
 
 
 class Memo:
-    """Parses requests of one format with one token counter; each item is worked on once for each tenant.
+    """Parses requests of one format with one token counter; each item is worked on once for each
+    tenant.
 
-    Nothing is shared between tenants: how long a request takes would tell whether another has sent the same.
+    Nothing is shared between tenants: how long a request takes would tell whether another has sent the
+    same.
     """
 
     def __init__(self, wire: Format, counter: TokenCounter, cache: Cache, split_over: int) -> None:
@@ -76,7 +82,8 @@ class Memo:
         self._desk = Desk(cache, counter)
         self._items = cache.space("item", wire.name, counter.name, split_over)
         self._standing = cache.space("standing", wire.name, counter.name)
-        self._prefixes = cache.space("prefix", wire.name, counter.name, split_over)  # by the id of the last item
+        # By the id of the last item
+        self._prefixes = cache.space("prefix", wire.name, counter.name, split_over)
 
     def find(self, outline: Outline, tenant: str = "") -> list[Known | None]:
         """Return each of its items as it was read earlier, None where it was not met lately."""
@@ -88,7 +95,9 @@ class Memo:
 
     def parse(self, outline: Outline, found: Sequence[Known | None], tenant: str = "") -> Parsed:
         """Return the request's segments, given what `find` has found."""
-        known = [each or self._learned(raw, tenant) for each, raw in zip(found, outline.items, strict=True)]
+        known = [
+            each or self._learned(raw, tenant) for each, raw in zip(found, outline.items, strict=True)
+        ]
         items = [each.item for each in known]
         latest = latest_turn(items)
         prefix = self._longest_prefix(items, latest, tenant)
@@ -101,10 +110,22 @@ class Memo:
             if all(unit[-1][0] < latest for unit in earlier):
                 self._prefixes.put((tenant, items[latest - 1].id), prefix, size=Prefix.SIZE * latest)
         whole = prefix.extended(known, units[len(earlier) :], len(known), split=False)
-        fixed = self._format.priming + sum(self._counted(name, raw, tenant) for name, raw in outline.standing)
+        fixed = self._format.priming + sum(
+            self._counted(name, raw, tenant) for name, raw in outline.standing
+        )
         segments, places = tuple(whole.segments), tuple(whole.places)
         tokens = fixed + whole.tokens
-        return Parsed(outline, whole.items, whole.links, segments, places, fixed, tokens, self._counter, self._desk)
+        return Parsed(
+            outline,
+            whole.items,
+            whole.links,
+            segments,
+            places,
+            fixed,
+            tokens,
+            self._counter,
+            self._desk,
+        )
 
     def _longest_prefix(self, items: list[Item], latest: int, tenant: str) -> Prefix:
         """Return what is known of the items ahead of the latest user turn since an earlier request."""

@@ -1,4 +1,6 @@
-"""A request as the decision sees it, whatever API it came by: items, their blocks, and segments made of them."""
+"""A request as the decision sees it, whatever API it came by: items, their blocks, and segments made of
+them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from foveate.proxy.formats.tokens import TokenCounter
 Address = tuple[int, int]  # which item of the request, and which block of that item
 Texts = Mapping[Key, str]  # what is written in place of results, by item, block and the block's text
 NO_TEXTS: Texts = MappingProxyType({})
-BY_ORDER = "\0"  # in place of a tool call's id where there is none: the result is that of the call before it
+# In place of a tool call's id where there is none: the result is that of the call before it
+BY_ORDER = "\0"
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -26,11 +29,15 @@ class Outline(msgspec.Struct, frozen=True):
     model: str
     max_output: int | None  # tokens that the caller reserves for the answer
     standing: tuple[tuple[str, bytes], ...] = ()  # fields that are there whatever is dropped, by name
-    ahead: tuple[bytes, ...] = ()  # items before them that stand for nothing any more, and go on as they are
-    stays: str = ""  # why it has to go on as it is, such as a history that the server holds; empty where it need not
+    # Items before them that stand for nothing any more, and go on as they are
+    ahead: tuple[bytes, ...] = ()
+    # Why it has to go on as it is, such as a history that the server holds; empty where it need not
+    stays: str = ""
     turns: bool = False  # its upstreams may insist that user and assistant take turns
-    insists: bool = False  # the reasoning of an open tool loop has to come back, whatever became of its prompt
-    settled: bool = False  # earlier decisions hold and none is made, as where the history is to be summed up
+    # The reasoning of an open tool loop has to come back, whatever became of its prompt
+    insists: bool = False
+    # Earlier decisions hold and none is made, as where the history is to be summed up
+    settled: bool = False
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -59,7 +66,9 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """The smallest thing with an address: a message, an input item, or what of a message can go by itself."""
+    """The smallest thing with an address: a message, an input item, or what of a message can go by
+    itself.
+    """
 
     id: str  # hash of what it says: its wire content less cache marks
     role: str  # user, assistant, tool, system or developer: a user's block opens a turn
@@ -73,8 +82,10 @@ class Block(msgspec.Struct, frozen=True):
     pieces: tuple[Piece, ...] = ()  # empty where it is not split
     beside: int = 0  # tokens that keeping one piece costs beside its text
     thought: int = 0  # tokens of its reasoning, which can be taken out of it
-    bound: bool = False  # that reasoning is signed or encrypted: the provider ties it to the prompt it was made under
-    leads: bool = False  # it lives and dies with what the model says next, as a reasoning item does with its answer
+    # That reasoning is signed or encrypted: the provider ties it to the prompt it was made under
+    bound: bool = False
+    # It lives and dies with what the model says next, as a reasoning item does with its answer
+    leads: bool = False
     clings: bool = False  # it is refused without the reasoning that led to it, which then has to stay
     sums_up: bool = False  # it stands for all before it
     made: tuple[Call, ...] = ()  # the calls that it makes, as far as a tool is named

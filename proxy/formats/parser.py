@@ -14,20 +14,25 @@ from foveate.proxy.worker import LITTLE_NEW, MANY_ITEMS, VERY_MUCH, Worker
 
 
 class Parser:
-    """Returns requests as segments, of every format and vocabulary; what was parsed once is remembered in `cache`."""
+    """Returns requests as segments, of every format and vocabulary; what was parsed once is remembered
+    in `cache`.
+    """
 
     def __init__(self, worker: Worker, cache: Cache, split_over: int) -> None:
         self._worker = worker
         self._cache = cache
         self._split_over = split_over
-        self._memos: dict[tuple[str, str], Memo] = {}  # by format and vocabulary, of those that are loaded
+        # By format and vocabulary, of those that are loaded
+        self._memos: dict[tuple[str, str], Memo] = {}
 
     def start(self) -> None:
         """Read the commonest vocabulary ahead of the first request, in the thread."""
         self._worker.submit(lambda: TokenCounter(FALLBACK))
 
     async def parse(self, wire: Format, outline: Outline, tenant: str = "") -> Parsed:
-        """Return the request's segments, for one tenant; FormatError where an item is none of the format's."""
+        """Return the request's segments, for one tenant; FormatError where an item is none of the
+        format's.
+        """
         name = encoding_name(outline.model)
         memo = self._memos.get((wire.name, name))
         if memo is None:
@@ -36,7 +41,10 @@ class Parser:
         new = [raw for raw, known in zip(outline.items, found, strict=True) if known is None]
         if sum(map(len, new)) > LITTLE_NEW:
             found = await self._learned(partial(memo.learn, tenant=tenant), outline, found, new)
-        much = len(outline.items) > MANY_ITEMS or sum([len(raw) for _, raw in outline.standing]) > LITTLE_NEW
+        much = (
+            len(outline.items) > MANY_ITEMS
+            or sum([len(raw) for _, raw in outline.standing]) > LITTLE_NEW
+        )
         return await self._worker.run(much, memo.parse, outline, found, tenant)
 
     async def _learned(

@@ -13,8 +13,9 @@ import tiktoken
 from tiktoken.model import encoding_name_for_model
 from tiktoken_ext.openai_public import ENCODING_CONSTRUCTORS
 
-# Stated estimates for what is not text: an image at high detail of 1024 x 1024 (OpenAI's vision guide: 85 + 4 x 170),
-# one at low detail, half a minute of audio at 20 tokens a second, and a file of three pages.
+# Stated estimates for what is not text: an image at high detail of 1024 x 1024 (OpenAI's vision guide:
+# 85 + 4 x 170), one at low detail, half a minute of audio at 20 tokens a second, and a file of three
+# pages.
 IMAGE, IMAGE_LOW, AUDIO, FILE = 765, 85, 600, 1500
 FALLBACK = "o200k_base"
 SLICE = 32 * 1024  # characters that are counted at a time
@@ -38,7 +39,9 @@ def own_encoding(model: str) -> str | None:
 
 
 def encoding_name(model: str) -> str:
-    """Return the name of the encoding to count with; that of the newest models where the model is not OpenAI's."""
+    """Return the name of the encoding to count with; that of the newest models where the model is not
+    OpenAI's.
+    """
     return own_encoding(model) or FALLBACK
 
 
@@ -49,7 +52,9 @@ def is_exact(model: str) -> bool:
 
 @lru_cache(maxsize=8)
 def load_encoding(name: str) -> tiktoken.Encoding:
-    """Return an encoding from the vocabulary in litellm's wheel, never a download; FileNotFoundError without it."""
+    """Return an encoding from the vocabulary in litellm's wheel, never a download; FileNotFoundError
+    without it.
+    """
     package = importlib.util.find_spec("litellm")
     places = (package and package.submodule_search_locations) or []
     folders = [Path(place) / "litellm_core_utils" / "tokenizers" for place in places]
@@ -60,7 +65,9 @@ def load_encoding(name: str) -> tiktoken.Encoding:
             encoding = tiktoken.Encoding(**spec)
             spec["mergeable_ranks"].clear()  # read once, to build the coder: 28 MiB for o200k
             return encoding
-    raise FileNotFoundError(f"the vocabulary of {name} is missing from the installed litellm; reinstall foveate")
+    raise FileNotFoundError(
+        f"the vocabulary of {name} is missing from the installed litellm; reinstall foveate"
+    )
 
 
 class TokenCounter:
@@ -73,8 +80,8 @@ class TokenCounter:
     def text(self, text: str) -> int:
         """Return the tokens of plain text; special tokens written in it count as text.
 
-        A long one is counted in slices, which is off by a token at each cut: the tokenizer's expressions give up on
-        runs of some hundred thousand blanks.
+        A long one is counted in slices, which is off by a token at each cut: the tokenizer's
+        expressions give up on runs of some hundred thousand blanks.
         """
         if len(text) <= SLICE:
             return self._counted(text)

@@ -35,9 +35,10 @@ class Built(msgspec.Struct, frozen=True):
 def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
     """Return the units of the items from `start` on.
 
-    A tool call with its results; a block that leads with all that the model says next, up to whatever answers it or
-    to the next block that leads; else a block by itself. A result belongs to the latest call of its id. One that names
-    no call, or right behind a call one that is not known, belongs to the latest calls: so providers pair them.
+    A tool call with its results; a block that leads with all that the model says next, up to whatever
+    answers it or to the next block that leads; else a block by itself. A result belongs to the latest
+    call of its id. One that names no call, or right behind a call one that is not known, belongs to the
+    latest calls: so providers pair them.
     """
     units: list[list[Address]] = []
     callers: dict[str, list[Address]] = {}
@@ -105,7 +106,8 @@ def _part(block: Block, piece: Piece, turn: int, key: Key) -> Segment:
         turn=turn,
         key=key,
         name=block.name,
-        pin=block.pin,  # and not whole in its place: a mark that comes or goes must not change what a key stands for
+        # And not whole in its place: a mark that comes or goes must not change what a key stands for
+        pin=block.pin,
     )
 
 
@@ -118,7 +120,9 @@ def _whole(blocks: Sequence[Block], unit: Unit, turn: int) -> Segment:
     return Segment(
         id=first.id if alone else digest([block.id.encode() for block in blocks]),
         role=first.role,
-        kind=first.kind if alone else next((block.kind for block in blocks if block.kind == "tool"), first.kind),
+        kind=first.kind
+        if alone
+        else next((block.kind for block in blocks if block.kind == "tool"), first.kind),
         text=first.text if alone else "\n".join([block.text for block in blocks if block.text]),
         tokens=first.tokens if alone else sum([block.tokens for block in blocks]),
         turn=turn,
@@ -128,7 +132,9 @@ def _whole(blocks: Sequence[Block], unit: Unit, turn: int) -> Segment:
         thought=0 if clings else sum([block.thought for block in blocks]),
         bound=not clings and any(block.bound for block in blocks),
         results=results,
-        said="\n".join([block.text for block in blocks if block.text and not block.answers]) if results else "",
+        said="\n".join([block.text for block in blocks if block.text and not block.answers])
+        if results
+        else "",
     )
 
 
@@ -142,7 +148,9 @@ def _results(blocks: Sequence[Block], unit: Unit) -> tuple[ToolResult, ...]:
     for address, block in zip(unit, blocks, strict=True):
         if not block.answers:
             continue
-        call = next(unnamed, NO_CALL) if block.answers == BY_ORDER else named.get(block.answers, NO_CALL)
+        call = (
+            next(unnamed, NO_CALL) if block.answers == BY_ORDER else named.get(block.answers, NO_CALL)
+        )
         found += [
             ToolResult((*address, told.part), told.text, told.tokens, call.tool, call.said)
             for told in block.told

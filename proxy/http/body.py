@@ -21,7 +21,9 @@ class HungUp(Exception):
 
 
 class Body:
-    """A request's body as it arrives, `max_bytes` at the most; RequestError 413 beyond, HungUp where it breaks off."""
+    """A request's body as it arrives, `max_bytes` at the most; RequestError 413 beyond, HungUp where it
+    breaks off.
+    """
 
     def __init__(self, headers: Headers, receive: Receive, max_bytes: int) -> None:
         self._receive = receive
@@ -29,9 +31,11 @@ class Body:
         self._taken = 0
         self._ended = False
         self._read_out: asyncio.Event | None = None  # for whoever waits for the end
-        self.failure: RequestError | HungUp | None = None  # why it broke off: an upload's client wraps what it meets
+        # Why it broke off: an upload's client wraps what it meets
+        self.failure: RequestError | HungUp | None = None
         declared = value_of(headers, b"content-length")
-        # None where it comes in chunks, or not at all; of more digits than any has it is too large whatever they are.
+        # None where it comes in chunks, or not at all; of more digits than any has it is too large
+        # whatever they are.
         self.size = int(declared[:DIGITS]) if declared.isdigit() else None
         self.expected = bool(self.size) or any(n == b"transfer-encoding" for n, _ in headers)
         if self.size is not None and self.size > max_bytes:

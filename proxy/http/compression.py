@@ -15,7 +15,9 @@ MOST = 4 * 1024 * 1024  # bytes that are made of one answer to find its end, a f
 
 
 def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
-    """Return the content's first `limit` bytes (0: all) without its compression; nothing where it cannot be read."""
+    """Return the content's first `limit` bytes (0: all) without its compression; nothing where it
+    cannot be read.
+    """
     found = b""
     for piece in pieces(content, encoding):
         found += piece
@@ -25,7 +27,9 @@ def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
 
 
 def ends_of(content: bytes, encoding: bytes, size: int) -> tuple[bytes, bytes]:
-    """Return the first and the last `size` bytes; nothing where it cannot be read, or is more than MOST."""
+    """Return the first and the last `size` bytes; nothing where it cannot be read, or is more than
+    MOST.
+    """
     head = tail = b""
     made = 0
     for piece in pieces(content, encoding):
@@ -38,7 +42,9 @@ def ends_of(content: bytes, encoding: bytes, size: int) -> tuple[bytes, bytes]:
 
 
 def pieces(content: bytes, encoding: bytes) -> Iterator[bytes]:
-    """Yield the content without its compression in pieces of about STEP bytes, as far as it can be read."""
+    """Yield the content without its compression in pieces of about STEP bytes, as far as it can be
+    read.
+    """
     encoding = encoding.strip().lower()
     if encoding in PLAIN:
         yield content

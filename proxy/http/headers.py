@@ -22,7 +22,9 @@ def end_to_end(headers: Headers) -> Headers:
 
 
 def outgoing(headers: Headers) -> Headers:
-    """Return what the upstream may see of a caller's headers: none of our own, nor what the connection decides."""
+    """Return what the upstream may see of a caller's headers: none of our own, nor what the connection
+    decides.
+    """
     return [pair for pair in without(headers, OF_THE_CONNECTION) if not pair[0].startswith(PREFIX)]
 
 

@@ -1,4 +1,6 @@
-"""Which web pages may send requests: none of another site, where they would spend a key of the operator's."""
+"""Which web pages may send requests: none of another site, where they would spend a key of the
+operator's.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ def read_overrides(headers: Headers, policies: Collection[str]) -> Overrides:
         raise _refused("X-Pruning-Sticky", sticky, "on or off")
     session = given.get("x-pruning-session")
     if session is not None and not _SESSION.fullmatch(session):
-        raise _refused("X-Pruning-Session", session, "1 to 128 printable ASCII characters without spaces")
+        raise _refused(
+            "X-Pruning-Session", session, "1 to 128 printable ASCII characters without spaces"
+        )
     budget = given.get("x-pruning-budget")
     return Overrides(
         mode=mode,  # type: ignore[arg-type]
@@ -67,7 +69,9 @@ def read_budget(value: str) -> Budget:
     """Return the watermarks that `16000` or `16000/8000` states."""
     match = _BUDGET.fullmatch(value)
     if not match:
-        raise _refused("X-Pruning-Budget", value, "tokens such as 16000, high/low such as 16000/8000, or economy")
+        raise _refused(
+            "X-Pruning-Budget", value, "tokens such as 16000, high/low such as 16000/8000, or economy"
+        )
     high, low = int(match[1]), int(match[2] or match[1])
     if low > high:
         raise _refused("X-Pruning-Budget", value, "high/low with low no larger than high")
@@ -76,4 +80,6 @@ def read_budget(value: str) -> Budget:
 
 def _refused(header: str, value: str, allowed: str) -> RequestError:
     """Return the error for a header's value that is not allowed."""
-    return RequestError(400, f"{header}: {value[:100]!r} is not allowed; send {allowed}", code="invalid_pruning_header")
+    return RequestError(
+        400, f"{header}: {value[:100]!r} is not allowed; send {allowed}", code="invalid_pruning_header"
+    )

@@ -12,18 +12,24 @@ import orjson
 
 from foveate.proxy.http.wordings import CODES, OPENINGS, OTHER, PROMPT, WINDOW, WRAPPER
 
-# Most providers; a gateway's limit; TGI; llama.cpp and gateways that wrap another's answer, which may even say OK.
+# Most providers; a gateway's limit; TGI; llama.cpp and gateways that wrap another's answer, which may
+# even say OK.
 STATUSES = frozenset({400, 413, 422, 500})
-MAX_BYTES = 8 * 1024  # a longer answer is about something else, and may quote a prompt that tells of such errors
+# A longer answer is about something else, and may quote a prompt that tells of such errors
+MAX_BYTES = 8 * 1024
 QUOTABLE = (
-    60  # characters that a message begins with: what stands in the request so may have been written by the caller
+    # Characters that a message begins with: what stands in the request so may have been written by the
+    # caller
+    60
 )
 DEEPEST = 8  # errors in errors: a gateway's message holds its provider's as JSON
 
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """An upstream's refusal of a prompt; None for a number that it does not give, or that may be the caller's own."""
+    """An upstream's refusal of a prompt; None for a number that it does not give, or that may be the
+    caller's own.
+    """
 
     window: int | None
     prompt: int | None
@@ -40,9 +46,11 @@ class _Error:
 
 
 def read_refusal(status: int, content: bytes, request: bytes = b"") -> TooLong | None:
-    """Return what an error answer says about the prompt's length, None where it is about something else.
+    """Return what an error answer says about the prompt's length, None where it is about something
+    else.
 
-    `request` is what was asked: words that stand there too may be the caller's own, which upstreams quote.
+    `request` is what was asked: words that stand there too may be the caller's own, which upstreams
+    quote.
     """
     if len(content) > MAX_BYTES or status not in (*STATUSES, HTTPStatus.OK):
         return None
@@ -85,9 +93,13 @@ def _errors(answer: Any, depth: int) -> Iterator[_Error]:
 
 def _of_object(answer: dict[str, Any], depth: int) -> Iterator[_Error]:
     codes = {
-        str(answer[name]).lower() for name in ("code", "type", "status") if isinstance(answer.get(name), (str, int))
+        str(answer[name]).lower()
+        for name in ("code", "type", "status")
+        if isinstance(answer.get(name), (str, int))
     }
-    message = next((answer[name] for name in ("message", "msg") if isinstance(answer.get(name), str)), "")
+    message = next(
+        (answer[name] for name in ("message", "msg") if isinstance(answer.get(name), str)), ""
+    )
     if message or codes:
         for error in _errors(message, depth + 1):
             yield _Error(error.message, error.codes | codes, {**answer, **error.fields})
@@ -106,7 +118,9 @@ def _refusal(error: _Error, request: bytes) -> TooLong | None:
     coded = not error.codes.isdisjoint(CODES)
     if not opening and not coded:
         return None
-    if any("rate_limit" in code for code in error.codes) or (opening and not coded and OTHER.search(message[:200])):
+    if any("rate_limit" in code for code in error.codes) or (
+        opening and not coded and OTHER.search(message[:200])
+    ):
         return None
     if may_be_quoted(message, request):
         return TooLong(None, None) if coded else None

@@ -7,7 +7,8 @@ from http import HTTPStatus
 
 from foveate.proxy.http.refusals import MAX_BYTES
 
-# Anthropic's prefix check, which gateways pass on; OpenAI's Responses for what it cannot read or finds out of place.
+# Anthropic's prefix check, which gateways pass on; OpenAI's Responses for what it cannot read or finds
+# out of place.
 _STRANGER = re.compile(
     r"the block is bound to a different conversation"
     r"|invalid `signature` in `(?:redacted_)?thinking` block"

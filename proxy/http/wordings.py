@@ -56,8 +56,8 @@ OPENINGS = re.compile(
     ),
     re.IGNORECASE,
 )
-# The window, as OpenAI, Azure and vLLM; llama.cpp; Anthropic; Gemini; Mistral; TGI; LM Studio; xAI; Kimi; DashScope;
-# Vertex; Copilot; Cloudflare; Cerebras; Cohere; GitHub; and Chinese providers put it.
+# The window, as OpenAI, Azure and vLLM; llama.cpp; Anthropic; Gemini; Mistral; TGI; LM Studio; xAI;
+# Kimi; DashScope; Vertex; Copilot; Cloudflare; Cerebras; Cohere; GitHub; and Chinese providers put it.
 WINDOW = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (

@@ -41,9 +41,11 @@ class JsonFormatter(logging.Formatter):
 
 
 class RequestLog:
-    """Writes a line to stderr for each request, past the logging module: its records cost more than all that is said.
+    """Writes a line to stderr for each request, past the logging module: its records cost more than all
+    that is said.
 
-    It follows the level of the logger `foveate.request`. Lines are written together, `LATE` seconds after the first.
+    It follows the level of the logger `foveate.request`. Lines are written together, `LATE` seconds
+    after the first.
     """
 
     LATE = 0.05
@@ -98,7 +100,8 @@ def configure(settings: Server) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     level = settings.log_level.upper()
-    # No line names a thread, a process or a place in the code: finding them would cost more than writing the line.
+    # No line names a thread, a process or a place in the code: finding them would cost more than
+    # writing the line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("foveate").setLevel(level)

@@ -62,13 +62,15 @@ class Histogram:
 
 
 class Metrics(Collector):
-    """Counts outcomes. Labels come from the settings and from fixed lists, never from what callers send.
+    """Counts outcomes. Labels come from the settings and from fixed lists, never from what callers
+    send.
 
     Plain numbers, which one thread counts; the library's families are made of them when somebody asks.
     """
 
     def __init__(self) -> None:
-        self._requests: Counter[tuple[str, str, str, int]] = Counter()  # by result, policy, API and status
+        # By result, policy, API and status
+        self._requests: Counter[tuple[str, str, str, int]] = Counter()
         self._tokens: dict[str, Counter[str]] = {name: Counter() for name in TOKENS}
         self._resent: Counter[tuple[str, str]] = Counter()  # by policy and what was refused
         self._stages: dict[str, Histogram] = {}
@@ -86,7 +88,9 @@ class Metrics(Collector):
         if outcome.first_byte is not None:
             self._first_byte.observe(outcome.first_byte)
         for stage, milliseconds in outcome.milliseconds.items():
-            (self._stages.get(stage) or self._stages.setdefault(stage, Histogram())).observe(milliseconds)
+            (self._stages.get(stage) or self._stages.setdefault(stage, Histogram())).observe(
+                milliseconds
+            )
         before, after, tokens = outcome.tokens_before, outcome.tokens_after, self._tokens
         if before is not None and after is not None:
             dry = outcome.result == "dry-run"
@@ -122,7 +126,9 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield what was counted, and the reading."""
         requests = CounterMetricFamily(
-            "foveate_requests", "Requests that could be pruned, answered.", labels=["result", "policy", "api", "status"]
+            "foveate_requests",
+            "Requests that could be pruned, answered.",
+            labels=["result", "policy", "api", "status"],
         )
         for labels, count in by_status(self._requests).items():
             requests.add_metric(labels, count)
@@ -130,16 +136,22 @@ class Metrics(Collector):
         for name, help_text in TOKENS.items():
             yield labelled(name, help_text, "policy", self._tokens[name])
         resent = CounterMetricFamily(
-            "foveate_requests_resent", "Requests sent once more after a refusal.", labels=["policy", "refused"]
+            "foveate_requests_resent",
+            "Requests sent once more after a refusal.",
+            labels=["policy", "refused"],
         )
         for (policy, refused), count in list(self._resent.items()):
             resent.add_metric([policy, refused], count)
         yield resent
-        stages = HistogramMetricFamily("foveate_stage_seconds", "Time a stage of deciding took.", labels=["stage"])
+        stages = HistogramMetricFamily(
+            "foveate_stage_seconds", "Time a stage of deciding took.", labels=["stage"]
+        )
         for stage, spent in list(self._stages.items()):
             stages.add_metric([stage], *spent.read())
         yield stages
-        yield whole("first_byte_seconds", "From a request's arrival to its answer's head.", self._first_byte)
+        yield whole(
+            "first_byte_seconds", "From a request's arrival to its answer's head.", self._first_byte
+        )
         yield whole("request_seconds", "From a request's arrival to its answer's end.", self._took)
         for name, (help_text, value) in self._reading.gauges.items():
             yield GaugeMetricFamily(f"foveate_{name}", help_text, value=value)

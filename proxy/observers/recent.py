@@ -31,7 +31,9 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Recent:
-    """Keeps the last `max_outcomes`; the text of their messages within `max_text_bytes`, 0 for none at all."""
+    """Keeps the last `max_outcomes`; the text of their messages within `max_text_bytes`, 0 for none at
+    all.
+    """
 
     def __init__(self, max_outcomes: int, max_text_bytes: int = 0) -> None:
         self.epoch = time.time_ns()  # serials of another process mean nothing
@@ -63,7 +65,9 @@ class Recent:
         """List it no more."""
         self._underway.pop(request.id, None)
 
-    def put(self, outcome: Outcome, ledger: Ledger | None = None, request: Request | None = None) -> None:
+    def put(
+        self, outcome: Outcome, ledger: Ledger | None = None, request: Request | None = None
+    ) -> None:
         """Keep `outcome`, in place of an earlier state of the same request."""
         self._forget(outcome.id)
         self.serial += 1
@@ -89,7 +93,10 @@ class Recent:
             return None
         rows = verdicts(kept.ledger) if kept.ledger else []
         if kept.request:
-            rows = [{**row, "text": text} for row, text in zip(rows, msgspec.json.decode(kept.texts), strict=True)]
+            rows = [
+                {**row, "text": text}
+                for row, text in zip(rows, msgspec.json.decode(kept.texts), strict=True)
+            ]
         return {**kept.outcome.summary(), "verdicts": rows}
 
     def request(self, key: str) -> Request | None:

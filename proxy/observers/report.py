@@ -7,7 +7,9 @@ from foveate.proxy.pruning.outcome import Outcome
 
 
 def report(outcome: Outcome, waited: float) -> Headers:
-    """Return the response headers that tell what was done; the upstream took `waited` milliseconds to begin."""
+    """Return the response headers that tell what was done; the upstream took `waited` milliseconds to
+    begin.
+    """
     stages = "".join([f"{stage};dur={ms:.1f}, " for stage, ms in outcome.milliseconds.items()])
     late = f'vectors;desc="{outcome.late} late", ' if outcome.late else ""
     rows = [
@@ -27,5 +29,7 @@ def report(outcome: Outcome, waited: float) -> Headers:
             (b"x-pruning-segments", segments.encode()),
         ]
     if outcome.tokens_born or outcome.tokens_cut:
-        rows.append((b"x-pruning-shortened", b"birth=%d cut=%d" % (outcome.tokens_born, outcome.tokens_cut)))
+        rows.append(
+            (b"x-pruning-shortened", b"birth=%d cut=%d" % (outcome.tokens_born, outcome.tokens_cut))
+        )
     return rows

@@ -1,4 +1,6 @@
-"""OpenTelemetry: a span a request, in the words of the GenAI semantic conventions; set up by the OTEL_ variables."""
+"""OpenTelemetry: a span a request, in the words of the GenAI semantic conventions; set up by the OTEL_
+variables.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from foveate.proxy.pruning.outcome import Outcome
 
 
 class Tracer:
-    """Hands finished requests to the OTLP exporter over HTTP, which sends them from a thread of its own."""
+    """Hands finished requests to the OTLP exporter over HTTP, which sends them from a thread of its
+    own.
+    """
 
     def __init__(self, processor: SpanProcessor | None = None) -> None:
         resource = Resource.create({SERVICE_NAME: "foveate"}).merge(OTELResourceDetector().detect())
@@ -42,7 +46,9 @@ class Tracer:
 
 
 def attributes(outcome: Outcome) -> dict[str, AttributeValue]:
-    """Return what a span says of a request: the conventions' names where there is one, ours under `foveate.`."""
+    """Return what a span says of a request: the conventions' names where there is one, ours under
+    `foveate.`.
+    """
     found: dict[str, AttributeValue | None] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": outcome.model or None,

@@ -15,8 +15,18 @@ from foveate.proxy.http.origins import is_own, name_of
 
 COOKIE = "foveate_session"
 LIFETIME = 12 * 3600  # seconds that a login lasts
-# What proxies put in front of others send along; and nginx without settings speaks HTTP/1.0 to what it stands for.
-FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "cf-ray", "cdn-loop")
+# What proxies put in front of others send along; and nginx without settings speaks HTTP/1.0 to what it
+# stands for.
+FORWARDED = (
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cf-ray",
+    "cdn-loop",
+)
 FORWARDED_LIKE = ("x-forwarded", "x-envoy", "x-original", "x-amzn-trace", "x-cloud-trace", "fly-")
 
 
@@ -46,15 +56,19 @@ def token_of(request: Request) -> str:
 def require_local(request: Request) -> None:
     """Raise HTTPException 403 unless the caller is on this machine and speaks to it by a loopback name.
 
-    A forwarding header means that somebody else stands behind the caller. The name is checked because a foreign page
-    can point its own name at 127.0.0.1 (DNS rebinding).
+    A forwarding header means that somebody else stands behind the caller. The name is checked because a
+    foreign page can point its own name at 127.0.0.1 (DNS rebinding).
     """
     client = request.client.host if request.client else ""
     name = name_of(request.headers.get("host", ""))
     if not is_loopback(client) or is_forwarded(request):
-        raise HTTPException(403, "pages under /-/ are for this machine alone; set admin.token to open them to others")
+        raise HTTPException(
+            403, "pages under /-/ are for this machine alone; set admin.token to open them to others"
+        )
     if not is_loopback(name):
-        raise HTTPException(403, f"Host {name[:100]!r} is not a loopback name; use 127.0.0.1 or set admin.token")
+        raise HTTPException(
+            403, f"Host {name[:100]!r} is not a loopback name; use 127.0.0.1 or set admin.token"
+        )
 
 
 def is_forwarded(request: Request) -> bool:
@@ -100,7 +114,9 @@ def same(given: str, expected: str) -> bool:
 def log_in(response: Response, token: str, secure: bool) -> None:
     """Set the cookie: out of reach for scripts, and never sent along from another site."""
     value = session(token, int(time.time()) + LIFETIME)
-    response.set_cookie(COOKIE, value, LIFETIME, path="/-", secure=secure, httponly=True, samesite="strict")
+    response.set_cookie(
+        COOKIE, value, LIFETIME, path="/-", secure=secure, httponly=True, samesite="strict"
+    )
 
 
 def log_out(response: Response) -> None:

@@ -22,7 +22,8 @@ HEADERS = {
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",  # with no-referrer a browser would send the login form's Origin as null
+    # With no-referrer a browser would send the login form's Origin as null
+    "referrer-policy": "same-origin",
     "cache-control": "no-cache",
 }
 SLOW = 0.5  # seconds that a wrong token costs
@@ -51,7 +52,11 @@ async def logged_in(request: Request) -> Response:
     """Set the cookie for whoever knows the token."""
     token = access.token_of(request)
     try:
-        form = parse_qs((await Body(request.scope["headers"], request.receive, 4096).read()).decode("utf-8", "replace"))
+        form = parse_qs(
+            (await Body(request.scope["headers"], request.receive, 4096).read()).decode(
+                "utf-8", "replace"
+            )
+        )
     except RequestError as error:
         raise HTTPException(error.status, str(error)) from None
     if not token or not access.same(form.get("token", [""])[0], token):

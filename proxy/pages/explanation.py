@@ -24,7 +24,9 @@ def explained(request: Request, decision: Decision) -> dict[str, Any]:
     }
 
 
-def asked_again(request: Request, policy: str | None, budget: str | None, policies: frozenset[str]) -> Request:
+def asked_again(
+    request: Request, policy: str | None, budget: str | None, policies: frozenset[str]
+) -> Request:
     """Return a request to be decided afresh, under another policy or budget where they are given.
 
     RequestError 400 where one of them is not allowed.
@@ -38,4 +40,6 @@ def asked_again(request: Request, policy: str | None, budget: str | None, polici
         policy=wanted.policy or request.overrides.policy,
         budget=wanted.budget or request.overrides.budget,
     )
-    return Request(request.format, request.body, fresh, request.tenant, model=request.model, rehearsal=True)
+    return Request(
+        request.format, request.body, fresh, request.tenant, model=request.model, rehearsal=True
+    )

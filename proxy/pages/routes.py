@@ -63,7 +63,9 @@ async def ready(asking: Request) -> Response:
 def metrics(asking: Request) -> Response:
     """Return the metrics in Prometheus's text format."""
     services = services_of(asking)
-    return Response(services.parts.metrics.render(services.reading()), media_type="text/plain; version=0.0.4")
+    return Response(
+        services.parts.metrics.render(services.reading()), media_type="text/plain; version=0.0.4"
+    )
 
 
 @guarded.get("/status")
@@ -84,7 +86,9 @@ def status(asking: Request) -> Response:
 
 @guarded.get("/outcomes")
 def outcomes(asking: Request, since: int = 0, epoch: str = "") -> Response:
-    """Return the requests under way, and the outcomes that came after the serial number `since` of that `epoch`."""
+    """Return the requests under way, and the outcomes that came after the serial number `since` of that
+    `epoch`.
+    """
     parts = services_of(asking).parts
     recent, reloads = parts.recent, parts.reloads
     found = recent.since(since if epoch == str(recent.epoch) else 0)
@@ -111,12 +115,16 @@ def outcome(key: str, asking: Request) -> Response:
 
 
 @guarded.post("/outcomes/{key}/explain")
-async def explain_again(key: str, asking: Request, policy: str | None = None, budget: str | None = None) -> Response:
+async def explain_again(
+    key: str, asking: Request, policy: str | None = None, budget: str | None = None
+) -> Response:
     """Decide a kept request afresh, under another policy or budget."""
     services = services_of(asking)
     kept = services.parts.recent.request(key)
     if kept is None:
-        raise HTTPException(404, f"the text of {key!r} is not kept (recent.keep_text, recent.max_text_mib)")
+        raise HTTPException(
+            404, f"the text of {key!r} is not kept (recent.keep_text, recent.max_text_mib)"
+        )
     try:
         again = explanation.asked_again(kept, policy, budget, frozenset(services.policies))
     except RequestError as error:
@@ -126,7 +134,9 @@ async def explain_again(key: str, asking: Request, policy: str | None = None, bu
 
 @guarded.post("/explain")
 async def explain(asking: Request) -> Response:
-    """Return what would be done with a request and why, as a real one would be decided; nothing is sent."""
+    """Return what would be done with a request and why, as a real one would be decided; nothing is
+    sent.
+    """
     try:
         rehearsal = await rehearse(asking)
     except RequestError as error:
@@ -142,7 +152,9 @@ async def prune_only(asking: Request) -> Response:
     except RequestError as error:
         return refusal(error)
     told = {name.decode(): value.decode() for name, value in report(decision.outcome, 0.0)}
-    return Response(decision.body, media_type="application/json", headers={**told, "cache-control": "no-store"})
+    return Response(
+        decision.body, media_type="application/json", headers={**told, "cache-control": "no-store"}
+    )
 
 
 async def rehearse(asking: Request) -> Rehearsal:
@@ -151,7 +163,9 @@ async def rehearse(asking: Request) -> Rehearsal:
     given = asking.scope["headers"]
     wanted = read_overrides(given, frozenset(services.policies))
     try:
-        content = await Body(given, asking.receive, mebibytes(services.settings.server.max_body_mib)).read()
+        content = await Body(
+            given, asking.receive, mebibytes(services.settings.server.max_body_mib)
+        ).read()
     except HungUp:
         raise RequestError(CLIENT_CLOSED_REQUEST, "the caller hung up") from None
     credentials = credentials_of(given)
@@ -163,7 +177,9 @@ async def rehearse(asking: Request) -> Rehearsal:
         raise RequestError(400, f"path is not one of {', '.join(services.formats)}")
     caller = services.settings.callers.header.lower().encode()
     named = value_of(given, caller) if caller else b""
-    made = request.Request(wire, content, wanted, tenant(credentials, named), credentials, rehearsal=True)
+    made = request.Request(
+        wire, content, wanted, tenant(credentials, named), credentials, rehearsal=True
+    )
     return Rehearsal(made, await services.pruner.decide(made))
 
 

@@ -55,11 +55,15 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
 
 
 def shortened(selection: Selection, born: bool) -> int:
-    """Return the tokens that results in the prompt take less, for what was decided at their first appearance or not."""
+    """Return the tokens that results in the prompt take less, for what was decided at their first
+    appearance or not.
+    """
     state = selection.state
     if not state.shown:
         return 0
-    some = replace(state, shown={key: shown for key, shown in state.shown.items() if shown.born == born})
+    some = replace(
+        state, shown={key: shown for key, shown in state.shown.items() if shown.born == born}
+    )
     return some.saved([selection.segments[i] for i in selection.kept])
 
 
@@ -74,4 +78,6 @@ def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
     if selection.cut:
         return "cut"
     born = all(shown.born for shown in selection.state.shown.values())
-    return "shortened" if born and not selection.state.dropped and not selection.state.bare else "sticky"
+    return (
+        "shortened" if born and not selection.state.dropped and not selection.state.bare else "sticky"
+    )

@@ -43,14 +43,20 @@ def repeated_tokens(parsed: Parsed, earlier: Recollection | None) -> int:
     return parsed.fixed_tokens + sum([item.tokens for item in parsed.items[: earlier.items]])
 
 
-def shared_tokens(parsed: Parsed, rows: Sequence[Row], tokens: Sequence[int], earlier: Recollection | None) -> int:
+def shared_tokens(
+    parsed: Parsed, rows: Sequence[Row], tokens: Sequence[int], earlier: Recollection | None
+) -> int:
     """Return the tokens that this prompt and the conversation's previous one begin with."""
     if earlier is None:
         return 0
     stood = [
-        i for i, s in enumerate(parsed.segments) if s.key[0] < earlier.items and s.key not in earlier.state.dropped
+        i
+        for i, s in enumerate(parsed.segments)
+        if s.key[0] < earlier.items and s.key not in earlier.state.dropped
     ]
-    before = layout(parsed, stood, excerpts(parsed, earlier.state), earlier.state.bare, earlier.state.shown)
+    before = layout(
+        parsed, stood, excerpts(parsed, earlier.state), earlier.state.bare, earlier.state.shown
+    )
     shared = parsed.fixed_tokens
     for new, old, size in zip(rows, before, tokens, strict=False):
         if new != old:

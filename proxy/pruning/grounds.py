@@ -24,7 +24,8 @@ class Grounds:
     wanted: Wanted
     parsed: Parsed
     limits: Limits
-    earlier: Recollection | None  # None where nothing is known of the conversation, or nothing of it is to hold
+    # None where nothing is known of the conversation, or nothing of it is to hold
+    earlier: Recollection | None
     origins: Origins
     now: float  # seconds since the epoch
 
@@ -55,7 +56,9 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
 
 
 def insisted(grounds: Grounds) -> bool:
-    """Say whether a prompt over the limit cannot go: the caller has set it, or the upstream has refused more."""
+    """Say whether a prompt over the limit cannot go: the caller has set it, or the upstream has refused
+    more.
+    """
     return grounds.wanted.budgeted or grounds.wanted.ceiling is not None
 
 
@@ -71,14 +74,16 @@ def moment_of(grounds: Grounds, economy: Economy) -> Moment:
 def standing(grounds: Grounds) -> PruneState:
     """Return the decisions that hold.
 
-    None where another model answers, whose cache is cold, but for results that were shortened at their first
-    appearance; and none of another policy's where the caller insists on one.
+    None where another model answers, whose cache is cold, but for results that were shortened at their
+    first appearance; and none of another policy's where the caller insists on one.
     """
     earlier, wanted = grounds.earlier, grounds.wanted
     if earlier is None:
         return PruneState()
     if earlier.model != grounds.parsed.outline.model:
-        return PruneState(shown={key: shown for key, shown in earlier.state.shown.items() if shown.born})
+        return PruneState(
+            shown={key: shown for key, shown in earlier.state.shown.items() if shown.born}
+        )
     if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
         return PruneState()
     return earlier.state
@@ -112,7 +117,14 @@ def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection
         return replace(earlier, items=items, at=grounds.now, rent=rent)
     policy = decider(grounds, selection) if selection.state.changes else ""
     return Recollection(
-        items, selection.state, policy, model, grounds.origins, grounds.now, rent, beside=other_models(earlier, model)
+        items,
+        selection.state,
+        policy,
+        model,
+        grounds.origins,
+        grounds.now,
+        rent,
+        beside=other_models(earlier, model),
     )
 
 
@@ -124,6 +136,8 @@ def other_models(earlier: Recollection | None, model: str) -> Record | None:
 
 
 def decider(grounds: Grounds, selection: Selection) -> str:
-    """Return the name of the policy whose decision this is: that of an earlier cut where it still serves."""
+    """Return the name of the policy whose decision this is: that of an earlier cut where it still
+    serves.
+    """
     standing = selection.state.changes and not selection.cut and grounds.earlier
     return (standing and grounds.earlier and grounds.earlier.policy) or grounds.wanted.policy.name

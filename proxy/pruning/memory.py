@@ -22,7 +22,8 @@ from foveate.proxy.pruning.states import StateStore
 
 _log = logging.getLogger("foveate.memory")
 T = TypeVar("T")
-Instead = tuple[tuple[tuple[int, int], ...], int, Key | None, bool]  # the fields of what stands for a result
+# The fields of what stands for a result
+Instead = tuple[tuple[tuple[int, int], ...], int, Key | None, bool]
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -82,10 +83,12 @@ class Recollection:
     state: PruneState
     policy: str = ""  # that has cut; empty where nothing is cut
     model: str = ""  # whose cache has that prompt
-    origins: Mapping[Key, bytes] = field(default_factory=dict)  # of its bound reasoning: a hash of the prompt before it
+    # Of its bound reasoning: a hash of the prompt before it
+    origins: Mapping[Key, bytes] = field(default_factory=dict)
     at: float = 0.0  # seconds since the epoch, of the earlier request
     rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
-    record: Record | None = field(default=None, compare=False)  # as it is stored; None where it was moved
+    # As it is stored; None where it was moved
+    record: Record | None = field(default=None, compare=False)
     beside: Record | None = None  # of the model that was asked before this one
 
 
@@ -93,7 +96,8 @@ NOTHING_YET = Recollection(0, PruneState())
 
 
 class Memory:
-    """Finds and stores decisions; a store that fails or dawdles costs a fresh decision, never a request.
+    """Finds and stores decisions; a store that fails or dawdles costs a fresh decision, never a
+    request.
 
     A store that has failed is left alone for `pause` seconds.
     """
@@ -109,7 +113,9 @@ class Memory:
         self.failures = 0
 
     async def recall(self, conversation: Conversation) -> Recollection | None:
-        """Return what holds for the longest known prefix; for the session, where the caller has named one."""
+        """Return what holds for the longest known prefix; for the session, where the caller has named
+        one.
+        """
         found = await self._answer(lambda: self._store.first(conversation.keys()))
         if found is None:
             return None
@@ -149,7 +155,8 @@ class Memory:
         if time.monotonic() < self._ask_again_at:
             return None
         task = asyncio.ensure_future(ask())
-        # What takes longer goes on in the background: a connection that was slow to open serves later requests.
+        # What takes longer goes on in the background: a connection that was slow to open serves later
+        # requests.
         self._waiting.add(task)
         task.add_done_callback(self._ended)
         await asyncio.wait([task], timeout=self.PATIENCE)
@@ -193,14 +200,21 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
         at=recalled.at,
         rent=recalled.rent,
         beside=recalled.beside,
-        shown=tuple([(key, (s.runs, s.saved, s.same, s.born)) for key, s in sorted(recalled.state.shown.items())]),
+        shown=tuple(
+            [
+                (key, (s.runs, s.saved, s.same, s.born))
+                for key, s in sorted(recalled.state.shown.items())
+            ]
+        ),
     )
 
 
 def record_for(model: str, record: Record) -> Record:
-    """Return the record of `model`, where two are asked in turn; the latest where it was not one of them.
+    """Return the record of `model`, where two are asked in turn; the latest where it was not one of
+    them.
 
-    Each has a cache of its own, and with it a cut of its own. Where reasoning comes from is known of the latest alone.
+    Each has a cache of its own, and with it a cut of its own. Where reasoning comes from is known of
+    the latest alone.
     """
     own = record.beside
     if own is None or record.model == model or own.model != model:
@@ -229,13 +243,19 @@ def recollected(record: Record) -> Recollection:
 
 
 def moved(record: Record, ids: Sequence[str]) -> Recollection:
-    """Return a session's decisions for a rewritten history: each item is followed to where it stands now."""
+    """Return a session's decisions for a rewritten history: each item is followed to where it stands
+    now.
+    """
     places: dict[str, list[int]] = {}
     for position in range(len(ids) - 1, -1, -1):
         places.setdefault(ids[position], []).append(position)
     now = {then: places[item].pop() for then, item in enumerate(record.ids) if places.get(item)}
     state = record.state
-    follow = {key: (now[key[0]], *key[1:]) for key in state.dropped | state.quoted | state.bare if key[0] in now}
+    follow = {
+        key: (now[key[0]], *key[1:])
+        for key in state.dropped | state.quoted | state.bare
+        if key[0] in now
+    }
     dropped = frozenset(follow[key] for key in state.dropped if key in follow)
     bare = frozenset(follow[key] for key in state.bare if key in follow)
     recalled = {
@@ -243,16 +263,25 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
         for turn, keys in state.recalled.items()
         if turn in now
     }
-    shown = {(now[key[0]], *key[1:]): moved_result(s, now) for key, s in state.shown.items() if stands(key, s, now)}
+    shown = {
+        (now[key[0]], *key[1:]): moved_result(s, now)
+        for key, s in state.shown.items()
+        if stands(key, s, now)
+    }
     moved_state = PruneState(dropped, recalled, bare, shown)
     origins = {(now[key[0]], *key[1:]): origin for key, origin in record.origins if key[0] in now}
     return replace(
-        recollected(record), items=same_beginning(record.ids, ids), state=moved_state, origins=origins, record=None
+        recollected(record),
+        items=same_beginning(record.ids, ids),
+        state=moved_state,
+        origins=origins,
+        record=None,
     )
 
 
 def in_parts(recalled: Recollection, segments: Sequence[Segment]) -> Recollection:
-    """Return decisions on whole messages as decisions on their parts, where they have come to be split since.
+    """Return decisions on whole messages as decisions on their parts, where they have come to be split
+    since.
 
     What stands behind the latest user turn is whole until the user speaks again.
     """

@@ -23,7 +23,8 @@ Resent = Literal["", "length", "reasoning"]
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided about a request, and how it ended.
 
-    A struct, since it is made and replaced on every request: a frozen dataclass of this size takes ten times as long.
+    A struct, since it is made and replaced on every request: a frozen dataclass of this size takes ten
+    times as long.
     """
 
     id: str
@@ -36,7 +37,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget | None = None
     tokens_before: int | None = None  # of the whole prompt; None where it was not counted
     tokens_after: int | None = None
-    tokens_prefix: int | None = None  # shared with the conversation's previous prompt; None where that is not known
+    # Shared with the conversation's previous prompt; None where that is not known
+    tokens_prefix: int | None = None
     tokens_estimated: int = 0  # of what was sent, before calibration
     guessed: bool = False  # it holds what is no text, whose tokens are stated estimates
     narrowed: bool = False  # the caller's own budget was lowered to a window that a refusal has named
@@ -49,12 +51,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tokens_cut: int = 0  # and those of which a cut has left a part
     late: int = 0  # segments whose vectors could not be had in time
     failure: str = ""  # the stage that failed
-    failure_reason: str = ""  # for the log and whoever asks for an explanation; it may quote the request
-    resent: Resent = ""  # sent once more, since the upstream had refused the first prompt for its length or reasoning
+    # For the log and whoever asks for an explanation; it may quote the request
+    failure_reason: str = ""
+    # Sent once more, since the upstream had refused the first prompt for its length or reasoning
+    resent: Resent = ""
     usage: Usage | None = None  # as the upstream counts
     status: int = 0  # of the answer; 499 where the caller hung up, 0 while it is under way
     milliseconds: Mapping[str, float] = msgspec.field(default_factory=dict)
-    first_byte: float | None = None  # milliseconds from the request's arrival to the answer's head; None without one
+    # Milliseconds from the request's arrival to the answer's head; None without one
+    first_byte: float | None = None
     took: float = 0.0  # milliseconds from the request's arrival to the answer's end
 
     @property
@@ -85,8 +90,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 "repeated": self.tokens_repeated,
                 "shortened": {"birth": self.tokens_born, "cut": self.tokens_cut},
             },
-            "usage": self.usage and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},
-            "segments": {"total": self.segments, "kept": self.kept, "dropped": self.dropped, "recalled": self.recalled},
+            "usage": self.usage
+            and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},
+            "segments": {
+                "total": self.segments,
+                "kept": self.kept,
+                "dropped": self.dropped,
+                "recalled": self.recalled,
+            },
             "failure": self.failure or None,
             "resent": self.resent or None,
             "status": self.status,
@@ -104,7 +115,9 @@ class Ledger:
     places: Sequence[tuple[int, ...]]  # positions of each segment's items
 
     def packed(self) -> bytes:
-        """Return it without the text, as JSON by columns: a tenth of what a long history's objects take."""
+        """Return it without the text, as JSON by columns: a tenth of what a long history's objects
+        take.
+        """
         chosen, segments = self.selection, self.selection.segments
         return orjson.dumps(
             {

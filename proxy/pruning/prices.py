@@ -13,7 +13,9 @@ from foveate.proxy.pruning.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars a prompt token: one that is neither read from the cache nor written to it, and those two."""
+    """US dollars a prompt token: one that is neither read from the cache nor written to it, and those
+    two.
+    """
 
     fresh: float
     read: float
@@ -63,15 +65,18 @@ def rates_of(model: str, settings: config.Economy) -> Rates | None:
     if own is not None:
         return Rates(own.read, own.write, own.lifetime or settings.lifetime)
     price = price_of(model)
-    return Rates(price.read / price.fresh, price.write / price.fresh, settings.lifetime) if price else None
+    return (
+        Rates(price.read / price.fresh, price.write / price.fresh, settings.lifetime) if price else None
+    )
 
 
 def saved(outcome: Outcome) -> float | None:
-    """Return the US dollars that pruning has saved, below 0 where it cost; None where nothing can be said.
+    """Return the US dollars that pruning has saved, below 0 where it cost; None where nothing can be
+    said.
 
-    Both prompts are priced alike: what repeats the conversation's previous request is read from the cache and the rest
-    written to it, the whole history without pruning and the pruned prompt with it. An estimate: whether a provider has
-    a prefix cached is its own affair.
+    Both prompts are priced alike: what repeats the conversation's previous request is read from the
+    cache and the rest written to it, the whole history without pruning and the pruned prompt with it.
+    An estimate: whether a provider has a prefix cached is its own affair.
     """
     before, after = outcome.tokens_before, outcome.tokens_forwarded
     price = price_of(outcome.model)

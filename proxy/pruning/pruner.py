@@ -33,11 +33,13 @@ from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, MANY_ITEMS
 
 _log = logging.getLogger("foveate.pruner")
-# From this share of the high watermark on, a history is embedded in the background, so that its first cut has vectors.
-# The tenth that is left takes a few turns to fill, in which the model reads many times as much; most never come here.
+# From this share of the high watermark on, a history is embedded in the background, so that its first
+# cut has vectors. The tenth that is left takes a few turns to fill, in which the model reads many times
+# as much; most never come here.
 AHEAD = 0.9
 MUCH = 1024 * 1024  # bytes of a body, which take more than a few milliseconds to tell its items apart
-MUTE = 2048  # tokens: a shorter prompt that is refused without a word was not too long for any chat model
+# Tokens: a shorter prompt that is refused without a word was not too long for any chat model
+MUTE = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class Rules:
 
 
 class Pruner:
-    """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go on."""
+    """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go
+    on.
+    """
 
     def __init__(
         self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories
@@ -67,7 +71,9 @@ class Pruner:
         self._failing = ""
 
     def start(self) -> None:
-        """Read the commonest vocabulary and the model table ahead of the first request, in the worker's thread."""
+        """Read the commonest vocabulary and the model table ahead of the first request, in the worker's
+        thread.
+        """
         self._parser.start()
         self._worker.submit(model_table)
 
@@ -82,8 +88,12 @@ class Pruner:
             return Decision(request.body, bare(request, wanted, "off"))
         return await self._guarded(request, wanted)
 
-    async def decide_again(self, request: Request, earlier: Outcome, refusal: TooLong) -> Decision | None:
-        """Return a smaller prompt after the upstream's refusal of an earlier one, None where there is none."""
+    async def decide_again(
+        self, request: Request, earlier: Outcome, refusal: TooLong
+    ) -> Decision | None:
+        """Return a smaller prompt after the upstream's refusal of an earlier one, None where there is
+        none.
+        """
         wanted = self._wanted(request)
         sent = earlier.tokens_after
         if sent is None or wanted.mode != "on" or earlier.result == "failed":
@@ -98,7 +108,9 @@ class Pruner:
         return structs.replace(decision, outcome=structs.replace(outcome, resent="length"))
 
     async def decide_without_reasoning(self, request: Request, earlier: Outcome) -> Decision | None:
-        """Return the prompt less its bound reasoning after the upstream's refusal of that, None where it has none."""
+        """Return the prompt less its bound reasoning after the upstream's refusal of that, None where
+        it has none.
+        """
         wanted = self._wanted(request)
         if wanted.mode != "on" or earlier.result == "failed":
             return None
@@ -127,7 +139,8 @@ class Pruner:
             decision = await self._decide(request, wanted)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
-        except BaseException as error:  # the one place where a fault becomes "forward unchanged", native panics too
+        # The one place where a fault becomes "forward unchanged", native panics too
+        except BaseException as error:
             return self._failed(request, wanted, error)
         self._failing = ""
         return decision
@@ -137,8 +150,11 @@ class Pruner:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if not request.rehearsal:
             self.failures[stage] = self.failures.get(stage, 0) + 1
-            level = logging.DEBUG if stage == self._failing else logging.ERROR  # a lasting fault is told once
-            _log.log(level, "%s: pruning failed at %s, forwarding unchanged: %s", request.id, stage, reason)
+            # A lasting fault is told once
+            level = logging.DEBUG if stage == self._failing else logging.ERROR
+            _log.log(
+                level, "%s: pruning failed at %s, forwarding unchanged: %s", request.id, stage, reason
+            )
             self._failing = stage
         told = structs.replace(bare(request, wanted, "failed"), failure=stage, failure_reason=reason)
         return Decision(request.body, told)
@@ -166,7 +182,9 @@ class Pruner:
         much = unread_characters(parsed, earlier) > LITTLE_NEW
         situation, rent = await self._worker.run(much, situation_of, grounds, self._rules.economy)
         selection = await self._selection(request, grounds, situation)
-        selection = await self._worker.run(many, without_strangers, parsed, selection, situation.state, origins)
+        selection = await self._worker.run(
+            many, without_strangers, parsed, selection, situation.state, origins
+        )
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
             prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)
@@ -179,7 +197,9 @@ class Pruner:
         if situation.plan() not in SCORED:
             return prune(situation)
         parsed = grounds.parsed
-        history = await self._histories.history(request.tenant, parsed.segments, parsed.query, request.trace)
+        history = await self._histories.history(
+            request.tenant, parsed.segments, parsed.query, request.trace
+        )
         with request.trace.timed("select"):
             much = len(parsed.segments) > FEW_SEGMENTS
             selection = await self._worker.run(much, prune, situation, history)
@@ -204,13 +224,16 @@ def bare(request: Request, wanted: Wanted, result: Result) -> Outcome:
     milliseconds = dict(request.trace.milliseconds)
     now = int(time.time())
     policy, api = wanted.policy.name, request.format.name
-    return Outcome(id=request.id, created=now, result=result, policy=policy, api=api, milliseconds=milliseconds)
+    return Outcome(
+        id=request.id, created=now, result=result, policy=policy, api=api, milliseconds=milliseconds
+    )
 
 
 def lasting(parsed: Parsed, seen: int) -> list[Segment]:
     """Return what later requests will hold as it is: all but the instructions and the latest user turn.
 
-    Of a history whose first `seen` items an earlier request had, from the turn on that was the latest then.
+    Of a history whose first `seen` items an earlier request had, from the turn on that was the latest
+    then.
     """
     segments = parsed.segments
     start = bisect_left(segments, (seen, -1, -1), key=attrgetter("key"))

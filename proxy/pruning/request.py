@@ -29,9 +29,11 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes
     overrides: Overrides
     tenant: str
-    credentials: Sequence[tuple[bytes, bytes]] = ()  # headers that let us ask the upstream for the caller
+    # Headers that let us ask the upstream for the caller
+    credentials: Sequence[tuple[bytes, bytes]] = ()
     model: str = ""  # that the path names, as Azure's deployments do
-    rehearsal: bool = False  # for an explanation: decided whatever `mode` says, and neither remembered nor counted
+    # For an explanation: decided whatever `mode` says, and neither remembered nor counted
+    rehearsal: bool = False
     id: str = msgspec.field(default_factory=new_id)
     trace: Trace = msgspec.field(default_factory=Trace)
 

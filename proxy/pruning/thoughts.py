@@ -1,8 +1,9 @@
-"""Which reasoning is still what the provider signed: it is bound to the very prompt that it was made under.
+"""Which reasoning is still what the provider signed: it is bound to the very prompt that it was made
+under.
 
-Anthropic, "Prefix checks on thinking blocks"; OpenAI, "Preserved reasoning". A thought's origin is a hash of all that
-stood before it in the prompt whose answer it was, earlier thoughts included. It stays while the prompt before it is
-the same, goes where it is not, and never comes back elsewhere.
+Anthropic, "Prefix checks on thinking blocks"; OpenAI, "Preserved reasoning". A thought's origin is a
+hash of all that stood before it in the prompt whose answer it was, earlier thoughts included. It stays
+while the prompt before it is the same, goes where it is not, and never comes back elsewhere.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ UNKNOWN = b"unknown"  # an origin that no prompt has
 
 
 def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = False) -> Origins:
-    """Return the origin of each bound thought: what is new was made under the previous prompt and what follows it.
+    """Return the origin of each bound thought: what is new was made under the previous prompt and what
+    follows it.
 
-    Where a provider insists on an open loop's thoughts, those that the previous prompt had are at home in it, whatever
-    they were made under: it was taken. None of them has a known one where the upstream has refused them, `distrusted`.
+    Where a provider insists on an open loop's thoughts, those that the previous prompt had are at home
+    in it, whatever they were made under: it was taken. None of them has a known one where the upstream
+    has refused them, `distrusted`.
     """
     if distrusted:
         return {s.key: UNKNOWN for s in parsed.segments if s.bound}
@@ -46,12 +49,15 @@ def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = 
     return found
 
 
-def without_strangers(parsed: Parsed, selection: Selection, before: PruneState, origins: Origins) -> Selection:
-    """Return the selection with the reasoning taken out that was made under another prompt than it makes.
+def without_strangers(
+    parsed: Parsed, selection: Selection, before: PruneState, origins: Origins
+) -> Selection:
+    """Return the selection with the reasoning taken out that was made under another prompt than it
+    makes.
 
-    What was out `before`, in the decisions that held until now, stays out. At a cut the plain reasoning of closed
-    turns behind the first change goes too: the prefix is written anew there, and many models' templates drop it
-    themselves.
+    What was out `before`, in the decisions that held until now, stays out. At a cut the plain reasoning
+    of closed turns behind the first change goes too: the prefix is written anew there, and many models'
+    templates drop it themselves.
     """
     thinking = [s for s in parsed.segments if s.thought and s.key not in selection.state.dropped]
     if not thinking:
@@ -69,12 +75,18 @@ def without_strangers(parsed: Parsed, selection: Selection, before: PruneState, 
 
 def changed(before: PruneState, after: PruneState) -> set[Key]:
     """Return the keys of all that is another in one prompt than in the other."""
-    results = {key for key in before.shown.keys() | after.shown.keys() if before.shown.get(key) != after.shown.get(key)}
+    results = {
+        key
+        for key in before.shown.keys() | after.shown.keys()
+        if before.shown.get(key) != after.shown.get(key)
+    }
     return results | (before.dropped ^ after.dropped)
 
 
 def strangers(parsed: Parsed, state: PruneState, bare: set[Key], origins: Origins) -> set[Key]:
-    """Return the kept segments whose bound reasoning was made under another prompt than stands before it now."""
+    """Return the kept segments whose bound reasoning was made under another prompt than stands before
+    it now.
+    """
     opened = latest_user(parsed.segments) if parsed.outline.insists else len(parsed.items)
     kept = [i for i, s in enumerate(parsed.segments) if s.key not in state.dropped]
     thinking = [i for i in kept if parsed.segments[i].bound]
@@ -124,4 +136,7 @@ def excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:
     if not state.quoted:
         return {}
     position = {s.key: i for i, s in enumerate(parsed.segments)}
-    return {turn: tuple(position[key] for key in keys if key in position) for turn, keys in state.recalled.items()}
+    return {
+        turn: tuple(position[key] for key in keys if key in position)
+        for turn, keys in state.recalled.items()
+    }

@@ -1,4 +1,6 @@
-"""When a cut is made that nothing forces: where it will be forced soon and is free now, or where it pays."""
+"""When a cut is made that nothing forces: where it will be forced soon and is free now, or where it
+pays.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ TURNS = 5  # user turns whose growth tells how much the next one takes
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the time of a request says: how long the conversation was silent, and what keeping all has cost so far."""
+    """What the time of a request says: how long the conversation was silent, and what keeping all has
+    cost so far.
+    """
 
     idle: float = 0.0  # seconds since its previous request
     rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
@@ -36,9 +40,11 @@ class Timing:
 
 
 def timing_of(situation: Situation, moment: Moment, economy: config.Economy, thrifty: bool) -> Timing:
-    """Return whether to cut now, though the prompt is within its budget; where the caller is `thrifty`, for money too.
+    """Return whether to cut now, though the prompt is within its budget; where the caller is `thrifty`,
+    for money too.
 
-    Inside a tool loop a cut would take the reasoning of the turn under way, so none is made for bound reasoning there.
+    Inside a tool loop a cut would take the reasoning of the turn under way, so none is made for bound
+    reasoning there.
     """
     size = situation.prompt()
     settled = ends_with_user(situation.segments)
@@ -48,17 +54,19 @@ def timing_of(situation: Situation, moment: Moment, economy: config.Economy, thr
     cold = moment.rates is not None and moment.idle > moment.rates.lifetime
     budget, stays = situation.budget, staying(situation.segments)
     near = size > NEAR * budget.high
-    free = cold and stays < budget.low  # else all that can go would go, each time that the conversation was silent
+    # Else all that can go would go, each time that the conversation was silent
+    free = cold and stays < budget.low
     if near and (free or (bound and size + growth(situation.segments) > budget.high)):
         return Timing(budget.low, 0.0)
     return bought(size, moment, economy, cold, stays) if thrifty else Timing(None, moment.rent)
 
 
 def bought(size: int, moment: Moment, economy: config.Economy, cold: bool, stays: int = 0) -> Timing:
-    """Return whether a cut pays: rent or buy (Karlin et al. 1988), for a history of `size` tokens, some of which stay.
+    """Return whether a cut pays: rent or buy (Karlin et al. 1988), for a history of `size` tokens, some
+    of which stay.
 
-    What could go costs its cached price at each request; it goes once what was paid for it since the last cut reaches
-    what the cut costs, and at once where the cache is cold.
+    What could go costs its cached price at each request; it goes once what was paid for it since the
+    last cut reaches what the cut costs, and at once where the cache is cold.
     """
     low = max(economy.floor, stays + int(economy.keep * (size - stays)))
     if moment.rates is None or size - low < economy.least:
@@ -71,7 +79,9 @@ def bought(size: int, moment: Moment, economy: config.Economy, cold: bool, stays
 
 
 def staying(segments: Sequence[Segment]) -> int:
-    """Return the tokens of what no cut takes: instructions, the latest user turn, the end, what a format pins."""
+    """Return the tokens of what no cut takes: instructions, the latest user turn, the end, what a
+    format pins.
+    """
     end = len(segments) - 1
     latest = next((i for i in range(end, -1, -1) if segments[i].role == "user"), end)
     return sum([s.tokens for i, s in enumerate(segments) if required(s, i, latest, end)])

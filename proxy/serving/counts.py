@@ -9,10 +9,13 @@ from foveate.proxy.serving.relay import Relay, Report, Scope, Send
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 
-async def count(wire: Format, upstream: Upstream, scope: Scope, body: Body, send: Send, report: Report) -> int:
+async def count(
+    wire: Format, upstream: Upstream, scope: Scope, body: Body, send: Send, report: Report
+) -> int:
     """Relay the question and return the answer's status.
 
-    An upstream that refuses reasoning which was made under pruned prompts is asked once more without it.
+    An upstream that refuses reasoning which was made under pruned prompts is asked once more without
+    it.
     """
     content = await body.read()
 

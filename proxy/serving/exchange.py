@@ -30,7 +30,9 @@ LONG = 0.05  # seconds of deciding in which a caller may well have gone
 class Exchange:
     """A request that may be pruned, and its answer."""
 
-    def __init__(self, route: Route, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send) -> None:
+    def __init__(
+        self, route: Route, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send
+    ) -> None:
         self._start = perf_counter()
         assert route.format is not None
         self._format = route.format
@@ -42,7 +44,8 @@ class Exchange:
         self.request: Request | None = None
         self.outcome: Outcome | None = None
         self.ledger: Ledger | None = None
-        self.first_byte: float | None = None  # milliseconds from the request's arrival to the answer's head
+        # Milliseconds from the request's arrival to the answer's head
+        self.first_byte: float | None = None
         self.usage: Usage | None = None
 
     def elapsed(self) -> float:
@@ -50,7 +53,8 @@ class Exchange:
         return (perf_counter() - self._start) * 1000
 
     def report(self, waited: float = 0.0) -> Headers:
-        """Return the response headers that tell what was done, and how many milliseconds the upstream took.
+        """Return the response headers that tell what was done, and how many milliseconds the upstream
+        took.
 
         Asked for once, when the answer begins.
         """
@@ -60,7 +64,9 @@ class Exchange:
         return report(self.outcome, waited) if self.outcome else []
 
     async def run(self, body: Body, asked: Overrides, recent: Recent, caller: bytes = b"") -> int:
-        """Answer the request and return the status; the header `caller` tells callers apart beside their keys."""
+        """Answer the request and return the status; the header `caller` tells callers apart beside
+        their keys.
+        """
         content = await body.read()
         credentials = credentials_of(self._scope["headers"])
         named = value_of(self._scope["headers"], caller) if caller else b""
@@ -132,7 +138,9 @@ def credentials_of(given: Headers) -> Headers:
 
 
 def tenant(credentials: Headers, named: bytes = b"") -> str:
-    """Return a name for the caller, from a hash of the key and of what else names it: others share nothing with it."""
+    """Return a name for the caller, from a hash of the key and of what else names it: others share
+    nothing with it.
+    """
     key = b"\n".join([value for name, value in credentials if name != VERSION])
     if named:
         key += b"\n\n" + named

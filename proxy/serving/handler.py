@@ -25,16 +25,21 @@ from foveate.proxy.upstreams import Upstream
 
 _log = logging.getLogger("foveate.request")
 MOST_NAMED = 1000  # paths, of which callers can make up any number
-# The status on which Codex CLI goes on with plain requests at once; any other has it try five times first.
+# The status on which Codex CLI goes on with plain requests at once; any other has it try five times
+# first.
 NO_WEBSOCKET = RequestError(
-    426, "foveate does not relay websockets: send the request as POST, streamed or not", code="websocket_not_supported"
+    426,
+    "foveate does not relay websockets: send the request as POST, streamed or not",
+    code="websocket_not_supported",
 )
 UPGRADE: headers.Headers = [(b"connection", b"close")]
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """What is pruned: the format of each path, the policies that callers may name, and the largest body."""
+    """What is pruned: the format of each path, the policies that callers may name, and the largest
+    body.
+    """
 
     formats: Mapping[str, Format]
     policies: frozenset[str]
@@ -47,7 +52,12 @@ class Handler:
     """Answers requests and tells the observers how each that could be pruned has ended."""
 
     def __init__(
-        self, routes: Routes, upstream: Upstream, pruner: Pruner, recent: Recent, observers: Sequence[Observer] = ()
+        self,
+        routes: Routes,
+        upstream: Upstream,
+        pruner: Pruner,
+        recent: Recent,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._routes = routes
         self._upstream = upstream
@@ -105,7 +115,9 @@ class Handler:
             if route.counts and route.api is not None:
                 status = await count(route.api, self._upstream, scope, body, send, report)
             else:
-                status = await Relay(self._upstream, body, send, report).run(upstream_request(scope, body))
+                status = await Relay(self._upstream, body, send, report).run(
+                    upstream_request(scope, body)
+                )
         except RequestError as error:
             content = route.api.error(error) if route.api else error.body()
             status = await refuse(send, error, content, UPGRADE if error is NO_WEBSOCKET else [])
@@ -126,8 +138,15 @@ class Handler:
             return
         usage = exchange.usage
         first_byte = exchange.first_byte
-        # What failed may quote the request: it is told to whoever asks for an explanation, and never kept.
-        told = {"status": status, "took": took, "first_byte": first_byte, "usage": usage, "failure_reason": ""}
+        # What failed may quote the request: it is told to whoever asks for an explanation, and never
+        # kept.
+        told = {
+            "status": status,
+            "took": took,
+            "first_byte": first_byte,
+            "usage": usage,
+            "failure_reason": "",
+        }
         outcome = structs.replace(exchange.outcome, **told)
         if usage is not None and exchange.request is not None:
             self._pruner.learn(exchange.request, outcome, usage)

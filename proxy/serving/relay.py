@@ -26,7 +26,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 _log = logging.getLogger("foveate.relay")
 CLIENT_CLOSED_REQUEST = 499  # nginx's code for a caller who hung up
-WATCH_AFTER = 0.05  # seconds until somebody listens for a hang-up: an answer that comes sooner needs no watcher
+# Seconds until somebody listens for a hang-up: an answer that comes sooner needs no watcher
+WATCH_AFTER = 0.05
 JSON: Headers = [(b"content-type", b"application/json")]
 
 
@@ -37,12 +38,16 @@ Retry = Callable[[int, bytes], Awaitable[UpstreamRequest | None]]
 class Relay:
     """One request's way to the upstream and back."""
 
-    def __init__(self, upstream: Upstream, body: Body, send: Send, report: Report, retry: Retry | None = None) -> None:
+    def __init__(
+        self, upstream: Upstream, body: Body, send: Send, report: Report, retry: Retry | None = None
+    ) -> None:
         self._upstream = upstream
         self._body = body
         self._send = send
-        self._report = report  # response headers of our own, in place of the upstream's; given the upstream's delay
-        self._retry = retry  # gives another request for a refused one, asked once and before anything is relayed
+        # Response headers of our own, in place of the upstream's; given the upstream's delay
+        self._report = report
+        # Gives another request for a refused one, asked once and before anything is relayed
+        self._retry = retry
         self._started = False
         self._finished = False
         self._waited = 0.0
@@ -51,7 +56,8 @@ class Relay:
     async def run(self, request: UpstreamRequest) -> int:
         """Relay the answer chunk by chunk and return its status, 499 where the caller hung up.
 
-        RequestError where nothing has been sent yet; after that the answer is left unfinished, as the upstream's was.
+        RequestError where nothing has been sent yet; after that the answer is left unfinished, as the
+        upstream's was.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -142,7 +148,9 @@ class Relay:
 def checked(response: UpstreamResponse) -> UpstreamResponse:
     """Return an answer whose status is one that HTTP has; UpstreamError 502 for any other."""
     if not 100 <= response.status < 600:
-        raise UpstreamError(502, f"the upstream answered with status {response.status}", "upstream_broken")
+        raise UpstreamError(
+            502, f"the upstream answered with status {response.status}", "upstream_broken"
+        )
     return response
 
 
@@ -157,7 +165,9 @@ def may_refuse(response: UpstreamResponse) -> bool:
 
 
 async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResponse, bytes]:
-    """Read an answer's beginning, up to about `limit` bytes; return it with the answer, which still holds it all."""
+    """Read an answer's beginning, up to about `limit` bytes; return it with the answer, which still
+    holds it all.
+    """
     content = b""
     async for chunk in response.body:
         content += chunk

@@ -12,8 +12,8 @@ _SLASHES = re.compile(r"/{2,}")
 _DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/")
 # Messages of OpenAI's threads are no conversation with a model: they are kept at the server.
 _KEPT_AT_THE_SERVER = re.compile(r"/threads/[^/]+/messages$")
-# Where a prompt is sent to a model, by the ends of paths, that is not pruned: the older completions, what counts or
-# sums up a prompt of the APIs that are, and other vendors' own.
+# Where a prompt is sent to a model, by the ends of paths, that is not pruned: the older completions,
+# what counts or sums up a prompt of the APIs that are, and other vendors' own.
 CALLS = (
     "/completions",
     "/responses/compact",
@@ -64,4 +64,6 @@ class Router:
                 named = _DEPLOYMENT.search(path)
                 return Route(wire, wire, named[1] if named else "")
         within = next((wire for end, wire in self._ends.items() if f"{end}/" in path), None)
-        return Route(None, within, call=path.endswith(CALLS), counts=within is not None and path.endswith(COUNTS))
+        return Route(
+            None, within, call=path.endswith(CALLS), counts=within is not None and path.endswith(COUNTS)
+        )

@@ -24,7 +24,9 @@ async def nothing_to_close() -> None:
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
-    """A request on its way out: end-to-end headers only, no Host, no Content-Length unless the body is streamed."""
+    """A request on its way out: end-to-end headers only, no Host, no Content-Length unless the body is
+    streamed.
+    """
 
     method: str
     path: str  # as received, percent-encoded, with the query string
@@ -44,8 +46,8 @@ class UpstreamResponse(msgspec.Struct, frozen=True):
 class Upstream(Protocol):
     """Something that answers requests.
 
-    A class is built with the keywords `url`, `api_base`, `api_key`, `anthropic_url`, `anthropic_api_key`,
-    `connect_timeout` and `read_timeout`, as far as it takes them, and without I/O.
+    A class is built with the keywords `url`, `api_base`, `api_key`, `anthropic_url`,
+    `anthropic_api_key`, `connect_timeout` and `read_timeout`, as far as it takes them, and without I/O.
     """
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
@@ -58,7 +60,9 @@ class Upstream(Protocol):
 def build_upstream(settings: config.Upstream) -> Upstream:
     """Return the upstream of the type that is set; ConfigError where there is none."""
     given = settings.model_dump(exclude={"type", "options"})
-    given |= {name: value.get_secret_value() for name, value in given.items() if isinstance(value, SecretStr)}
+    given |= {
+        name: value.get_secret_value() for name, value in given.items() if isinstance(value, SecretStr)
+    }
     found = import_class("upstream.type", UPSTREAMS, settings.type)
     made: Upstream = constructor("upstream", found, given, settings.options)()
     return made

@@ -57,9 +57,15 @@ class Echo:
         wire = next((wire for end, wire in self._served.items() if path.endswith(end)), None)
         if request.method != "POST" or wire is None:
             served = ", ".join(f"POST /v1{end}" for end in self._served)
-            message = f"the echo upstream serves {served} and GET /v1/models, not {request.method} {path}"
+            message = (
+                f"the echo upstream serves {served} and GET /v1/models, not {request.method} {path}"
+            )
             return refusal(404, message)
-        content = request.body if isinstance(request.body, bytes) else b"".join([c async for c in request.body])
+        content = (
+            request.body
+            if isinstance(request.body, bytes)
+            else b"".join([c async for c in request.body])
+        )
         try:
             outline = wire.read(content)
             counter = TokenCounter(encoding_name(outline.model))
@@ -74,7 +80,9 @@ class Echo:
 
 
 def report(wire: Format, outline: Outline, items: list[Item], counter: TokenCounter) -> Speech:
-    """Return what is said of a request: who speaks how often, its tokens, and how the latest user turn ends."""
+    """Return what is said of a request: who speaks how often, its tokens, and how the latest user turn
+    ends.
+    """
     blocks = [block for item in items for block in item.blocks]
     roles = Counter(block.role for block in blocks)
     heard = wire.priming + sum(item.tokens for item in items)

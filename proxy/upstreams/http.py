@@ -19,12 +19,15 @@ _OF_THE_CALLER = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 OPENAI, ANTHROPIC = "api.openai.com", "https://api.anthropic.com"
-VERSION = b"anthropic-version"  # the header that each of its clients has to send, and nobody else's sends
+# The header that each of its clients has to send, and nobody else's sends
+VERSION = b"anthropic-version"
 KEYS = (b"authorization", b"x-api-key")
 
 
 class Http:
-    """Passes requests through as they are, each vendor's to its address. A key, when set, replaces the caller's own."""
+    """Passes requests through as they are, each vendor's to its address. A key, when set, replaces the
+    caller's own.
+    """
 
     def __init__(
         self,
@@ -35,21 +38,25 @@ class Http:
         connect_timeout: float = 10,
         read_timeout: float = 600,
     ) -> None:
-        """Take the address of all, and Anthropic's where it is another: its own where `url` is OpenAI's own."""
+        """Take the address of all, and Anthropic's where it is another: its own where `url` is OpenAI's
+        own.
+        """
         self._base = url.rstrip("/")
         self._key = api_key.encode()
         apart = anthropic_url.rstrip("/") or (ANTHROPIC if URL(url).host == OPENAI else "")
         self._anthropic = apart or self._base
         # A key goes to the vendor that it is for.
         self._anthropic_key = (anthropic_api_key or ("" if apart else api_key)).encode()
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=read_timeout)
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_timeout, sock_read=read_timeout
+        )
         self._session: aiohttp.ClientSession | None = None
 
     def address(self, path: str, headers: Headers | None = None) -> URL:
         """Return where `path` is served to a caller of these headers.
 
-        `/v1` is the base address, other paths stand beside it. Anthropic's address is its clients' base address, with
-        or without the `/v1` that they put behind it.
+        `/v1` is the base address, other paths stand beside it. Anthropic's address is its clients' base
+        address, with or without the `/v1` that they put behind it.
         """
         if not path.startswith("/"):
             raise RequestError(400, f"the request target {path[:100]!r} is not a path")
@@ -75,7 +82,9 @@ class Http:
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamError(
-                502, f"the upstream {shown(self._base)} cannot be reached: {shown(str(error))}", "upstream_unreachable"
+                502,
+                f"the upstream {shown(self._base)} cannot be reached: {shown(str(error))}",
+                "upstream_unreachable",
             ) from None
         return UpstreamResponse(
             status=response.status,
@@ -85,9 +94,15 @@ class Http:
         )
 
     def authorized(self, request: UpstreamRequest) -> Headers:
-        """Return the headers to send: with the key that is set for the vendor, else with the caller's own."""
+        """Return the headers to send: with the key that is set for the vendor, else with the caller's
+        own.
+        """
         if is_anthropics(request.headers):
-            return with_key(request.headers, self._anthropic_key) if self._anthropic_key else request.headers
+            return (
+                with_key(request.headers, self._anthropic_key)
+                if self._anthropic_key
+                else request.headers
+            )
         if not self._key:
             return request.headers
         others = [(n, v) for n, v in request.headers if n != b"authorization"]
@@ -96,7 +111,8 @@ class Http:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                # Idle for less than the 60 s after which common servers hang up, so that no request meets that moment.
+                # Idle for less than the 60 s after which common servers hang up, so that no request
+                # meets that moment.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
                 timeout=self._timeout,
                 auto_decompress=False,
@@ -119,7 +135,9 @@ def is_anthropics(headers: Headers) -> bool:
 
 
 def with_key(headers: Headers, key: bytes) -> Headers:
-    """Return the headers with `key` in the place of the caller's: as a bearer token only where the caller sent one."""
+    """Return the headers with `key` in the place of the caller's: as a bearer token only where the
+    caller sent one.
+    """
     given = [name for name, _ in headers if name in KEYS]
     others = [(name, value) for name, value in headers if name not in KEYS]
     if given == [b"authorization"]:
@@ -136,7 +154,9 @@ def located(base: str, path: str) -> URL:
 
 
 def text(value: bytes) -> str:
-    """Return a header's value such that aiohttp, which writes UTF-8, sends it as it came, or in UTF-8 if it was not."""
+    """Return a header's value such that aiohttp, which writes UTF-8, sends it as it came, or in UTF-8
+    if it was not.
+    """
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -150,9 +170,13 @@ async def read(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         while chunk := await content.readany():
             yield chunk
     except TimeoutError:
-        raise UpstreamError(504, "the upstream fell silent in the middle of its answer", "upstream_timeout") from None
+        raise UpstreamError(
+            504, "the upstream fell silent in the middle of its answer", "upstream_timeout"
+        ) from None
     except (aiohttp.ClientError, OSError) as error:
-        raise UpstreamError(502, f"the upstream broke off its answer: {error}", "upstream_broken") from None
+        raise UpstreamError(
+            502, f"the upstream broke off its answer: {error}", "upstream_broken"
+        ) from None
 
 
 async def close(response: aiohttp.ClientResponse) -> None:

@@ -1,12 +1,13 @@
 """litellm: chat completions from every provider that litellm speaks to, in OpenAI's shape.
 
-Keys: the configured one; else those that litellm finds in the provider's usual environment variables; else the
-caller's own. A variable outranks the caller because the caller's SDK must send some key, mostly a made-up one, which
-nothing tells from a real one. With a key configured or in a variable, whoever reaches the proxy spends it.
+Keys: the configured one; else those that litellm finds in the provider's usual environment variables;
+else the caller's own. A variable outranks the caller because the caller's SDK must send some key,
+mostly a made-up one, which nothing tells from a real one. With a key configured or in a variable,
+whoever reaches the proxy spends it.
 
-The body is not trusted: PARAMETERS alone reach litellm, whose other arguments choose hosts, files, keys and callbacks.
-What else a body holds is ignored, and so is a parameter that the provider does not know, since clients built for
-OpenAI send them to any model.
+The body is not trusted: PARAMETERS alone reach litellm, whose other arguments choose hosts, files, keys
+and callbacks. What else a body holds is ignored, and so is a parameter that the provider does not know,
+since clients built for OpenAI send them to any model.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 SERVED = "/v1/chat/completions"
 MODELS = "/v1/models"
 
-# OpenAI's API reference, "Create chat completion", less `metadata`, which steers litellm's own logging; then what other
-# providers take that touches nothing but the answer.
+# OpenAI's API reference, "Create chat completion", less `metadata`, which steers litellm's own logging;
+# then what other providers take that touches nothing but the answer.
 PARAMETERS = frozenset(
     {
         "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
@@ -48,7 +49,8 @@ MODEL = re.compile(r"(?!.*(?://|\.\.))[\w.:/@+ -]{1,256}", re.ASCII)
 # In places litellm resolves a value with this prefix to the environment variable it names.
 KEY = re.compile(r"(?!os\.environ/)[!-~]{1,4096}")
 
-# Where a provider's variable is not <PROVIDER>_API_KEY, and litellm's provider lookup does not return its value.
+# Where a provider's variable is not <PROVIDER>_API_KEY, and litellm's provider lookup does not return
+# its value.
 VARIABLES = {
     "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
     "azure": ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_AD_TOKEN"),
@@ -64,7 +66,8 @@ CLOUDS = frozenset({"bedrock", "sagemaker", "sagemaker_chat", "vertex_ai", "vert
 LOCAL = frozenset({"chatgpt", "github_copilot", "petals"})
 NO_KEY = "fake-api-key"  # what litellm itself fills in for servers that need none
 
-# By litellm's class names, the most telling first: status (0: the error's own), OpenAI's error type and code.
+# By litellm's class names, the most telling first: status (0: the error's own), OpenAI's error type and
+# code.
 TOO_LONG = "context_length_exceeded"
 ERRORS = {
     "ContextWindowExceededError": (400, "invalid_request_error", TOO_LONG),
@@ -92,7 +95,9 @@ class LiteLLM:
         api_base: str = "",
         defaults: Mapping[str, object] | None = None,
     ) -> None:
-        """Take the address of every call (`api_base`, else the provider's own) and arguments of litellm's to add."""
+        """Take the address of every call (`api_base`, else the provider's own) and arguments of
+        litellm's to add.
+        """
         self._api_key = api_key
         self._litellm: ModuleType | None = None
         # A failed call goes back to the caller, whose SDK tries again itself.
@@ -107,7 +112,9 @@ class LiteLLM:
         self._fixed.update(defaults or {})
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        """Return litellm's answer, or its refusal as the provider gave it; UpstreamError where none answered."""
+        """Return litellm's answer, or its refusal as the provider gave it; UpstreamError where none
+        answered.
+        """
         route = (request.method, request.path.partition("?")[0])
         if route == ("GET", MODELS):
             return answer(200, {"object": "list", "data": []})
@@ -183,9 +190,13 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise RequestError(400, f"the body is a JSON {type(body).__name__}; it must be an object")
     model, messages = body.get("model"), body.get("messages")
     if not isinstance(model, str) or not MODEL.fullmatch(model):
-        raise RequestError(400, f"model is {model!r:.80}; name one as litellm does: anthropic/claude-sonnet-4-5")
+        raise RequestError(
+            400, f"model is {model!r:.80}; name one as litellm does: anthropic/claude-sonnet-4-5"
+        )
     if (provider := model.partition("/")[0].lower()) in LOCAL:
-        raise RequestError(400, f"model is {model}; the provider {provider} is not served, as it needs this machine")
+        raise RequestError(
+            400, f"model is {model}; the provider {provider} is not served, as it needs this machine"
+        )
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
         raise RequestError(400, "messages must be a list of one or more objects")
     call = {name: value for name, value in body.items() if name in PARAMETERS and value is not None}
@@ -208,7 +219,9 @@ def bearer(headers: Headers) -> str:
 
 
 def own_key(litellm: ModuleType, model: str) -> str:
-    """Return the key that litellm finds for the provider of `model` by itself, empty where it finds none."""
+    """Return the key that litellm finds for the provider of `model` by itself, empty where it finds
+    none.
+    """
     _, provider, found, _ = litellm.get_llm_provider(model)
     if provider in CLOUDS:
         return NO_KEY
@@ -218,8 +231,12 @@ def own_key(litellm: ModuleType, model: str) -> str:
 
 
 def no_key(litellm: ModuleType, model: str) -> RequestError:
-    """Return the refusal of a request for which there is no key at all; litellm's own has a different status each."""
-    missing = [n for n in litellm.validate_environment(model)["missing_keys"] if n.endswith(("_KEY", "_TOKEN"))]
+    """Return the refusal of a request for which there is no key at all; litellm's own has a different
+    status each.
+    """
+    missing = [
+        n for n in litellm.validate_environment(model)["missing_keys"] if n.endswith(("_KEY", "_TOKEN"))
+    ]
     variables = " or ".join(missing) or "its variable"
     told = f"no key for {model}: send one as `Authorization: Bearer`, or set {variables} where the proxy runs"
     return RequestError(401, told, code="invalid_api_key")
@@ -260,8 +277,12 @@ def event(data: bytes) -> bytes:
 
 
 def shaped(found: dict[str, Any]) -> dict[str, Any]:
-    """Return litellm's dump with the nulls that OpenAI always sends, which leaving out the other nulls took along."""
-    if "usage" in found and not any(c.get("delta", True) or c.get("finish_reason") for c in found.get("choices", [])):
+    """Return litellm's dump with the nulls that OpenAI always sends, which leaving out the other nulls
+    took along.
+    """
+    if "usage" in found and not any(
+        c.get("delta", True) or c.get("finish_reason") for c in found.get("choices", [])
+    ):
         found["choices"] = []  # the chunk that only tells the usage
     for choice in found.get("choices", []):
         choice.setdefault("finish_reason", None)
@@ -281,7 +302,9 @@ def explain(error: Exception, key: str) -> RequestError:
 
     An UpstreamError where the provider did not answer, as the http upstream has it.
     """
-    text = re.sub(r"^(?:litellm\.\w+: )+", "", str(error).partition("Traceback (most recent call last)")[0]).strip()
+    text = re.sub(
+        r"^(?:litellm\.\w+: )+", "", str(error).partition("Traceback (most recent call last)")[0]
+    ).strip()
     text = SECRETS.sub(REDACTED, text.replace(key, REDACTED) if key else text)
     names = [cls.__name__ for cls in type(error).__mro__]
     own = getattr(error, "status_code", 0)
@@ -292,7 +315,9 @@ def explain(error: Exception, key: str) -> RequestError:
     if "APIConnectionError" in names:
         # litellm's name for any fault of its own while it turns the request into the provider's shape.
         return RequestError(400, f"litellm cannot send this request: {text}")
-    status, kind, code = next((ERRORS[name] for name in names if name in ERRORS), (0, "upstream_error", ""))
+    status, kind, code = next(
+        (ERRORS[name] for name in names if name in ERRORS), (0, "upstream_error", "")
+    )
     if code != TOO_LONG:
         kind, code = said(error, "type") or kind, said(error, "code") or code
     return RequestError(status or (own if own in range(400, 600) else 502), text, kind, code)
@@ -302,7 +327,9 @@ def said(error: Exception, field: str) -> str:
     """Return a field of the error object that the provider sent, where it is a word."""
     body = getattr(error, "body", None)
     value = body.get(field) if isinstance(body, dict) else None
-    return value if isinstance(value, str) and re.fullmatch(r"[a-zA-Z]\w{2,63}", value, re.ASCII) else ""
+    return (
+        value if isinstance(value, str) and re.fullmatch(r"[a-zA-Z]\w{2,63}", value, re.ASCII) else ""
+    )
 
 
 def unreached(error: BaseException) -> bool:
@@ -314,7 +341,9 @@ def unreached(error: BaseException) -> bool:
         at = at.__cause__ or at.__context__
     if any(type(cause).__name__ == "HTTPStatusError" for cause in causes):
         return False
-    return any(isinstance(c, OSError) or type(c).__module__.partition(".")[0] in TRANSPORTS for c in causes)
+    return any(
+        isinstance(c, OSError) or type(c).__module__.partition(".")[0] in TRANSPORTS for c in causes
+    )
 
 
 def retry_after(error: Exception) -> Headers:

@@ -50,7 +50,9 @@ class BufferedIndex:
         self._stored = None if known is None else {hash(key) for key in known}
 
     def _begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
+        return asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: function(*args, **kwargs)
+        )
 
     @property
     def unwritten(self) -> int:
@@ -72,7 +74,9 @@ class BufferedIndex:
         self._opened.result()
         waiting = self.waiting(tenant, ids)
         stored = self._stored
-        missing = [i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)]
+        missing = [
+            i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)
+        ]
         if not missing:
             return waiting
         return {**waiting, **await self._begin(self._index.get, tenant, missing)}
@@ -132,7 +136,9 @@ class BufferedIndex:
         if gone:
             self._index.delete(gone)
 
-    async def _attempted(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
+    async def _attempted(
+        self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> bool:
         """Say whether `function` could be called without a fault."""
         work = self._begin(function, *args, **kwargs)
         self._faults.watch("writing", work)

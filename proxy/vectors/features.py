@@ -17,8 +17,13 @@ class FeatureStore:
 
     def features(self, tenant: str, segments: Sequence[Segment]) -> list[Features]:
         """Return the features of each segment; tenants share none, which how long it takes would tell."""
-        found: list[Features | None] = self._memory.get_all([(tenant, segment.id) for segment in segments])
-        return [known or self._extracted(tenant, segment) for known, segment in zip(found, segments, strict=True)]
+        found: list[Features | None] = self._memory.get_all(
+            [(tenant, segment.id) for segment in segments]
+        )
+        return [
+            known or self._extracted(tenant, segment)
+            for known, segment in zip(found, segments, strict=True)
+        ]
 
     def unread(self, tenant: str, segments: Sequence[Segment]) -> int:
         """Return the characters of the segments whose features are not in memory."""

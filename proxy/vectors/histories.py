@@ -90,7 +90,9 @@ class Histories:
             found.append(f"{lost} batches of vectors could not be stored since the start")
         return found
 
-    async def history(self, tenant: str, segments: Sequence[Segment], query: str, trace: Trace) -> History:
+    async def history(
+        self, tenant: str, segments: Sequence[Segment], query: str, trace: Trace
+    ) -> History:
         """Return the history of those segments and the latest user turn; 0 where nothing is known.
 
         What has no vector yet is embedded until the deadline, which begins now: the latest turn first,
@@ -138,7 +140,12 @@ class Histories:
             self._queue.later(tenant, [s for s in reversed(fresh) if turn is None or s.id != turn.id])
 
     def _read(
-        self, tenant: str, segments: Sequence[Segment], query: str, turn: Segment | None, fresh: list[Segment]
+        self,
+        tenant: str,
+        segments: Sequence[Segment],
+        query: str,
+        turn: Segment | None,
+        fresh: list[Segment],
     ) -> tuple[History, list[Segment]]:
         """Return the history without vectors, and what has none yet, the likeliest first."""
         bare = without_vectors(segments, self._features.features(tenant, segments), query)
@@ -182,7 +189,9 @@ def without_vectors(segments: Sequence[Segment], features: Sequence[Features], q
     """Return the history of segments of which no index knows anything."""
     nothing, none = np.zeros(0, dtype=np.float32), np.zeros(len(segments))
     vectors = nothing.reshape(len(segments), 0)
-    return History(segments, features, vectors, query, extract(query), nothing, age_hours=none, recalls=none)
+    return History(
+        segments, features, vectors, query, extract(query), nothing, age_hours=none, recalls=none
+    )
 
 
 def filled(bare: History, known: Known, query: Vector | None) -> History:
@@ -199,6 +208,8 @@ def filled(bare: History, known: Known, query: Vector | None) -> History:
         bare,
         vectors=rows.reshape(len(entries), nothing.size),
         query_vector=nothing if query is None else query,
-        age_hours=np.array([max(0.0, now - entry.first_seen) / 3600 if entry else 0.0 for entry in entries]),
+        age_hours=np.array(
+            [max(0.0, now - entry.first_seen) / 3600 if entry else 0.0 for entry in entries]
+        ),
         recalls=np.array([entry.recalls if entry else 0 for entry in entries], dtype=float),
     )

@@ -126,7 +126,9 @@ class EmbeddingQueue:
                 found.update(made.result())
         return found
 
-    def _start(self, tenant: str, batch: Sequence[Segment]) -> tuple[Future[Made], asyncio.Future[Made]]:
+    def _start(
+        self, tenant: str, batch: Sequence[Segment]
+    ) -> tuple[Future[Made], asyncio.Future[Made]]:
         keys = [(tenant, s.id) for s in batch]
         job = self._thread.submit(self._made, batch)
         made = asyncio.wrap_future(job)
@@ -150,7 +152,9 @@ class EmbeddingQueue:
         return {s.id: Entry(s.id, row, first_seen=now) for s, row in zip(batch, rows, strict=True)}
 
     def _head(self, text: str) -> str:
-        """Return what the model needs of a text: its tokenizer reads all that it is given, to keep the beginning."""
+        """Return what the model needs of a text: its tokenizer reads all that it is given, to keep the
+        beginning.
+        """
         return text[: HEAD * self._embedder.reads]
 
     def _read(self, segment: Segment) -> int:
@@ -191,7 +195,9 @@ class EmbeddingQueue:
             self._task = asyncio.create_task(self._background())
 
     def _light(self, segment: Segment) -> Segment:
-        """Return a segment with what the model needs of its text, so that a queue of long ones takes little memory."""
+        """Return a segment with what the model needs of its text, so that a queue of long ones takes
+        little memory.
+        """
         head = self._head(segment.text)
         return segment if head == segment.text else replace(segment, text=head)
 

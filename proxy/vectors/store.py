@@ -43,7 +43,9 @@ class VectorStore:
         """Say whether the index is known to hold nothing of a segment, by its id."""
         return self._index.lacks(tenant, segment)
 
-    async def fetch(self, tenant: str, segments: Sequence[Segment], end: float) -> Mapping[str, Entry] | None:
+    async def fetch(
+        self, tenant: str, segments: Sequence[Segment], end: float
+    ) -> Mapping[str, Entry] | None:
         """Return what the index holds of those segments; None where it has not answered by `end`."""
         if not segments:
             return {}

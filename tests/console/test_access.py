@@ -37,7 +37,11 @@ def log_in(live: Live, token: str) -> Answer:
 @pytest.mark.parametrize("page", PAGES)
 def test_without_a_token_pages_are_for_this_machine(quick: Live, page: str) -> None:
     assert ask(quick.url, "GET", page).status in (200, 404)
-    for header in (("X-Forwarded-For", "203.0.113.9"), ("Forwarded", "for=203.0.113.9"), ("X-Real-IP", "203.0.113.9")):
+    for header in (
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("Forwarded", "for=203.0.113.9"),
+        ("X-Real-IP", "203.0.113.9"),
+    ):
         assert ask(quick.url, "GET", page, headers=[header]).status == 403
 
 
@@ -88,7 +92,9 @@ def test_a_login_sets_a_cookie_that_scripts_and_other_sites_cannot_use(guarded: 
     session = [("Cookie", cookie.partition(";")[0])]
     assert b'id="overview"' in ask(guarded.url, "GET", "/-/", headers=session).body
     assert ask(guarded.url, "GET", "/-/outcomes", headers=session).status == 200
-    assert 'foveate_session=""' in (ask(guarded.url, "POST", "/-/logout", b"", session).header("set-cookie") or "")
+    assert 'foveate_session=""' in (
+        ask(guarded.url, "POST", "/-/logout", b"", session).header("set-cookie") or ""
+    )
 
 
 def test_a_wrong_token_sets_none_and_costs_time(guarded: Live) -> None:
@@ -108,15 +114,26 @@ def test_a_forged_or_old_session_does_not_hold(guarded: Live) -> None:
     for value in forged:
         cookie = f"{access.COOKIE}={value}".encode().decode("latin-1")
         assert ask(guarded.url, "GET", "/-/outcomes", headers=[("Cookie", cookie)]).status == 401
-    assert ask(guarded.url, "GET", "/-/outcomes", headers=[("Cookie", f"{access.COOKIE}={good}")]).status == 200
+    assert (
+        ask(guarded.url, "GET", "/-/outcomes", headers=[("Cookie", f"{access.COOKIE}={good}")]).status
+        == 200
+    )
 
 
 @pytest.mark.parametrize("path", ["/-/explain", "/-/prune", "/-/logout", "/-/outcomes/prn-1/explain"])
 def test_another_sites_page_cannot_post(quick: Live, guarded: Live, path: str) -> None:
     for live, own in ((quick, []), (guarded, [BEARER])):
-        for foreign in (("Origin", "https://attacker.example"), ("Origin", "null"), ("Sec-Fetch-Site", "cross-site")):
+        for foreign in (
+            ("Origin", "https://attacker.example"),
+            ("Origin", "null"),
+            ("Sec-Fetch-Site", "cross-site"),
+        ):
             assert ask(live.url, "POST", path, b"{}", [foreign, *own]).status == 403
-        assert ask(live.url, "POST", path, b"{}", [("Origin", live.url), *own]).status in (200, 303, 404)
+        assert ask(live.url, "POST", path, b"{}", [("Origin", live.url), *own]).status in (
+            200,
+            303,
+            404,
+        )
 
 
 def test_the_page_may_load_nothing_from_elsewhere(quick: Live) -> None:

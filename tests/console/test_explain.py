@@ -65,8 +65,14 @@ def test_explaining_forwards_counts_and_remembers_nothing(upstream: Upstream) ->
 def test_an_explanation_goes_on_from_what_the_conversation_had(quick: Live) -> None:
     messages = long_chat()
     assert chat(quick.url, body(messages), budget="1000/500", key="sk-known").result == "cut"
-    longer = [*messages, {"role": "assistant", "content": "At nine."}, {"role": "user", "content": "Thank you."}]
-    explained = page(quick, "/-/explain", body(longer), budget("1000/500"), ("Authorization", "Bearer sk-known")).json
+    longer = [
+        *messages,
+        {"role": "assistant", "content": "At nine."},
+        {"role": "user", "content": "Thank you."},
+    ]
+    explained = page(
+        quick, "/-/explain", body(longer), budget("1000/500"), ("Authorization", "Bearer sk-known")
+    ).json
     assert explained["result"] == "sticky"
 
 
@@ -79,7 +85,9 @@ def test_an_explanation_decides_in_every_mode(upstream: Upstream, mode: str) -> 
 
 
 def test_prune_returns_the_body_alone_with_the_headers(quick: Live) -> None:
-    request = body(long_chat(), temperature=0.5, tools=[{"type": "function", "function": {"name": "f"}}])
+    request = body(
+        long_chat(), temperature=0.5, tools=[{"type": "function", "function": {"name": "f"}}]
+    )
     answer = page(quick, "/-/prune", request, budget("500"))
     assert answer.result == "cut"
     assert {k: v for k, v in answer.json.items() if k != "messages"} == {
@@ -122,7 +130,11 @@ def test_a_kept_request_is_explained_anew_under_another_budget_and_policy(upstre
     with serve_pages(settings_for(upstream.url, recent={"keep_text": True}, policies=policies)) as live:
         key = chat(live.url, body(long_chat()), budget="1000/500").header("x-pruning-id")
         explained = ask(live.url, "POST", f"/-/outcomes/{key}/explain?budget=400&policy=lexical").json
-        assert (explained["policy"], explained["budget"]["low"], explained["result"]) == ("lexical", 400, "cut")
+        assert (explained["policy"], explained["budget"]["low"], explained["result"]) == (
+            "lexical",
+            400,
+            "cut",
+        )
         assert explained["tokens"]["after"] <= 400
         assert "semantic" not in explained["verdicts"][5]["shares"]
         assert ask(live.url, "POST", f"/-/outcomes/{key}/explain?budget=none").status == 400
@@ -140,14 +152,22 @@ def test_a_named_policy_decides_afresh_whatever_was_cut_before(upstream: Upstrea
             for name in ("balanced", "newest")
         }
     assert {name: a.result for name, a in answers.items()} == {"balanced": "sticky", "newest": "cut"}
-    assert {name: a.header("x-pruning-policy") for name, a in answers.items()} == {n: n for n in answers}
+    assert {name: a.header("x-pruning-policy") for name, a in answers.items()} == {
+        n: n for n in answers
+    }
     assert answers["balanced"].body != answers["newest"].body
 
 
 def test_what_the_threshold_drops_is_told_from_what_has_no_room(upstream: Upstream) -> None:
-    with serve_pages(settings_for(upstream.url, policies={"strict": {"preset": "balanced", "threshold": 0.5}})) as live:
-        roomy = page(live, "/-/explain", body(long_chat()), budget("1800"), ("X-Pruning-Policy", "strict")).json
-        tight = page(live, "/-/explain", body(long_chat()), budget("200"), ("X-Pruning-Policy", "balanced")).json
+    with serve_pages(
+        settings_for(upstream.url, policies={"strict": {"preset": "balanced", "threshold": 0.5}})
+    ) as live:
+        roomy = page(
+            live, "/-/explain", body(long_chat()), budget("1800"), ("X-Pruning-Policy", "strict")
+        ).json
+        tight = page(
+            live, "/-/explain", body(long_chat()), budget("200"), ("X-Pruning-Policy", "balanced")
+        ).json
     assert {v["reason"] for v in roomy["verdicts"] if v["fate"] == "dropped"} >= {"below the threshold"}
     assert {v["reason"] for v in tight["verdicts"] if v["fate"] == "dropped"} == {"no room"}
 
@@ -156,7 +176,9 @@ def test_explaining_builds_no_policy(upstream: Upstream, monkeypatch: pytest.Mon
     with serve_pages(settings_for(upstream.url, recent={"keep_text": True})) as live:
         key = chat(live.url, body(long_chat()), budget="1000/500").header("x-pruning-id")
         built: list[str] = []
-        monkeypatch.setattr("foveate.proxy.config.policies.build_policy", lambda name, settings: built.append(name))
+        monkeypatch.setattr(
+            "foveate.proxy.config.policies.build_policy", lambda name, settings: built.append(name)
+        )
         assert page(live, "/-/explain", body(long_chat()), ("X-Pruning-Policy", "agent")).status == 200
         assert ask(live.url, "POST", f"/-/outcomes/{key}/explain?policy=recency").status == 200
         assert built == []

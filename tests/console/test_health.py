@@ -20,7 +20,9 @@ def ready(live: Live, *headers: tuple[str, str]) -> Answer:
 
 def test_ready_when_model_index_and_upstream_are_there(full: Live) -> None:
     answer, end = ready(full), time.monotonic() + 30
-    while answer.status != 200 and time.monotonic() < end:  # the model and the index are opened in the background
+    while (
+        answer.status != 200 and time.monotonic() < end
+    ):  # the model and the index are opened in the background
         time.sleep(0.02)
         answer = ready(full)
     assert (answer.status, answer.json) == (200, {"status": "ready", "problems": []})

@@ -65,11 +65,18 @@ def news(live: Live) -> dict[str, Any]:
     return found
 
 
-def test_a_valid_change_serves_new_requests(followed: tuple[Followed, Live], upstream: Upstream) -> None:
+def test_a_valid_change_serves_new_requests(
+    followed: tuple[Followed, Live], upstream: Upstream
+) -> None:
     file, live = followed
     request = body(long_chat(), max_tokens=10)
     assert chat(live.url, request).result == "untouched"
-    file.write(mode="shadow", policies={"mine": {"preset": "balanced"}}, policy="mine", window={"default": 1000})
+    file.write(
+        mode="shadow",
+        policies={"mine": {"preset": "balanced"}},
+        policy="mine",
+        window={"default": 1000},
+    )
     until(lambda: news(live)["applied"] == 1)
     answer = chat(live.url, {**request, "model": "unheard-of"})
     assert (answer.result, answer.header("x-pruning-policy")) == ("dry-run", "mine")
@@ -99,7 +106,9 @@ def test_a_request_under_way_finishes_with_what_it_began_with(
     gate = Gate()
     upstream.script = stream(chat_events(["a", "b", "c"]), gates={2: gate})
     answers: list[Answer] = []
-    thread = threading.Thread(target=lambda: answers.append(chat(live.url, body(long_chat(2), stream=True))))
+    thread = threading.Thread(
+        target=lambda: answers.append(chat(live.url, body(long_chat(2), stream=True)))
+    )
     thread.start()
     until(lambda: news(live) is not None and bool(ask(live.url, "GET", "/-/outcomes").json["underway"]))
     old = file.services().parts

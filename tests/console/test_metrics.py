@@ -42,12 +42,20 @@ def test_a_request_is_counted_by_result_policy_and_status(counted: Live, upstrea
 
 
 def test_tokens_are_those_of_the_headers(counted: Live, upstream: Upstream) -> None:
-    usage = {"prompt_tokens": 480, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 128}}
+    usage = {
+        "prompt_tokens": 480,
+        "completion_tokens": 1,
+        "prompt_tokens_details": {"cached_tokens": 128},
+    }
     upstream.script = reply_json({**completion("Hi"), "usage": usage})
     answer = chat(counted.url, body(long_chat()), budget="1000/500")
     found = samples(counted.url)
-    assert total(found, "foveate_tokens_before_total") == int(answer.header("x-pruning-tokens-before") or 0)
-    assert total(found, "foveate_tokens_after_total") == int(answer.header("x-pruning-tokens-after") or 0)
+    assert total(found, "foveate_tokens_before_total") == int(
+        answer.header("x-pruning-tokens-before") or 0
+    )
+    assert total(found, "foveate_tokens_after_total") == int(
+        answer.header("x-pruning-tokens-after") or 0
+    )
     assert total(found, "foveate_tokens_prompt_total") == 480
     assert total(found, "foveate_tokens_cached_total") == 128
 
@@ -56,7 +64,11 @@ def test_a_first_request_is_compared_with_nothing_and_a_second_with_it(counted: 
     request = body(long_chat(2))
     chat(counted.url, request, key="sk-1")
     found = samples(counted.url)
-    assert total(found, "foveate_tokens_before_total") == total(found, "foveate_tokens_after_total") == count(request)
+    assert (
+        total(found, "foveate_tokens_before_total")
+        == total(found, "foveate_tokens_after_total")
+        == count(request)
+    )
     assert total(found, "foveate_tokens_compared_total") == 0
     chat(counted.url, request, key="sk-1")
     assert total(samples(counted.url), "foveate_tokens_compared_total") == count(request)
@@ -67,7 +79,9 @@ def test_a_dry_run_counts_what_would_have_been_saved(upstream: Upstream, how: st
     with serve_pages(settings_for(upstream.url, mode="shadow" if how == "mode" else "on")) as live:
         asked = {"pruning": "dry-run"} if how == "header" else {}
         answer = chat(live.url, body(long_chat()), budget="500", **asked)
-        before, after = (int(answer.header(f"x-pruning-tokens-{when}") or 0) for when in ("before", "after"))
+        before, after = (
+            int(answer.header(f"x-pruning-tokens-{when}") or 0) for when in ("before", "after")
+        )
         assert (answer.result, upstream.last.messages) == ("dry-run", long_chat())
         found = samples(live.url)
         assert total(found, "foveate_tokens_would_save_total") == before - after > 0
@@ -119,7 +133,9 @@ def test_each_metric_says_what_it_is(counted: Live) -> None:
 
 
 def test_the_dashboard_asks_for_metrics_that_there_are(counted: Live, upstream: Upstream) -> None:
-    upstream.script = reply_json({**completion("Hi"), "usage": {"prompt_tokens": 480, "completion_tokens": 1}})
+    upstream.script = reply_json(
+        {**completion("Hi"), "usage": {"prompt_tokens": 480, "completion_tokens": 1}}
+    )
     chat(counted.url, body(long_chat()), budget="500")
     chat(counted.url, b"{}")
     chat(counted.url, body(long_chat()), budget="500", pruning="dry-run")

@@ -19,7 +19,9 @@ from support.conversations import body, count, long_chat
 from support.server import Live, settings_for
 from support.upstream import Gate, Upstream, chat_events, completion, reply_json, stream
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'"
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), "")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no browser found: apt-get install chromium")
@@ -50,9 +52,14 @@ class Seen:
         self.context = browser.new_context(**context)
         self.page = self.context.new_page()
         self.page.set_default_timeout(15_000)
-        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on(
+            "console",
+            lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None,
+        )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda r: self.foreign.append(r.url) if not r.url.startswith(url) else None)
+        self.page.on(
+            "request", lambda r: self.foreign.append(r.url) if not r.url.startswith(url) else None
+        )
         self.page.goto(f"{url}/-/")
 
     def close(self) -> None:
@@ -63,7 +70,11 @@ class Seen:
 
 @pytest.fixture
 def live(upstream: Upstream) -> Iterator[Live]:
-    usage = {"prompt_tokens": 480, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 128}}
+    usage = {
+        "prompt_tokens": 480,
+        "completion_tokens": 1,
+        "prompt_tokens_details": {"cached_tokens": 128},
+    }
     upstream.script = reply_json({**completion("Hi"), "usage": usage})
     with serve_pages(settings_for(upstream.url, recent={"keep_text": True}, policies=POLICIES)) as live:
         yield live
@@ -94,7 +105,9 @@ def test_an_empty_list_says_how_to_begin(seen: Seen, live: Live) -> None:
 def test_requests_appear_by_themselves_with_totals(seen: Seen, live: Live) -> None:
     answer = chat(live.url, body(long_chat()), budget="1000/500")
     seen.page.wait_for_selector("#requests tbody tr")
-    before, after = (f"{int(answer.header(f'x-pruning-tokens-{w}') or 0):,}" for w in ("before", "after"))
+    before, after = (
+        f"{int(answer.header(f'x-pruning-tokens-{w}') or 0):,}" for w in ("before", "after")
+    )
     assert f"{before} → {after}" in seen.page.inner_text("#requests tbody tr")
     tiles = seen.page.inner_text("#tiles")
     assert before in tiles
@@ -150,7 +163,9 @@ def test_an_outcome_is_a_strip_as_wide_as_its_tokens(seen: Seen, live: Live) -> 
     tokens = [int(label.split(" tokens")[0].rsplit(", ", 1)[1]) for label, _ in sizes]
     assert f"{max(tokens)} tokens" in wide[0]
     assert {"block kept", "block pinned", "block dropped"} <= set(
-        page.evaluate("[...document.querySelectorAll('.strip .block')].map(b => b.getAttribute('class'))")
+        page.evaluate(
+            "[...document.querySelectorAll('.strip .block')].map(b => b.getAttribute('class'))"
+        )
     )
 
 
@@ -171,7 +186,9 @@ def test_the_slider_explains_another_budget(seen: Seen, live: Live) -> None:
     page.wait_for_selector("text=/would forward/")
     page.locator("#budget").focus()
     page.keyboard.press("End")
-    page.wait_for_selector(f"text=/would forward/ >> text=/{len(long_chat())} of {len(long_chat())} segments/")
+    page.wait_for_selector(
+        f"text=/would forward/ >> text=/{len(long_chat())} of {len(long_chat())} segments/"
+    )
     said = page.inner_text("section[aria-labelledby=what-if] [role=status]")
     assert f"{len(long_chat())} of {len(long_chat())} segments" in said
 
@@ -221,7 +238,9 @@ def test_text_of_messages_is_text_and_never_markup(browser: Any, live: Live) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "desk"])
-def test_it_fits_the_screen_in_both_themes(browser: Any, live: Live, scheme: str, size: dict[str, int]) -> None:
+def test_it_fits_the_screen_in_both_themes(
+    browser: Any, live: Live, scheme: str, size: dict[str, int]
+) -> None:
     seen = Seen(browser, live.url, color_scheme=scheme, viewport=size)
     page = opened(seen, live)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
@@ -262,7 +281,9 @@ def test_the_chart_library_is_the_file_that_the_notice_names() -> None:
     named = re.findall(r"(uPlot\.\S+) +sha256 (\w{64})", (console / "NOTICE").read_text())
     assert len(named) == 2
     for name, expected in named:
-        assert hashlib.sha256((console / "static" / "vendor" / name).read_bytes()).hexdigest() == expected
+        assert (
+            hashlib.sha256((console / "static" / "vendor" / name).read_bytes()).hexdigest() == expected
+        )
 
 
 def test_logging_in_and_out(browser: Any, upstream: Upstream) -> None:

@@ -59,11 +59,19 @@ def rounds(draw: st.DrawFn, numbers: Any, enabled: bool) -> list[Message]:
     keys = [f"toolu_{next(numbers)}" for _ in range(draw(st.integers(1, 3)))]
     opening: list[Any] = [*draw(thoughts(int(enabled))), *draw(st.lists(short, max_size=1))]
     made = assistant(*opening, *[use(key, q=draw(short)) for key in keys])
-    results = [result(key, draw(st.one_of(short, st.builds(lambda t: [text(t)], said)))) for key in keys]
+    results = [
+        result(key, draw(st.one_of(short, st.builds(lambda t: [text(t)], said)))) for key in keys
+    ]
     beside = draw(st.sampled_from(["nothing", "nothing", "reminder", "words"]))
-    tail = {"nothing": [], "reminder": [text(REMINDER)], "words": [text(REMINDER), text(draw(short))]}[beside]
+    tail = {"nothing": [], "reminder": [text(REMINDER)], "words": [text(REMINDER), text(draw(short))]}[
+        beside
+    ]
     if len(results) > 1 and draw(st.integers(0, 5)) == 0:
-        return [made, {"role": "user", "content": results[:1]}, {"role": "user", "content": [*results[1:], *tail]}]
+        return [
+            made,
+            {"role": "user", "content": results[:1]},
+            {"role": "user", "content": [*results[1:], *tail]},
+        ]
     return [made, {"role": "user", "content": [*results, *tail]}]
 
 
@@ -73,18 +81,29 @@ def answers(draw: st.DrawFn, numbers: Any, enabled: bool) -> Message:
     parts: list[Any] = draw(thoughts(int(enabled)))
     if draw(st.integers(0, 4)) == 0:
         key = f"srvtoolu_{next(numbers)}"
-        parts.append({"type": "server_tool_use", "id": key, "name": "web_search", "input": {"query": "notes"}})
+        parts.append(
+            {"type": "server_tool_use", "id": key, "name": "web_search", "input": {"query": "notes"}}
+        )
         parts.append({"type": "web_search_tool_result", "tool_use_id": key, "content": []})
     return assistant(*parts, draw(said))
 
 
 def marked(messages: list[Message], places: set[int]) -> list[Message]:
     """Put cache marks on the blocks at those places, counted from the end."""
-    parts = [p for m in messages if isinstance(m["content"], list) for p in m["content"] if "thinking" not in p["type"]]
+    parts = [
+        p
+        for m in messages
+        if isinstance(m["content"], list)
+        for p in m["content"]
+        if "thinking" not in p["type"]
+    ]
     chosen = [id(parts[-1 - place]) for place in places if place < len(parts)]
     return [
         m
         if isinstance(m["content"], str)
-        else {**m, "content": [{**p, "cache_control": MARK} if id(p) in chosen else p for p in m["content"]]}
+        else {
+            **m,
+            "content": [{**p, "cache_control": MARK} if id(p) in chosen else p for p in m["content"]],
+        }
         for m in messages
     ]

@@ -24,7 +24,9 @@ WORDS = (
     "\\n",
 )
 words = st.lists(st.sampled_from(WORDS), min_size=0, max_size=40).map(" ".join)
-plain = st.one_of(words, st.text(max_size=40).filter(lambda t: not any(0xD800 <= ord(c) <= 0xDFFF for c in t)))
+plain = st.one_of(
+    words, st.text(max_size=40).filter(lambda t: not any(0xD800 <= ord(c) <= 0xDFFF for c in t))
+)
 
 
 @st.composite
@@ -64,7 +66,9 @@ def conversations(draw: st.DrawFn, last: str = "user") -> list[dict[str, Any]]:
     """Messages with tools called one by one and in parallel, results in any order, ids that come again."""
     messages: list[dict[str, Any]] = []
     if draw(st.booleans()):
-        messages.append({"role": draw(st.sampled_from(["system", "developer"])), "content": draw(plain)})
+        messages.append(
+            {"role": draw(st.sampled_from(["system", "developer"])), "content": draw(plain)}
+        )
     for _ in range(draw(st.integers(0, 8))):
         messages.append({"role": "user", "content": draw(contents())})
         for _ in range(draw(st.integers(0, 3))):
@@ -85,17 +89,32 @@ def tool_rounds(draw: st.DrawFn) -> list[dict[str, Any]]:
     """One assistant message with calls, and its results."""
     if draw(st.integers(0, 9)) == 0:  # the form that tool_calls replaced
         name = draw(st.sampled_from(["f", "g"]))
-        asked = {"role": "assistant", "content": None, "function_call": {"name": name, "arguments": "{}"}}
+        asked = {
+            "role": "assistant",
+            "content": None,
+            "function_call": {"name": name, "arguments": "{}"},
+        }
         return [asked, {"role": "function", "name": name, "content": draw(plain)}]
     ids = draw(
-        st.lists(st.sampled_from(["call_1", "call_2", "call_3", "c\u00e4ll"]), min_size=1, max_size=4, unique=True)
+        st.lists(
+            st.sampled_from(["call_1", "call_2", "call_3", "c\u00e4ll"]),
+            min_size=1,
+            max_size=4,
+            unique=True,
+        )
     )
     calls = [
-        {"id": i, "type": "function", "function": {"name": "look_up", "arguments": json.dumps({"q": draw(words)})}}
+        {
+            "id": i,
+            "type": "function",
+            "function": {"name": "look_up", "arguments": json.dumps({"q": draw(words)})},
+        }
         for i in ids
     ]
     made = {"role": "assistant", "content": draw(st.one_of(st.none(), plain)), "tool_calls": calls}
-    results = [{"role": "tool", "tool_call_id": i, "content": draw(plain)} for i in draw(st.permutations(ids))]
+    results = [
+        {"role": "tool", "tool_call_id": i, "content": draw(plain)} for i in draw(st.permutations(ids))
+    ]
     return [made, *results]
 
 

@@ -19,7 +19,9 @@ from support.server import settings_for
 from support.sessions import NOWHERE, Deciding, caller
 from support.thinking import MARKS, Messages, compared, strangers, thought, thoughts
 
-Turn = list[dict[str, Any]]  # what the user says, then what each request of the tool loop brings, in order
+Turn = list[
+    dict[str, Any]
+]  # what the user says, then what each request of the tool loop brings, in order
 HIGH, LOW = 700, 320
 
 
@@ -46,10 +48,21 @@ def steps(draw: st.DrawFn) -> list[Step]:
     for n in range(draw(st.integers(5, 10))):
         topic = TOPICS[n % len(TOPICS)]
         for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 4]))):
-            ids = draw(st.lists(st.sampled_from(["call_1", "call_2"]), min_size=1, max_size=2, unique=True))
+            ids = draw(
+                st.lists(st.sampled_from(["call_1", "call_2"]), min_size=1, max_size=2, unique=True)
+            )
             found = [result(i, f"{draw(plain)} {topic}") for i in ids]
-            made.append(Step(call(*ids), found, draw(st.booleans()), draw(st.sampled_from(["", "Let me look. " * 5]))))
-        said: Any = draw(st.sampled_from([f"Note {n}: {topic}.", f"What did I say of {topic}?", "thanks!"]))
+            made.append(
+                Step(
+                    call(*ids),
+                    found,
+                    draw(st.booleans()),
+                    draw(st.sampled_from(["", "Let me look. " * 5])),
+                )
+            )
+        said: Any = draw(
+            st.sampled_from([f"Note {n}: {topic}.", f"What did I say of {topic}?", "thanks!"])
+        )
         if draw(st.integers(0, 4)) == 0:
             said = draw(long_texts()) + "."
         answer = draw(st.sampled_from([f"On {n}, {topic}.", f"On {n}. " + f"Well, {topic}.\n\n" * 12]))
@@ -69,7 +82,9 @@ class Session:
     shared: int = 0  # messages that it begins with as the prompt before it did
     kept: int = 0  # thoughts in prompts that were cut before
 
-    def ask(self, high: int = HIGH, low: int = LOW, marked: int | None = None, mark: str = MARKS[0]) -> Decision:
+    def ask(
+        self, high: int = HIGH, low: int = LOW, marked: int | None = None, mark: str = MARKS[0]
+    ) -> Decision:
         """Send the conversation as it stands, with a mark on one of its messages."""
         given = self.messages if marked is None else with_mark(self.messages, marked, mark)
         decision = self.deciding.ask(given, self.key, high, low)
@@ -92,7 +107,9 @@ class Session:
 
 def with_mark(messages: Messages, at: int, mark: str) -> Messages:
     """Return the messages with a cache mark on one that has words, as a caller puts it there."""
-    spoken = [i for i, m in enumerate(messages) if m["role"] in ("user", "assistant") and m.get("content")]
+    spoken = [
+        i for i, m in enumerate(messages) if m["role"] in ("user", "assistant") and m.get("content")
+    ]
     chosen = spoken[at % len(spoken)]
     part = {"type": "text", "text": messages[chosen]["content"], mark: {"type": "ephemeral"}}
     return [{**m, "content": [part]} if i == chosen else m for i, m in enumerate(messages)]
@@ -127,7 +144,9 @@ def test_prompts_between_two_cuts_begin_alike_whatever_marks_move(
 ) -> None:
     session = Session(deciding, caller())
     for step in script:
-        session.ask(marked=data.draw(st.none() | st.integers(0, 9)), mark=data.draw(st.sampled_from(MARKS)))
+        session.ask(
+            marked=data.draw(st.none() | st.integers(0, 9)), mark=data.draw(st.sampled_from(MARKS))
+        )
         session.take(step)
 
 
@@ -164,7 +183,10 @@ def test_a_fork_inherits_the_prompt_and_the_reasoning_of_the_history_that_it_lea
     messages, sent = prompts[at]
     fork = Session(deciding, session.key, messages, sent)
     fork.take(script[at])
-    fork.messages = [*fork.messages[:-1], {**fork.messages[-1], "content": "Something else altogether."}]
+    fork.messages = [
+        *fork.messages[:-1],
+        {**fork.messages[-1], "content": "Something else altogether."},
+    ]
     for step in other:
         fork.ask()
         fork.take(step)
@@ -197,10 +219,14 @@ def step_of(messages: Messages) -> str | None:
 
 @settings(max_examples=15)
 @given(steps())
-def test_the_counted_tokens_of_a_prompt_without_reasoning_are_its_own(deciding: Deciding, script: list[Step]) -> None:
+def test_the_counted_tokens_of_a_prompt_without_reasoning_are_its_own(
+    deciding: Deciding, script: list[Step]
+) -> None:
     session = Session(deciding, caller())
     for step in script:
         decision = session.ask()
         if not thoughts(session.sent):
-            assert decision.outcome.tokens_after == count({"messages": json.loads(decision.body)["messages"]})
+            assert decision.outcome.tokens_after == count(
+                {"messages": json.loads(decision.body)["messages"]}
+            )
         session.take(step)

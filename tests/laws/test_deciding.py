@@ -55,7 +55,9 @@ def test_the_prompt_fits_the_budget_whenever_the_pins_do(
     assume(not any("function_call" in m for m in messages))
     low = max(1, high * percent // 100)
     config_split = {"split_over": 100}
-    decision = decide(to_bytes(body(messages), 0), high, low, settings_for(NOWHERE, segments=config_split))
+    decision = decide(
+        to_bytes(body(messages), 0), high, low, settings_for(NOWHERE, segments=config_split)
+    )
     sent = json.loads(decision.body)
     assert decision.outcome.tokens_after == count(sent)
     if decision.body == to_bytes(body(messages), 0):
@@ -77,7 +79,10 @@ def test_what_stands_beside_the_text_of_a_split_message_counts_too(field: str) -
         {"role": "user", "content": "paragraph 7?"},
     ]
     decision = decide(
-        json.dumps(body(messages)).encode(), 900, 800, settings_for(NOWHERE, segments={"split_over": 200})
+        json.dumps(body(messages)).encode(),
+        900,
+        800,
+        settings_for(NOWHERE, segments={"split_over": 200}),
     )
     assert decision.outcome.result == "cut"
     assert count(json.loads(decision.body)) <= 800

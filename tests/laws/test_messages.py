@@ -55,7 +55,9 @@ def test_any_selection_rebuilds_to_a_valid_request(messages: list[Any], data: st
 
 @settings(max_examples=150)
 @given(talks(enabled=True), st.data())
-def test_an_open_loop_keeps_the_reasoning_that_is_insisted_on(messages: list[Any], data: st.DataObject) -> None:
+def test_an_open_loop_keeps_the_reasoning_that_is_insisted_on(
+    messages: list[Any], data: st.DataObject
+) -> None:
     body = request(messages, thinking={"type": "enabled", "budget_tokens": 1024})
     assert problems(body) == []
     found, _ = made(data, read(body, split_over=100, wire=WIRE))
@@ -100,7 +102,9 @@ def test_keeping_everything_is_the_request_itself(messages: list[Any], style: in
 
 @settings(max_examples=150)
 @given(talks(), st.data())
-def test_the_tokens_of_a_rebuilt_prompt_are_those_of_its_messages(messages: list[Any], data: st.DataObject) -> None:
+def test_the_tokens_of_a_rebuilt_prompt_are_those_of_its_messages(
+    messages: list[Any], data: st.DataObject
+) -> None:
     found, tokens = made(data, read(request(messages), split_over=100, wire=WIRE))
     assert tokens == read(found, split_over=10**9, wire=WIRE).tokens
 
@@ -116,7 +120,9 @@ def test_no_mark_is_lost_behind_a_message_that_stays(messages: list[Any], data: 
 
 
 @given(talks(), st.data())
-def test_reasoning_that_is_taken_out_is_gone_and_no_other(messages: list[Any], data: st.DataObject) -> None:
+def test_reasoning_that_is_taken_out_is_gone_and_no_other(
+    messages: list[Any], data: st.DataObject
+) -> None:
     parsed = read(request(messages), split_over=10_000, wire=WIRE)
     chosen = bare(data, parsed)
     everything = set(range(len(parsed.segments)))
@@ -132,7 +138,11 @@ def test_reasoning_that_is_taken_out_is_gone_and_no_other(messages: list[Any], d
 def test_every_block_is_in_a_segment_and_none_is_in_two(messages: list[Any]) -> None:
     parsed = read(request(messages), split_over=100, wire=WIRE)
     whole = [address for place in parsed.places if place.piece is None for address in place.addresses]
-    split = {address for place in parsed.places if place.piece is not None for address in place.addresses}
+    split = {
+        address for place in parsed.places if place.piece is not None for address in place.addresses
+    }
     assert len(set(whole)) == len(whole)
-    assert set(whole) | split == {(i, b) for i, item in enumerate(parsed.items) for b in range(len(item.blocks))}
+    assert set(whole) | split == {
+        (i, b) for i, item in enumerate(parsed.items) for b in range(len(item.blocks))
+    }
     assert not set(whole) & split

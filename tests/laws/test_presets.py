@@ -44,7 +44,9 @@ def talks(draw: st.DrawFn) -> list[Segment]:
 @pytest.mark.parametrize("name", preset_names())
 @settings(max_examples=40)
 @given(given_segments=talks(), low=st.integers(0, 600))
-def test_the_shares_add_up_and_the_room_is_kept(name: str, given_segments: list[Segment], low: int) -> None:
+def test_the_shares_add_up_and_the_room_is_kept(
+    name: str, given_segments: list[Segment], low: int
+) -> None:
     policy = build_policy(name, PolicySettings(preset=name))
     selection = pruned(history(given_segments, "where is file_7?"), policy, Budget(0, low))
     kept = 0
@@ -73,7 +75,9 @@ def test_tool_work_is_cut_the_same_way_in_a_fresh_process() -> None:
         path = os.pathsep.join(map(str, (ROOT / ".package", ROOT, ROOT / "tests")))
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
         command = [sys.executable, "-c", SCRIPT, *names]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, timeout=120
+        )
         answers.add(done.stdout)
     assert answers == {f"{ ({name: sorted(kept_of_tool_work(name)) for name in names}) }\n"}
 
@@ -82,7 +86,9 @@ def test_the_default_keeps_a_standing_instruction() -> None:
     told = segment("From now on, answer in metric units.", turn=2, tokens=12)
     chatter = [segment(f"{n}: {TOPICS[n % len(TOPICS)]}", turn=n + 3, tokens=15) for n in range(60)]
     question = "When does the night train to Vienna leave?"
-    seen = history([segment("hello", turn=1), told, *chatter, segment(question, turn=80, tokens=8)], question)
+    seen = history(
+        [segment("hello", turn=1), told, *chatter, segment(question, turn=80, tokens=8)], question
+    )
     with_it, without = (
         build_policy("p", PolicySettings(preset="balanced", signals={"directive": {"weight": weight}}))
         for weight in (2.0, 0.0)

@@ -19,12 +19,18 @@ MARK = re.compile(r"\n?\[\.\.\. [\d,]+ tokens left out \.\.\.\]\n?")
 
 
 def subset(data: st.DataObject, size: int) -> set[int]:
-    return {i for i, keep in enumerate(data.draw(st.lists(st.booleans(), min_size=size, max_size=size))) if keep}
+    return {
+        i
+        for i, keep in enumerate(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)))
+        if keep
+    }
 
 
 @settings(max_examples=150)
 @given(conversations(last="any"), st.data())
-def test_any_selection_rebuilds_to_a_valid_request(messages: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_any_selection_rebuilds_to_a_valid_request(
+    messages: list[dict[str, Any]], data: st.DataObject
+) -> None:
     assert problems(messages) == []
     parsed = read(body(messages), split_over=100)
     left = rebuilt(parsed, subset(data, len(parsed.segments)))["messages"]
@@ -60,7 +66,9 @@ def comes_from(found: dict[str, Any], original: dict[str, Any]) -> bool:
     if isinstance(original["content"], list):
         if len(found["content"]) != len(original["content"]):
             return False
-        pairs = [(f["text"], o["text"]) for f, o in zip(found["content"], original["content"], strict=True)]
+        pairs = [
+            (f["text"], o["text"]) for f, o in zip(found["content"], original["content"], strict=True)
+        ]
     for text, whole in pairs:
         start = 0
         for stretch in MARK.split(text):
@@ -73,7 +81,9 @@ def comes_from(found: dict[str, Any], original: dict[str, Any]) -> bool:
 
 @settings(max_examples=100)
 @given(conversations(last="any"), st.integers(0, 3), st.data())
-def test_whole_messages_keep_their_bytes(messages: list[dict[str, Any]], style: int, data: st.DataObject) -> None:
+def test_whole_messages_keep_their_bytes(
+    messages: list[dict[str, Any]], style: int, data: st.DataObject
+) -> None:
     content = to_bytes(body(messages), style)
     parsed = read(content, split_over=10_000)
     kept = subset(data, len(parsed.segments))
@@ -108,11 +118,20 @@ def test_a_history_is_read_the_same_whatever_was_read_before(
             case "grown":
                 history = messages[: data.draw(st.integers(1, len(messages)))]
             case "moved":  # a tool's result that comes late, or ahead of its call
-                history.insert(data.draw(st.integers(0, len(history))), history.pop(data.draw(place(history))))
+                history.insert(
+                    data.draw(st.integers(0, len(history))), history.pop(data.draw(place(history)))
+                )
             case "gone":
                 del history[data.draw(place(history))]
-        again, afresh = parse(known, json.dumps(body(history)).encode()), read(body(history), split_over=100)
-        assert (again.segments, again.places, again.links) == (afresh.segments, afresh.places, afresh.links)
+        again, afresh = (
+            parse(known, json.dumps(body(history)).encode()),
+            read(body(history), split_over=100),
+        )
+        assert (again.segments, again.places, again.links) == (
+            afresh.segments,
+            afresh.places,
+            afresh.links,
+        )
         assert (again.items, again.tokens) == (afresh.items, afresh.tokens)
 
 
@@ -130,7 +149,9 @@ def test_keeping_every_segment_rebuilds_every_message(messages: list[dict[str, A
 
 @settings(max_examples=150)
 @given(conversations(last="any"), st.data())
-def test_segments_never_cost_more_than_they_say(messages: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_segments_never_cost_more_than_they_say(
+    messages: list[dict[str, Any]], data: st.DataObject
+) -> None:
     parsed = read(body(messages), split_over=100)
     kept = subset(data, len(parsed.segments))
     made, tokens = rebuild(parsed, kept)
@@ -148,17 +169,22 @@ def test_every_message_is_in_a_segment_and_none_is_in_two(messages: list[dict[st
 
 
 @given(conversations(last="any"), st.integers(0, 3))
-def test_the_same_content_has_the_same_segments_every_time(messages: list[dict[str, Any]], style: int) -> None:
+def test_the_same_content_has_the_same_segments_every_time(
+    messages: list[dict[str, Any]], style: int
+) -> None:
     content = to_bytes(body(messages), style)
     assert [s.id for s in read(content).segments] == [s.id for s in read(content).segments]
-    longer = read(to_bytes(body([*messages, {"role": "user", "content": "and?"}]), style), split_over=10**9)
+    longer = read(
+        to_bytes(body([*messages, {"role": "user", "content": "and?"}]), style), split_over=10**9
+    )
     ids = [s.id for s in read(content, split_over=10**9).segments]
     assert [s.id for s in longer.segments][: len(ids)] == ids
 
 
 @settings(max_examples=200)
 @given(
-    st.one_of(plain, long_texts(), st.text(alphabet="ab \n\t\r`~\u2028\x0b\x0c\x85", max_size=200)), st.integers(1, 200)
+    st.one_of(plain, long_texts(), st.text(alphabet="ab \n\t\r`~\u2028\x0b\x0c\x85", max_size=200)),
+    st.integers(1, 200),
 )
 def test_split_text_concatenates_to_the_original(text: str, size: int) -> None:
     pieces = split(text, size)

@@ -24,20 +24,36 @@ from support.sessions import Deciding, caller
 
 WIRE = Responses()
 Items = list[Item]
-KINDS = ["computer_call", *sorted(CALLS.keys() - {"computer_call"})]  # the first is refused without its reasoning
+KINDS = [
+    "computer_call",
+    *sorted(CALLS.keys() - {"computer_call"}),
+]  # the first is refused without its reasoning
 
 
 @st.composite
 def answers(draw: st.DrawFn, name: str, named: bool, last: bool, served: bool) -> Items:
     """What the model says at once: reasoning, words, calls at the same time with their outputs in any order."""
-    thoughts = [thought(f"{name}{n}", draw(plain), named=named) for n in range(draw(st.sampled_from([0, 1, 1, 2])))]
+    thoughts = [
+        thought(f"{name}{n}", draw(plain), named=named)
+        for n in range(draw(st.sampled_from([0, 1, 1, 2])))
+    ]
     names = [f"{name}{letter}" for letter in "xyz"[: 0 if last else draw(st.integers(1, 3))]]
     kinds = [draw(st.sampled_from(KINDS if served else KINDS[1:])) for _ in names]
-    made = [called(each, kind, named or kind == "computer_call") for each, kind in zip(names, kinds, strict=True)]
+    made = [
+        called(each, kind, named or kind == "computer_call")
+        for each, kind in zip(names, kinds, strict=True)
+    ]
     speaks = last or draw(st.booleans())
     words = [said(draw(st.one_of(plain, long_texts())), name if named else "")] if speaks else []
     if served and draw(st.integers(0, 9)) == 0:
-        made.append({"type": "web_search_call", "id": f"ws_{name}", "status": "completed", "action": {"query": "q"}})
+        made.append(
+            {
+                "type": "web_search_call",
+                "id": f"ws_{name}",
+                "status": "completed",
+                "action": {"query": "q"},
+            }
+        )
     given_back = [output(each, draw(plain), kind) for each, kind in zip(names, kinds, strict=True)]
     return [*thoughts, *words, *made, *draw(st.permutations(given_back))]
 
@@ -59,12 +75,24 @@ def sessions(draw: st.DrawFn, served: bool = True) -> Items:
             items += draw(answers(f"{turn}.end", named, last=True, served=served))
         if draw(st.integers(0, 7)) == 0:
             kind = draw(st.sampled_from(["novelty", "compaction", "mcp_list_tools"]))
-            items.append({"type": kind, "id": f"odd_{turn}", "encrypted_content": "==", "tools": [], "more": [1.5]})
+            items.append(
+                {
+                    "type": kind,
+                    "id": f"odd_{turn}",
+                    "encrypted_content": "==",
+                    "tools": [],
+                    "more": [1.5],
+                }
+            )
     return [*items, user(draw(plain))]
 
 
 def subset(data: st.DataObject, size: int) -> set[int]:
-    return {i for i, keep in enumerate(data.draw(st.lists(st.booleans(), min_size=size, max_size=size))) if keep}
+    return {
+        i
+        for i, keep in enumerate(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)))
+        if keep
+    }
 
 
 @settings(max_examples=200)
@@ -81,7 +109,10 @@ def test_any_selection_rebuilds_to_a_valid_input_with_any_reasoning_taken_out(
     left = json.loads(prompt.body)["input"]
     assert problems(left, items) == []
     assert not any(
-        item in left for i in kept if parsed.segments[i].key in taken for item in thoughts_of(parsed, items, i)
+        item in left
+        for i in kept
+        if parsed.segments[i].key in taken
+        for item in thoughts_of(parsed, items, i)
     )
 
 
@@ -92,16 +123,22 @@ def thoughts_of(parsed: Any, items: Items, position: int) -> Items:
 
 @settings(max_examples=100)
 @given(sessions(), st.integers(0, 3), st.data())
-def test_whole_items_keep_their_bytes_and_their_order(items: Items, style: int, data: st.DataObject) -> None:
+def test_whole_items_keep_their_bytes_and_their_order(
+    items: Items, style: int, data: st.DataObject
+) -> None:
     parsed = read(to_bytes(response(items), style), split_over=10_000, wire=WIRE)
     kept = subset(data, len(parsed.segments))
     made = WIRE.read(WIRE.rebuild(parsed, layout(parsed, kept, {})).body).items
-    assert made == [parsed.outline.items[i] for i in sorted(i for k in kept for i in parsed.places[k].items)]
+    assert made == [
+        parsed.outline.items[i] for i in sorted(i for k in kept for i in parsed.places[k].items)
+    ]
 
 
 @settings(max_examples=100)
 @given(sessions(), st.data())
-def test_the_tokens_of_a_rebuilt_prompt_are_those_of_its_items(items: Items, data: st.DataObject) -> None:
+def test_the_tokens_of_a_rebuilt_prompt_are_those_of_its_items(
+    items: Items, data: st.DataObject
+) -> None:
     parsed = read(response(items), split_over=100, wire=WIRE)
     kept = subset(data, len(parsed.segments))
     taken = {parsed.segments[i].key for i in kept if parsed.segments[i].thought and i % 2}
@@ -121,7 +158,11 @@ def test_an_input_is_read_the_same_whatever_was_read_before(items: Items, data: 
         grown = items[: data.draw(st.integers(1, len(items)))]
         content = json.dumps(response(grown)).encode()
         again, afresh = parse(memory, content, WIRE), read(response(grown), split_over=100, wire=WIRE)
-        assert (again.segments, again.places, again.links) == (afresh.segments, afresh.places, afresh.links)
+        assert (again.segments, again.places, again.links) == (
+            afresh.segments,
+            afresh.places,
+            afresh.links,
+        )
         assert (again.items, again.tokens) == (afresh.items, afresh.tokens)
 
 
@@ -154,7 +195,9 @@ def answered(item: Item) -> bool:
 
 def bare_of_ids(items: Items) -> Items:
     """Items without what the server adds."""
-    return [{name: value for name, value in item.items() if name not in ("id", "status")} for item in items]
+    return [
+        {name: value for name, value in item.items() if name not in ("id", "status")} for item in items
+    ]
 
 
 @settings(max_examples=60)

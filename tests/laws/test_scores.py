@@ -43,7 +43,9 @@ def segments(draw: st.DrawFn) -> list[Segment]:
 
 @pytest.mark.parametrize("name", SIGNALS)
 @given(given_segments=segments(), query=plain)
-def test_every_signal_gives_one_finite_value_a_segment(name: str, given_segments: list[Segment], query: str) -> None:
+def test_every_signal_gives_one_finite_value_a_segment(
+    name: str, given_segments: list[Segment], query: str
+) -> None:
     scores = load(SIGNALS[name])().score(history(given_segments, query))
     assert scores.shape == (len(given_segments),)
     assert np.isfinite(scores).all()
@@ -51,7 +53,9 @@ def test_every_signal_gives_one_finite_value_a_segment(name: str, given_segments
 
 @pytest.mark.parametrize("name", SIGNALS)
 @given(given_segments=segments(), query=plain)
-def test_every_signal_gives_the_same_values_again(name: str, given_segments: list[Segment], query: str) -> None:
+def test_every_signal_gives_the_same_values_again(
+    name: str, given_segments: list[Segment], query: str
+) -> None:
     signal: Any = load(SIGNALS[name])()
     seen = history(given_segments, query)
     assert (signal.score(seen) == signal.score(seen)).all()
@@ -60,7 +64,9 @@ def test_every_signal_gives_the_same_values_again(name: str, given_segments: lis
 @pytest.mark.parametrize("name", SIGNALS)
 @given(given_segments=segments())
 def test_every_signal_does_without_vectors(name: str, given_segments: list[Segment]) -> None:
-    seen = history(given_segments, "red file_7", vectors=np.zeros((len(given_segments), 64), dtype=np.float32))
+    seen = history(
+        given_segments, "red file_7", vectors=np.zeros((len(given_segments), 64), dtype=np.float32)
+    )
     assert np.isfinite(load(SIGNALS[name])().score(seen)).all()
 
 
@@ -86,7 +92,9 @@ def test_pins_keep_what_must_stay_and_nothing_that_does_not_fit(
     users = [i for i, s in enumerate(given_segments) if s.role == "user"]
     latest = users[-1] if users else len(given_segments) - 1
     must = {
-        i for i, s in enumerate(given_segments) if s.pin or s.role == "system" or i in (latest, len(given_segments) - 1)
+        i
+        for i, s in enumerate(given_segments)
+        if s.pin or s.role == "system" or i in (latest, len(given_segments) - 1)
     }
     assert must <= {i for i, s in enumerate(pinned) if s.pin}
     required = sum(given_segments[i].tokens for i in must)
@@ -95,7 +103,9 @@ def test_pins_keep_what_must_stay_and_nothing_that_does_not_fit(
 
 @pytest.mark.parametrize("manner", list(MANNERS))
 @given(data=st.data())
-def test_a_directive_has_one_of_the_words_that_are_looked_for_first(manner: Manner, data: st.DataObject) -> None:
+def test_a_directive_has_one_of_the_words_that_are_looked_for_first(
+    manner: Manner, data: st.DataObject
+) -> None:
     hints, pattern = MANNERS[manner]
     ascii_only = st.characters(max_codepoint=126)
     text = data.draw(st.from_regex(pattern, alphabet=ascii_only).filter(lambda t: len(t) < 500))

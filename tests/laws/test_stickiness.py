@@ -48,7 +48,11 @@ def turns(draw: st.DrawFn) -> Messages:
     said: Any = draw(
         st.one_of(
             st.sampled_from(
-                [f"Note {draw(st.integers(0, 99))}: {topic}.", f"What did I say: {topic}?", *SMALL_TALK[:4]]
+                [
+                    f"Note {draw(st.integers(0, 99))}: {topic}.",
+                    f"What did I say: {topic}?",
+                    *SMALL_TALK[:4],
+                ]
             ),
             plain,
             long_texts(),
@@ -60,7 +64,11 @@ def turns(draw: st.DrawFn) -> Messages:
     if draw(st.integers(0, 3)) == 0:
         messages[0]["name"] = draw(st.sampled_from(NAMES))
     for _ in range(draw(st.integers(0, 2))):
-        ids = draw(st.lists(st.sampled_from(["call_1", "call_2", "call_3"]), min_size=1, max_size=3, unique=True))
+        ids = draw(
+            st.lists(
+                st.sampled_from(["call_1", "call_2", "call_3"]), min_size=1, max_size=3, unique=True
+            )
+        )
         found = [result(i, f"{draw(plain)} {topic}") for i in draw(st.permutations(ids))]
         messages += [call(*ids, content=draw(st.one_of(st.none(), plain))), *found]
     return [*messages, {"role": "assistant", "content": f"On {draw(plain)}: {topic}."}]
@@ -88,7 +96,11 @@ def allowance(high: int) -> float:
 def pinned(messages: Messages) -> int:
     """The most tokens of a prompt of nothing but what must stay, and at each seam a mark or a short neighbour."""
     latest = max(i for i, m in enumerate(messages) if m["role"] == "user")
-    kept = [m for i, m in enumerate(messages) if m["role"] == "system" or i == latest or "cache_control" in str(m)]
+    kept = [
+        m
+        for i, m in enumerate(messages)
+        if m["role"] == "system" or i == latest or "cache_control" in str(m)
+    ]
     tail = read(request_body(messages)).segments[-1]
     return count(request_body(kept)) + SHORT * len(kept) + (tail.tokens if tail.role != "user" else 0)
 
@@ -149,7 +161,9 @@ def quotes_what_is_gone(decision: Decision) -> None:
     newest = state.recalled.get(max(state.recalled, default=-1), ())
     fresh = {v.segment.id for v in verdicts if v.segment.key in newest and v.fate == "recalled"}
     earlier = {
-        v.segment.id for v in verdicts if v.fate == "kept" and v.segment.key[0] < max(state.recalled, default=-1)
+        v.segment.id
+        for v in verdicts
+        if v.fate == "kept" and v.segment.key[0] < max(state.recalled, default=-1)
     }
     assert not fresh & earlier
     assert kept or not quoted
@@ -190,7 +204,11 @@ def chats(draw: st.DrawFn) -> Messages:
         secret = draw(st.sampled_from(SECRETS))
         note = draw(
             st.sampled_from(
-                [f"{TOPICS[n % len(TOPICS)]}, that is all for now.", f"By the way, {secret} {n}.", *SMALL_TALK[:2]]
+                [
+                    f"{TOPICS[n % len(TOPICS)]}, that is all for now.",
+                    f"By the way, {secret} {n}.",
+                    *SMALL_TALK[:2],
+                ]
             )
         )
         said: Any = draw(st.sampled_from([note, note, f"Please tell me again: {secret} what?"]))
@@ -248,7 +266,12 @@ def test_a_fork_goes_on_from_the_prompt_of_the_longest_history_it_shares(
         {"role": "assistant", "content": "again"},
         *messages[turn_starts[-1] :],
     ]
-    for branch in (messages, [*messages[:fork], *[m for m in other if m["role"] != "system"]], answer_edited, messages):
+    for branch in (
+        messages,
+        [*messages[:fork], *[m for m in other if m["role"] != "system"]],
+        answer_edited,
+        messages,
+    ):
         if problems(branch):
             continue
         for end in ends(branch):
@@ -281,7 +304,11 @@ def marked(messages: Messages) -> Messages:
     given = [dict(m) for m in messages]
     for i in users:
         content = given[i]["content"]
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else [dict(p) for p in content]
+        parts = (
+            [{"type": "text", "text": content}]
+            if isinstance(content, str)
+            else [dict(p) for p in content]
+        )
         parts[-1]["cache_control"] = {"type": "ephemeral"}
         given[i]["content"] = parts
     return given
@@ -327,7 +354,9 @@ def flat(said: list[Any]) -> list[Any]:
 
 @settings(max_examples=60)
 @given(st.data(), talks())
-def test_losing_the_store_never_costs_validity(deciding: Deciding, data: st.DataObject, messages: Messages) -> None:
+def test_losing_the_store_never_costs_validity(
+    deciding: Deciding, data: st.DataObject, messages: Messages
+) -> None:
     high, low = data.draw(budgets(messages))
     key = caller()
     for end in ends(messages):
@@ -348,12 +377,17 @@ def test_what_one_key_does_changes_nothing_for_another(
     for end in ends(messages):
         deciding.ask(messages[:end], neighbour, max(1, high // 2), max(1, low // 2))
         assert (
-            deciding.ask(messages[:end], beside, high, low).body == deciding.ask(messages[:end], alone, high, low).body
+            deciding.ask(messages[:end], beside, high, low).body
+            == deciding.ask(messages[:end], alone, high, low).body
         )
 
 
-@given(st.text(), st.text(), st.lists(st.text(max_size=5), min_size=1, max_size=20), st.text(), st.text())
-def test_two_keys_never_share_a_place_in_the_store(a: str, b: str, ids: list[str], one: str, two: str) -> None:
+@given(
+    st.text(), st.text(), st.lists(st.text(max_size=5), min_size=1, max_size=20), st.text(), st.text()
+)
+def test_two_keys_never_share_a_place_in_the_store(
+    a: str, b: str, ids: list[str], one: str, two: str
+) -> None:
     assume(a != b)
     assume(not any(0xD800 <= ord(c) <= 0xDFFF for c in "".join([a, b, one, two, *ids])))
     places = [*conversation(a, ids).keys(), *conversation(b, ids).keys()]
@@ -370,7 +404,9 @@ def keys(ids: list[str]) -> list[str]:
 
 
 @given(st.lists(st.text(alphabet="ab", max_size=3), min_size=1, max_size=12), st.data())
-def test_the_place_of_a_history_is_that_of_its_messages_in_their_order(ids: list[str], data: st.DataObject) -> None:
+def test_the_place_of_a_history_is_that_of_its_messages_in_their_order(
+    ids: list[str], data: st.DataObject
+) -> None:
     other = data.draw(st.permutations(ids))
     assert (keys(ids) == keys(other)) == (ids == other)
     assert keys([*ids, "more"])[1:] == keys(ids)
@@ -384,7 +420,9 @@ def test_a_turn_that_asks_for_nothing_needs_nothing(said: str) -> None:
 
 @settings(max_examples=40)
 @given(st.data(), talks(), st.sampled_from(SMALL_TALK))
-def test_thanks_recalls_nothing(deciding: Deciding, data: st.DataObject, messages: Messages, said: str) -> None:
+def test_thanks_recalls_nothing(
+    deciding: Deciding, data: st.DataObject, messages: Messages, said: str
+) -> None:
     high, low = data.draw(budgets(messages))
     key = caller()
     before = set()

@@ -19,8 +19,26 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=20,
 )
-FIELDS = ("messages", "model", "tools", "functions", "response_format", "max_tokens", "max_completion_tokens", "stream")
-MESSAGE = ("role", "content", "name", "tool_calls", "tool_call_id", "function_call", "cache_control", "refusal")
+FIELDS = (
+    "messages",
+    "model",
+    "tools",
+    "functions",
+    "response_format",
+    "max_tokens",
+    "max_completion_tokens",
+    "stream",
+)
+MESSAGE = (
+    "role",
+    "content",
+    "name",
+    "tool_calls",
+    "tool_call_id",
+    "function_call",
+    "cache_control",
+    "refusal",
+)
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 half_right = st.fixed_dictionaries(
     {},
@@ -40,7 +58,10 @@ half_right = st.fixed_dictionaries(
                         max_size=3,
                     ),
                     "tool_calls": st.lists(
-                        st.fixed_dictionaries({}, optional={"id": json_values, "function": json_values}), max_size=3
+                        st.fixed_dictionaries(
+                            {}, optional={"id": json_values, "function": json_values}
+                        ),
+                        max_size=3,
                     ),
                 },
             ),
@@ -66,19 +87,25 @@ def never_ours(quick: Live, upstream: Upstream, content: bytes) -> None:
 
 @settings(max_examples=150)
 @given(st.binary(max_size=300))
-def test_any_bytes_at_all_are_forwarded_unchanged(quick: Live, upstream: Upstream, content: bytes) -> None:
+def test_any_bytes_at_all_are_forwarded_unchanged(
+    quick: Live, upstream: Upstream, content: bytes
+) -> None:
     never_ours(quick, upstream, content)
 
 
 @settings(max_examples=150)
 @given(json_values)
-def test_any_json_at_all_is_answered_by_the_upstream(quick: Live, upstream: Upstream, value: Any) -> None:
+def test_any_json_at_all_is_answered_by_the_upstream(
+    quick: Live, upstream: Upstream, value: Any
+) -> None:
     never_ours(quick, upstream, json.dumps(value).encode())
 
 
 @settings(max_examples=250)
 @given(half_right)
-def test_any_half_right_request_is_answered_by_the_upstream(quick: Live, upstream: Upstream, value: Any) -> None:
+def test_any_half_right_request_is_answered_by_the_upstream(
+    quick: Live, upstream: Upstream, value: Any
+) -> None:
     never_ours(quick, upstream, json.dumps(value).encode())
 
 
@@ -101,12 +128,19 @@ tokens = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).map(lam
 
 
 @given(
-    st.lists(st.tuples(tokens, st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)), max_size=6),
+    st.lists(
+        st.tuples(tokens, st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)),
+        max_size=6,
+    ),
     st.sampled_from(["GET", "POST"]),
     st.lists(st.sampled_from(OURS), max_size=4, unique=True),
 )
 def test_our_headers_never_reach_the_upstream_and_all_others_do(
-    quick: Live, upstream: Upstream, others: list[tuple[str, str]], method: str, ours: list[tuple[str, str]]
+    quick: Live,
+    upstream: Upstream,
+    others: list[tuple[str, str]],
+    method: str,
+    ours: list[tuple[str, str]],
 ) -> None:
     upstream.received.clear()
     ask(quick.url, method, "/v1/models", headers=[*others, *ours])
@@ -122,7 +156,9 @@ def test_our_headers_never_reach_the_upstream_and_all_others_do(
     st.lists(st.binary(min_size=1, max_size=2000), max_size=12),
     st.sampled_from(["/v1/chat/completions", "/v1/responses"]),
 )
-def test_streamed_bytes_are_identical(quick: Live, upstream: Upstream, chunks: list[bytes], path: str) -> None:
+def test_streamed_bytes_are_identical(
+    quick: Live, upstream: Upstream, chunks: list[bytes], path: str
+) -> None:
     upstream.script = stream(chunks)
     assert ask(quick.url, "POST", path, b'{"messages": [], "stream": true}').body == b"".join(chunks)
 
@@ -130,8 +166,14 @@ def test_streamed_bytes_are_identical(quick: Live, upstream: Upstream, chunks: l
 @settings(max_examples=40)
 @given(
     st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#?/"), max_size=30),
-    st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), min_size=1, max_size=30),
+    st.text(
+        st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"),
+        min_size=1,
+        max_size=30,
+    ),
 )
-def test_paths_and_queries_are_identical(quick: Live, upstream: Upstream, path: str, query: str) -> None:
+def test_paths_and_queries_are_identical(
+    quick: Live, upstream: Upstream, path: str, query: str
+) -> None:
     ask(quick.url, "GET", f"/v1/{path}?{query}")
     assert upstream.last.target == f"/v1/{path}?{query}"

@@ -18,8 +18,15 @@ from support.server import Live, serve, settings_for
 from support.upstream import Script, Upstream, reply_json, stream
 
 BUDGET = {"X-Pruning-Budget": "900/500"}
-USAGE = {"input_tokens": 40, "cache_creation_input_tokens": 60, "cache_read_input_tokens": 200, "output_tokens": 4}
-TOOLS: Any = [{"name": "look_up", "description": "Look something up", "input_schema": {"type": "object"}}]
+USAGE = {
+    "input_tokens": 40,
+    "cache_creation_input_tokens": 60,
+    "cache_read_input_tokens": 200,
+    "output_tokens": 4,
+}
+TOOLS: Any = [
+    {"name": "look_up", "description": "Look something up", "input_schema": {"type": "object"}}
+]
 
 
 def answered(*content: Any) -> dict[str, Any]:
@@ -56,13 +63,20 @@ HELLO = {"type": "text", "text": "Platform seven."}
 @pytest.fixture
 def client(quick: Live, upstream: Upstream) -> Iterator[anthropic.Anthropic]:
     upstream.script = answering(HELLO)
-    with anthropic.Anthropic(base_url=quick.url, api_key=f"sk-ant-{secrets.token_hex(8)}", max_retries=0) as made:
+    with anthropic.Anthropic(
+        base_url=quick.url, api_key=f"sk-ant-{secrets.token_hex(8)}", max_retries=0
+    ) as made:
         yield made
 
 
 def post(live: Live, body: Any, key: str, path: str = "/v1/messages", **headers: str) -> Answer:
     """Send a request as a caller with that key."""
-    given = {"Content-Type": "application/json", "x-api-key": key, "anthropic-version": "2023-06-01", **headers}
+    given = {
+        "Content-Type": "application/json",
+        "x-api-key": key,
+        "anthropic-version": "2023-06-01",
+        **headers,
+    }
     return ask(live.url, "POST", path, json.dumps(body).encode(), list(given.items()))
 
 
@@ -78,7 +92,9 @@ def test_a_short_talk_goes_on_as_it_is(client: anthropic.Anthropic, upstream: Up
     assert upstream.last.header("anthropic-version")
 
 
-def test_a_long_talk_is_cut_and_the_headers_say_so(client: anthropic.Anthropic, upstream: Upstream) -> None:
+def test_a_long_talk_is_cut_and_the_headers_say_so(
+    client: anthropic.Anthropic, upstream: Upstream
+) -> None:
     raw = client.messages.with_raw_response.create(
         model="claude-test",
         max_tokens=100,
@@ -150,7 +166,9 @@ def test_words_beside_results_are_the_latest_turn(quick: Live, upstream: Upstrea
     assert upstream.last.json["messages"][-2:] == messages[-2:]
 
 
-def test_a_prompt_that_is_refused_as_too_long_is_cut_and_sent_once_more(quick: Live, upstream: Upstream) -> None:
+def test_a_prompt_that_is_refused_as_too_long_is_cut_and_sent_once_more(
+    quick: Live, upstream: Upstream
+) -> None:
     calls: list[bytes] = []
 
     async def script(asked: web.BaseRequest, body: bytes) -> web.StreamResponse:
@@ -171,10 +189,11 @@ def test_a_count_is_the_upstreams_own(quick: Live, upstream: Upstream) -> None:
     assert upstream.last.json == request(long_talk())
 
 
-def test_a_count_that_is_refused_for_its_reasoning_is_asked_without_it(quick: Live, upstream: Upstream) -> None:
-    told = (
-        "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation."
-    )
+def test_a_count_that_is_refused_for_its_reasoning_is_asked_without_it(
+    quick: Live, upstream: Upstream
+) -> None:
+    told = "messages.1.content.0: Invalid `signature` in `thinking` block. "
+    told += "The block is bound to a different conversation."
     refused = {"type": "error", "error": {"type": "invalid_request_error", "message": told}}
 
     async def script(asked: web.BaseRequest, body: bytes) -> web.StreamResponse:
@@ -188,7 +207,9 @@ def test_a_count_that_is_refused_for_its_reasoning_is_asked_without_it(quick: Li
     assert upstream.last.json["messages"] == [user("hi"), assistant("hello"), user("well?")]
 
 
-def test_an_error_of_the_upstream_is_the_clients_own_kind(client: anthropic.Anthropic, upstream: Upstream) -> None:
+def test_an_error_of_the_upstream_is_the_clients_own_kind(
+    client: anthropic.Anthropic, upstream: Upstream
+) -> None:
     refused = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
     upstream.script = reply_json(refused, 429)
     with pytest.raises(anthropic.RateLimitError, match="slow down"):
@@ -205,7 +226,10 @@ def test_a_bad_pruning_header_is_a_bad_request_in_anthropics_shape(client: anthr
 @pytest.fixture(scope="module")
 def echo() -> Iterator[anthropic.Anthropic]:
     settings = settings_for("http://127.0.0.1:1", upstream={"type": "echo"})
-    with serve(settings) as live, anthropic.Anthropic(base_url=live.url, api_key="none", max_retries=0) as made:
+    with (
+        serve(settings) as live,
+        anthropic.Anthropic(base_url=live.url, api_key="none", max_retries=0) as made,
+    ):
         yield made
 
 

@@ -46,30 +46,58 @@ UNREADABLE = {
     "a role that is a list": with_messages(json.dumps([{"role": ["user"], "content": LONG}]).encode()),
     "a role that is an object": with_messages(json.dumps([{"role": {}, "content": LONG}]).encode()),
     "content a number": with_messages(json.dumps([{"role": "user", "content": 7}]).encode()),
-    "content an object": with_messages(json.dumps([{"role": "user", "content": {"text": LONG}}]).encode()),
-    "an unknown part": with_messages(json.dumps([{"role": "user", "content": [{"type": "hologram"}]}]).encode()),
-    "a part that is a string": with_messages(json.dumps([{"role": "user", "content": ["hi"]}]).encode()),
-    "a part whose type is a list": with_messages(json.dumps([{"role": "user", "content": [{"type": []}]}]).encode()),
-    "a text part without text": with_messages(json.dumps([{"role": "user", "content": [{"type": "text"}]}]).encode()),
-    "a text part with a number": with_messages(b'[{"role": "user", "content": [{"type": "text", "text": 1}]}]'),
-    "tool_calls a string": with_messages(json.dumps([{"role": "assistant", "tool_calls": "x"}]).encode()),
-    "tool_calls of numbers": with_messages(json.dumps([{"role": "assistant", "tool_calls": [1]}]).encode()),
-    "a call without an id": with_messages(json.dumps([{"role": "assistant", "tool_calls": [{}]}]).encode()),
-    "a call whose function is a string": with_messages(b'[{"role": "assistant", "tool_calls": [{"function": "x"}]}]'),
-    "function_call a string": with_messages(json.dumps([{"role": "assistant", "function_call": "auto"}]).encode()),
-    "a result with a number for its id": with_messages(b'[{"role": "tool", "tool_call_id": 1, "content": "x"}]'),
+    "content an object": with_messages(
+        json.dumps([{"role": "user", "content": {"text": LONG}}]).encode()
+    ),
+    "an unknown part": with_messages(
+        json.dumps([{"role": "user", "content": [{"type": "hologram"}]}]).encode()
+    ),
+    "a part that is a string": with_messages(
+        json.dumps([{"role": "user", "content": ["hi"]}]).encode()
+    ),
+    "a part whose type is a list": with_messages(
+        json.dumps([{"role": "user", "content": [{"type": []}]}]).encode()
+    ),
+    "a text part without text": with_messages(
+        json.dumps([{"role": "user", "content": [{"type": "text"}]}]).encode()
+    ),
+    "a text part with a number": with_messages(
+        b'[{"role": "user", "content": [{"type": "text", "text": 1}]}]'
+    ),
+    "tool_calls a string": with_messages(
+        json.dumps([{"role": "assistant", "tool_calls": "x"}]).encode()
+    ),
+    "tool_calls of numbers": with_messages(
+        json.dumps([{"role": "assistant", "tool_calls": [1]}]).encode()
+    ),
+    "a call without an id": with_messages(
+        json.dumps([{"role": "assistant", "tool_calls": [{}]}]).encode()
+    ),
+    "a call whose function is a string": with_messages(
+        b'[{"role": "assistant", "tool_calls": [{"function": "x"}]}]'
+    ),
+    "function_call a string": with_messages(
+        json.dumps([{"role": "assistant", "function_call": "auto"}]).encode()
+    ),
+    "a result with a number for its id": with_messages(
+        b'[{"role": "tool", "tool_call_id": 1, "content": "x"}]'
+    ),
     "NaN": b'{"messages": [{"role": "user", "content": "hi"}], "temperature": NaN}',
     "NaN in a message": with_messages(b'[{"role": "user", "content": "hi", "x": NaN}]'),
     "Infinity": b'{"messages": [], "top_p": -Infinity}',
     "a huge number": b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1e999}',
     "a number of many digits": b'{"messages": [], "max_tokens": ' + b"9" * 5000 + b"}",
     "a lone surrogate": with_messages(b'[{"role": "user", "content": "\\ud800"}]'),
-    "a lone surrogate in a name": with_messages(b'[{"role": "user", "name": "\\udfff", "content": "hi"}]'),
+    "a lone surrogate in a name": with_messages(
+        b'[{"role": "user", "name": "\\udfff", "content": "hi"}]'
+    ),
     "a lone surrogate as the model": b'{"model": "\\ud800", "messages": []}',
     "a NUL in the text": with_messages(b'[{"role": "user", "content": "a\\u0000b"}]'),
     "a raw control character": with_messages(b'[{"role": "user", "content": "a\x01b"}]'),
     "duplicate keys": b'{"messages": [], "model": "a", "messages": [{"role": "user", "content": "hi"}], "model": 7}',
-    "duplicate keys in a message": with_messages(b'[{"role": "user", "role": "critic", "content": "hi"}]'),
+    "duplicate keys in a message": with_messages(
+        b'[{"role": "user", "role": "critic", "content": "hi"}]'
+    ),
     "empty messages": with_messages(b"[]"),
     "content null": with_messages(b'[{"role": "assistant", "content": null}]'),
     "a model that is a number": b'{"model": 4, "messages": [{"role": "user", "content": "hi"}]}',
@@ -89,10 +117,18 @@ UNREADABLE = {
     "deep nesting in an extra field": b'{"messages": [], "metadata": ' + DEEP + b"}",
     "deep nesting as messages": with_messages(b"[" * 5000 + b"]" * 5000),
     "deep nesting as a message": with_messages(b"[" + DEEP + b"]"),
-    "deep nesting in content": with_messages(b'[{"role": "user", "content": ' + b"[" * 5000 + b"]" * 5000 + b"}]"),
-    "deep nesting in tools": b'{"tools": [{"function": {"name": "f", "parameters": ' + DEEP + b'}}], "messages": []}',
+    "deep nesting in content": with_messages(
+        b'[{"role": "user", "content": ' + b"[" * 5000 + b"]" * 5000 + b"}]"
+    ),
+    "deep nesting in tools": b'{"tools": [{"function": {"name": "f", "parameters": '
+    + DEEP
+    + b'}}], "messages": []}',
     "nesting that JSON readers still take": with_messages(
-        b'[{"role": "assistant", "tool_calls": [{"id": "a", "x": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}]}]"
+        b'[{"role": "assistant", "tool_calls": [{"id": "a", "x": '
+        + b'{"a":' * 900
+        + b"1"
+        + b"}" * 900
+        + b"}]}]"
     ),
     "trailing garbage": json.dumps(body([{"role": "user", "content": "hi"}])).encode() + b"}",
 }
@@ -102,8 +138,12 @@ ODD = {
     "a result without its call": with_messages(
         json.dumps([result("call_9"), {"role": "user", "content": "?"}]).encode()
     ),
-    "a call without its result": with_messages(json.dumps([call("call_1"), {"role": "user", "content": "?"}]).encode()),
-    "empty content": with_messages(b'[{"role": "user", "content": ""}, {"role": "user", "content": []}]'),
+    "a call without its result": with_messages(
+        json.dumps([call("call_1"), {"role": "user", "content": "?"}]).encode()
+    ),
+    "empty content": with_messages(
+        b'[{"role": "user", "content": ""}, {"role": "user", "content": []}]'
+    ),
 }
 
 
@@ -120,7 +160,9 @@ def test_odd_conversations_are_answered_by_the_upstream(
 
 @pytest.mark.parametrize("name", UNREADABLE)
 @pytest.mark.parametrize("budget", ["1", "100000"])
-def test_what_cannot_be_read_is_forwarded_unchanged(quick: Live, upstream: Upstream, name: str, budget: str) -> None:
+def test_what_cannot_be_read_is_forwarded_unchanged(
+    quick: Live, upstream: Upstream, name: str, budget: str
+) -> None:
     upstream.script = reply_json({"ok": True})
     answer = chat(quick.url, UNREADABLE[name], budget=budget)
     assert (answer.status, answer.json) == (200, {"ok": True})
@@ -129,7 +171,9 @@ def test_what_cannot_be_read_is_forwarded_unchanged(quick: Live, upstream: Upstr
     assert len(upstream.received) == 1
 
 
-def test_the_upstreams_own_verdict_on_bad_input_reaches_the_caller(quick: Live, upstream: Upstream) -> None:
+def test_the_upstreams_own_verdict_on_bad_input_reaches_the_caller(
+    quick: Live, upstream: Upstream
+) -> None:
     upstream.script = reply_json({"error": {"message": "we could not parse that"}}, 400)
     answer = chat(quick.url, b"hello")
     assert (answer.status, answer.json) == (400, {"error": {"message": "we could not parse that"}})
@@ -208,23 +252,37 @@ def test_every_allowed_value_of_a_pruning_header_is_taken(
     assert not [n for n, _ in upstream.last.headers if n.lower().startswith("x-pruning")]
 
 
-def test_pins_that_exceed_the_budget_alone_are_forwarded_with_all_else_dropped(quick: Live, upstream: Upstream) -> None:
+def test_pins_that_exceed_the_budget_alone_are_forwarded_with_all_else_dropped(
+    quick: Live, upstream: Upstream
+) -> None:
     messages = [
         {"role": "system", "content": "rules " * 300},
         *long_chat()[1:-1],
         {"role": "user", "content": "now " * 300},
     ]
-    tools = [{"type": "function", "function": {"name": "look_up", "description": "tool " * 300, "parameters": {}}}]
+    tools = [
+        {
+            "type": "function",
+            "function": {"name": "look_up", "description": "tool " * 300, "parameters": {}},
+        }
+    ]
     answer = chat(quick.url, body(messages, tools=tools), budget="500")
     assert answer.status == 200
     assert answer.result == "over"
     assert upstream.last.messages == [messages[0], messages[-1]]
     assert upstream.last.json["tools"] == tools
-    assert answer.segments == {"total": len(messages), "kept": 2, "dropped": len(messages) - 2, "recalled": 0}
+    assert answer.segments == {
+        "total": len(messages),
+        "kept": 2,
+        "dropped": len(messages) - 2,
+        "recalled": 0,
+    }
     assert int(answer.header("x-pruning-tokens-after") or 0) > 500
 
 
-def test_a_single_message_over_the_budget_is_forwarded_as_it_is(quick: Live, upstream: Upstream) -> None:
+def test_a_single_message_over_the_budget_is_forwarded_as_it_is(
+    quick: Live, upstream: Upstream
+) -> None:
     content = json.dumps(body([{"role": "user", "content": LONG}]), indent=1).encode()
     answer = chat(quick.url, content, budget="100")
     assert answer.status == 200

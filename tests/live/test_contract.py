@@ -20,24 +20,35 @@ KEY = "sk-very-secret-0123456789"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_all_headers_of_the_contract_are_on_a_cut_answer(full: Live, upstream: Upstream, streamed: bool) -> None:
+def test_all_headers_of_the_contract_are_on_a_cut_answer(
+    full: Live, upstream: Upstream, streamed: bool
+) -> None:
     messages = long_chat()
     answer = chat(full.url, body(messages, stream=streamed), budget="1000/500")
     assert answer.status == 200
     assert answer.result == "cut"
     assert answer.header("x-pruning-policy") == "balanced"
-    before, after = (int(answer.header(f"x-pruning-tokens-{when}") or 0) for when in ("before", "after"))
+    before, after = (
+        int(answer.header(f"x-pruning-tokens-{when}") or 0) for when in ("before", "after")
+    )
     assert before == count(body(messages))
     assert after == count(upstream.last.json)
     assert after <= 500 < 1000 < before
     kept = len(own(upstream.last.messages))
-    assert answer.segments == {"total": len(messages), "kept": kept, "dropped": len(messages) - kept, "recalled": 0}
+    assert answer.segments == {
+        "total": len(messages),
+        "kept": kept,
+        "dropped": len(messages) - kept,
+        "recalled": 0,
+    }
     assert re.fullmatch(r"[\w-]+", answer.header("x-pruning-id") or "")
     assert all(len(answer.all(name)) == 1 for name, _ in answer.headers)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_server_timing_names_the_stages_and_the_upstream(full: Live, upstream: Upstream, streamed: bool) -> None:
+def test_server_timing_names_the_stages_and_the_upstream(
+    full: Live, upstream: Upstream, streamed: bool
+) -> None:
     answer = chat(full.url, body(long_chat(), stream=streamed), budget="500")
     timing = answer.header("server-timing") or ""
     rows = dict(row.split(";dur=") for row in timing.split(", "))
@@ -65,7 +76,9 @@ def test_every_answer_carries_every_header_and_counts(
 ) -> None:
     request = body(long_chat(turns))
     answer = chat(quick.url, request, **({"budget": budget} if budget else {}))
-    assert {name for name, _ in answer.headers if name.startswith("x-pruning") or name == "server-timing"} == CONTRACT
+    assert {
+        name for name, _ in answer.headers if name.startswith("x-pruning") or name == "server-timing"
+    } == CONTRACT
     assert int(answer.header("x-pruning-tokens-before") or 0) == count(request)
     assert int(answer.header("x-pruning-tokens-after") or 0) == count(upstream.last.json)
     assert answer.segments["total"] == len(request["messages"])
@@ -108,10 +121,14 @@ def test_what_the_latest_turn_asks_for_survives(full: Live, upstream: Upstream) 
 
 
 def test_kept_messages_are_the_callers_own_bytes_in_order(full: Live, upstream: Upstream) -> None:
-    rows = [json.dumps(m, ensure_ascii=bool(n % 2), indent=n % 3 or None) for n, m in enumerate(long_chat())]
+    rows = [
+        json.dumps(m, ensure_ascii=bool(n % 2), indent=n % 3 or None) for n, m in enumerate(long_chat())
+    ]
     rows[7] = rows[7].replace("note", "n\\u00f6te \\/ \\ud83d\\ude00")
     content = (
-        '{ "messages" : [' + " ,\n".join(rows) + '],"model":"gpt-4o", "temperature": 0.30, "user":"\\u00e9"}'
+        '{ "messages" : ['
+        + " ,\n".join(rows)
+        + '],"model":"gpt-4o", "temperature": 0.30, "user":"\\u00e9"}'
     ).encode()
     chat(full.url, content, budget="700")
     rest = upstream.last.body
@@ -142,14 +159,28 @@ def test_the_length_of_a_pruned_body_is_stated(quick: Live, upstream: Upstream) 
 
 
 def test_our_headers_never_reach_the_upstream(quick: Live, upstream: Upstream) -> None:
-    chat(quick.url, body(long_chat()), budget="500", pruning="on", policy="balanced", sticky="off", session="abc")
+    chat(
+        quick.url,
+        body(long_chat()),
+        budget="500",
+        pruning="on",
+        policy="balanced",
+        sticky="off",
+        session="abc",
+    )
     assert not [n for n, _ in upstream.last.headers if "pruning" in n.lower()]
-    ask(quick.url, "GET", "/v1/models", headers=[("X-Pruning", "off"), ("X-PRUNING-BUDGET", "nonsense")])
+    ask(
+        quick.url, "GET", "/v1/models", headers=[("X-Pruning", "off"), ("X-PRUNING-BUDGET", "nonsense")]
+    )
     assert not [n for n, _ in upstream.last.headers if "pruning" in n.lower()]
 
 
 def test_our_headers_are_on_pruned_paths_only(quick: Live, upstream: Upstream) -> None:
-    for method, path in [("GET", "/v1/models"), ("GET", "/v1/chat/completions"), ("POST", "/v1/embeddings")]:
+    for method, path in [
+        ("GET", "/v1/models"),
+        ("GET", "/v1/chat/completions"),
+        ("POST", "/v1/embeddings"),
+    ]:
         answer = ask(quick.url, method, path, b"{}")
         assert answer.result is None
         assert answer.header("server-timing") is None
@@ -164,7 +195,9 @@ def test_off_forwards_unchanged_and_says_so(quick: Live, upstream: Upstream) -> 
     assert upstream.last.body == content
 
 
-def test_dry_run_reports_what_it_would_do_and_forwards_unchanged(quick: Live, upstream: Upstream) -> None:
+def test_dry_run_reports_what_it_would_do_and_forwards_unchanged(
+    quick: Live, upstream: Upstream
+) -> None:
     content = json.dumps(body(long_chat())).encode()
     wet = chat(quick.url, content, budget="500")
     dry = chat(quick.url, content, budget="500", pruning="dry-run")
@@ -200,7 +233,9 @@ def test_the_budget_follows_from_the_models_window(upstream: Upstream) -> None:
 
 
 def test_a_policy_of_the_settings_can_be_asked_for(upstream: Upstream) -> None:
-    policies = {"newest": {"signals": {"recency": {"half_life_turns": 1}}, "pins": {"first_user": False}}}
+    policies = {
+        "newest": {"signals": {"recency": {"half_life_turns": 1}}, "pins": {"first_user": False}}
+    }
     with serve_with(settings_for(upstream.url, policies=policies), WordEmbedder(), InMemory()) as live:
         answer = chat(live.url, body(long_chat()), budget="500", policy="newest")
         messages = long_chat()
@@ -210,13 +245,17 @@ def test_a_policy_of_the_settings_can_be_asked_for(upstream: Upstream) -> None:
 
 
 def test_a_policy_that_the_caller_names_decides_afresh_and_is_told(upstream: Upstream) -> None:
-    policies = {"newest": {"signals": {"recency": {"half_life_turns": 1}}, "pins": {"first_user": False}}}
+    policies = {
+        "newest": {"signals": {"recency": {"half_life_turns": 1}}, "pins": {"first_user": False}}
+    }
     with serve_with(settings_for(upstream.url, policies=policies), WordEmbedder(), InMemory()) as live:
         messages = long_chat()
 
         def ask_for(policy: str | None = None) -> tuple[str | None, str | None]:
             """Send what has grown by a turn; return the result and who decided."""
-            messages.extend([{"role": "assistant", "content": "Yes."}, {"role": "user", "content": "And then?"}])
+            messages.extend(
+                [{"role": "assistant", "content": "Yes."}, {"role": "user", "content": "And then?"}]
+            )
             named = {"policy": policy} if policy else {}
             answer = chat(live.url, body(messages), budget="900/500", key=KEY, **named)
             return answer.result, answer.header("x-pruning-policy")
@@ -233,14 +272,22 @@ def test_another_model_decides_afresh(quick: Live, upstream: Upstream) -> None:
     request = body(long_chat())
     assert chat(quick.url, request, budget="900/500", key="sk-models").result == "cut"
     assert chat(quick.url, request, budget="900/500", key="sk-models").result == "sticky"
-    assert chat(quick.url, {**request, "model": "gpt-4o-mini"}, budget="900/500", key="sk-models").result == "cut"
+    assert (
+        chat(quick.url, {**request, "model": "gpt-4o-mini"}, budget="900/500", key="sk-models").result
+        == "cut"
+    )
 
 
 def test_an_outcome_can_be_looked_up_by_its_id(full: Live, upstream: Upstream) -> None:
     messages = long_chat()
     answer = chat(full.url, body(messages), budget="1000/500")
     found = ask(full.url, "GET", f"/-/outcomes/{answer.header('x-pruning-id')}").json
-    assert (found["result"], found["policy"], found["model"], found["status"]) == ("cut", "balanced", "gpt-4o", 200)
+    assert (found["result"], found["policy"], found["model"], found["status"]) == (
+        "cut",
+        "balanced",
+        "gpt-4o",
+        200,
+    )
     assert found["budget"] == {"high": 1000, "low": 500}
     assert found["segments"] == answer.segments
     assert str(found["tokens"]["after"]) == answer.header("x-pruning-tokens-after")
@@ -288,7 +335,10 @@ def test_parallel_tool_calls_stay_with_their_results(full: Live, upstream: Upstr
     messages: list[dict[str, Any]] = [{"role": "system", "content": "s"}]
     for n in range(30):
         messages += [
-            {"role": "user", "content": f"Look up item {n} and item {n + 100}, please, they are for order {n}."},
+            {
+                "role": "user",
+                "content": f"Look up item {n} and item {n + 100}, please, they are for order {n}.",
+            },
             call(f"a{n}", f"b{n}"),
             result(f"b{n}", f"item {n + 100} costs {n} euros"),
             result(f"a{n}", f"item {n} costs {n + 1} euros"),
@@ -324,7 +374,9 @@ def test_no_key_is_ever_logged(upstream: Upstream, caplog: pytest.LogCaptureFixt
 def test_a_configured_key_replaces_the_callers(upstream: Upstream) -> None:
     with serve(settings_for(upstream.url, upstream={"api_key": "sk-ours"})) as live:
         chat(live.url, body([]), key=KEY)
-        assert [v for n, v in upstream.last.headers if n.lower() == "authorization"] == ["Bearer sk-ours"]
+        assert [v for n, v in upstream.last.headers if n.lower() == "authorization"] == [
+            "Bearer sk-ours"
+        ]
         ask(live.url, "GET", "/v1/models")
         assert upstream.last.header("authorization") == "Bearer sk-ours"
     assert KEY not in str(upstream.received)
@@ -340,4 +392,8 @@ def test_no_text_of_a_message_is_logged(upstream: Upstream, caplog: pytest.LogCa
     with caplog.at_level(logging.DEBUG), serve(settings_for(upstream.url)) as live:
         chat(live.url, body(messages), budget="500")
         chat(live.url, b'{"messages": [{"role": "user", "content": "xylophone"')
-    assert not [r for r in caplog.records if "xylophone" in r.getMessage() and not r.name.startswith("hypothesis")]
+    assert not [
+        r
+        for r in caplog.records
+        if "xylophone" in r.getMessage() and not r.name.startswith("hypothesis")
+    ]

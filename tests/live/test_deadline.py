@@ -10,7 +10,9 @@ from support.server import serve_with, settings_for
 from support.upstream import Upstream, until
 
 
-def test_a_cold_history_is_cut_by_the_deadline_and_the_next_request_has_its_vectors(upstream: Upstream) -> None:
+def test_a_cold_history_is_cut_by_the_deadline_and_the_next_request_has_its_vectors(
+    upstream: Upstream,
+) -> None:
     embedder = GatedEmbedder()
     settings = settings_for(upstream.url, embedder={"deadline": 0.05})
     with serve_with(settings, embedder, InMemory()) as live:

@@ -29,13 +29,17 @@ def live(upstream: Upstream) -> Iterator[Live]:
         yield made
 
 
-def talked(live: Live, requests: int, budget: str, **more: str) -> tuple[list[str | None], list[Outcome]]:
+def talked(
+    live: Live, requests: int, budget: str, **more: str
+) -> tuple[list[str | None], list[Outcome]]:
     """Return the results of a conversation of so many requests, and their outcomes."""
     talk = Talk(budget=budget)
     recent: Recent = live.services.parts.recent
     outcomes = []
     for n in range(requests):
-        answer = talk.say(live.url, f"Note {n}: the night train to Vienna leaves from platform {n}.", **more)
+        answer = talk.say(
+            live.url, f"Note {n}: the night train to Vienna leaves from platform {n}.", **more
+        )
         assert answer.status == 200
         found = recent.get(str(answer.header("x-pruning-id")))
         assert found is not None
@@ -77,7 +81,10 @@ def test_the_settings_ask_for_it_wherever_a_request_names_no_budget(upstream: Up
     with serve_with(settings, WordEmbedder(), InMemory()) as live:
         messages = long_chat(60)
         results = [chat(live.url, body(messages[: 2 * n]), key="sk-one").result for n in range(1, 60)]
-        named = [chat(live.url, body(messages[: 2 * n]), key="sk-two", budget="100000").result for n in range(1, 60)]
+        named = [
+            chat(live.url, body(messages[: 2 * n]), key="sk-two", budget="100000").result
+            for n in range(1, 60)
+        ]
     assert "cut" in results
     assert set(named) == {"untouched"}
 

@@ -67,10 +67,14 @@ def test_the_conversations_in_the_repository_are_the_licensed_ones() -> None:
 
 
 @pytest.mark.skipif(
-    not EVAL.is_dir(), reason=f"the evaluation data is not at {EVAL}; our own fixtures are tested anyway"
+    not EVAL.is_dir(),
+    reason=f"the evaluation data is not at {EVAL}; our own fixtures are tested anyway",
 )
 def test_every_real_tool_conversation_stays_valid() -> None:
-    names = [json.loads(line)["conversation"] for line in (EVAL / "tool_transcripts.jsonl").read_text().splitlines()]
+    names = [
+        json.loads(line)["conversation"]
+        for line in (EVAL / "tool_transcripts.jsonl").read_text().splitlines()
+    ]
     asked: list[tuple[bytes, int, int]] = []
     for name in names:
         conversation = json.loads((EVAL / "conversations" / f"{name}.json").read_text())

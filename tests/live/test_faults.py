@@ -42,9 +42,16 @@ def cut_by_words(live: Live, upstream: Upstream) -> None:
     ids=["embedder raises", "embedder cannot be loaded", "index raises"],
 )
 def test_what_is_broken_is_done_without_counted_and_told_once(
-    upstream: Upstream, caplog: pytest.LogCaptureFixture, embedder: Embedder, index: VectorIndex, part: str
+    upstream: Upstream,
+    caplog: pytest.LogCaptureFixture,
+    embedder: Embedder,
+    index: VectorIndex,
+    part: str,
 ) -> None:
-    with caplog.at_level(logging.WARNING), serve_with(settings_for(upstream.url), embedder, index) as live:
+    with (
+        caplog.at_level(logging.WARNING),
+        serve_with(settings_for(upstream.url), embedder, index) as live,
+    ):
         cut_by_words(live, upstream)
         cut_by_words(live, upstream)
         assert live.services.parts.histories.failures[part] >= 1
@@ -92,9 +99,14 @@ def test_what_fits_the_budget_needs_neither_embedder_nor_index(upstream: Upstrea
         assert live.failures == {}
 
 
-def test_a_full_disk_costs_the_vectors_and_nothing_else(upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk_costs_the_vectors_and_nothing_else(
+    upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
     index = FullIndex()
-    with caplog.at_level(logging.ERROR), serve_with(settings_for(upstream.url), WordEmbedder(), index) as live:
+    with (
+        caplog.at_level(logging.ERROR),
+        serve_with(settings_for(upstream.url), WordEmbedder(), index) as live,
+    ):
         assert chat(live.url, CONTENT, budget="500").result == "cut"
         assert index.tried.wait(WAIT)
         assert chat(live.url, body(long_chat(60)), budget="500").result == "cut"
@@ -103,7 +115,9 @@ def test_a_full_disk_costs_the_vectors_and_nothing_else(upstream: Upstream, capl
 
 
 def chroma(upstream: Upstream, folder: Path) -> Live:
-    return serve(settings_for(upstream.url, index={"type": "chroma"}, data=folder, cache={"max_mib": 0.001}))
+    return serve(
+        settings_for(upstream.url, index={"type": "chroma"}, data=folder, cache={"max_mib": 0.001})
+    )
 
 
 def test_a_folder_that_goes_away_is_done_without(upstream: Upstream, tmp_path: Path) -> None:

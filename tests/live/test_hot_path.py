@@ -24,8 +24,13 @@ def large(size: int = 32 * 1024, **more: Any) -> dict[str, Any]:
 def test_a_prompt_within_its_budget_is_read_and_cut_where_the_upstream_refuses_it(
     quick: Live, upstream: Upstream
 ) -> None:
-    messages = [{"role": "user" if n % 2 == 0 else "assistant", "content": f"{n} " + "word " * 200} for n in range(41)]
-    refusal = {"error": {"code": "context_length_exceeded", "message": "maximum context length is 6000 tokens"}}
+    messages = [
+        {"role": "user" if n % 2 == 0 else "assistant", "content": f"{n} " + "word " * 200}
+        for n in range(41)
+    ]
+    refusal = {
+        "error": {"code": "context_length_exceeded", "message": "maximum context length is 6000 tokens"}
+    }
     seen = []
 
     async def script(request: Any, content: bytes) -> Any:
@@ -40,7 +45,9 @@ def test_a_prompt_within_its_budget_is_read_and_cut_where_the_upstream_refuses_i
     assert seen[1] < seen[0]
 
 
-def test_a_stream_of_unknown_length_ends_where_the_upstream_ends_it(quick: Live, upstream: Upstream) -> None:
+def test_a_stream_of_unknown_length_ends_where_the_upstream_ends_it(
+    quick: Live, upstream: Upstream
+) -> None:
     upstream.script = stream([b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"])
     assert chat(quick.url, large()).body == b"data: one\n\ndata: two\n\ndata: [DONE]\n\n"
 
@@ -51,11 +58,18 @@ def test_a_histories_first_cut_is_read_beside_the_event_loop(
     threads: list[str] = []
     extract = features.extract
     monkeypatch.setattr(
-        features, "extract", lambda *a: (threads.append(threading.current_thread().name), extract(*a))[1]
+        features,
+        "extract",
+        lambda *a: (threads.append(threading.current_thread().name), extract(*a))[1],
     )
-    messages = [{"role": "assistant" if n % 2 else "user", "content": f"{n} " + "some words " * 200} for n in range(41)]
+    messages = [
+        {"role": "assistant" if n % 2 else "user", "content": f"{n} " + "some words " * 200}
+        for n in range(41)
+    ]
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
-        chat(live.url, body(messages), budget="17500", key="sk-1")  # within it, and near enough to be embedded
+        chat(
+            live.url, body(messages), budget="17500", key="sk-1"
+        )  # within it, and near enough to be embedded
         until(lambda: live.services.parts.histories.queued == 0)
         assert threads == []
         assert chat(live.url, body(messages), budget="9000", key="sk-1").result == "cut"

@@ -34,14 +34,18 @@ def test_a_body_declared_too_large_is_refused(small: Live, upstream: Upstream, p
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/files"])
-def test_a_body_in_chunks_that_grows_too_large_is_refused(small: Live, upstream: Upstream, path: str) -> None:
+def test_a_body_in_chunks_that_grows_too_large_is_refused(
+    small: Live, upstream: Upstream, path: str
+) -> None:
     is_too_large(ask(small.url, "POST", path, (b"x" * 1000 for _ in range(1100)), chunked=True))
     assert not upstream.received, "the upstream must not take the cut-off body for a whole one"
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/files"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_of_exactly_the_limit_is_taken(small: Live, upstream: Upstream, path: str, chunked: bool) -> None:
+def test_a_body_of_exactly_the_limit_is_taken(
+    small: Live, upstream: Upstream, path: str, chunked: bool
+) -> None:
     body: bytes | Iterator[bytes] = (b"x" * 1024 for _ in range(1024)) if chunked else b"x" * MIB
     assert ask(small.url, "POST", path, body, chunked=chunked).status == 200
     assert len(upstream.last.body) == MIB

@@ -26,13 +26,19 @@ def ask_afresh(live: Live, messages: list[dict[str, Any]], key: str = "sk-a") ->
     assert chat(live.url, body(messages), budget="500", sticky="off", key=key).result == "cut"
 
 
-def test_a_history_that_is_indexed_costs_only_the_querys_embedding(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_history_that_is_indexed_costs_only_the_querys_embedding(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     embedder = WordEmbedder()
     with with_chroma(upstream, tmp_path, embedder) as live:
         ask_afresh(live, long_chat())
         embedder.texts.clear()
         question = "Which invoices were paid twice?"
-        messages = [*long_chat(), {"role": "assistant", "content": "At nine."}, {"role": "user", "content": question}]
+        messages = [
+            *long_chat(),
+            {"role": "assistant", "content": "At nine."},
+            {"role": "user", "content": question},
+        ]
         ask_afresh(live, messages)
         assert set(embedder.texts) <= {question, "At nine."}
         embedder.texts.clear()
@@ -52,7 +58,9 @@ def test_the_index_outlives_a_restart(upstream: Upstream, tmp_path: Path) -> Non
         assert upstream.last.body == first
 
 
-def test_a_small_memory_reads_the_index_and_embeds_nothing_twice(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_small_memory_reads_the_index_and_embeds_nothing_twice(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     embedder = WordEmbedder()
     with with_chroma(upstream, tmp_path, embedder, mib=0.01) as live:
         ask_afresh(live, long_chat())
@@ -79,14 +87,20 @@ def test_system_prompts_are_not_embedded(upstream: Upstream) -> None:
 
 def test_two_tenants_never_meet_in_the_index(upstream: Upstream) -> None:
     index = RecordingIndex()
-    with serve_with(settings_for(upstream.url, cache={"max_mib": 0.001}), WordEmbedder(), index) as live:
+    with serve_with(
+        settings_for(upstream.url, cache={"max_mib": 0.001}), WordEmbedder(), index
+    ) as live:
         ask_afresh(live, long_chat(), "sk-a")
         ask_afresh(live, long_chat(), "sk-b")
     a, b = (tenant([(b"authorization", f"Bearer sk-{who}".encode())]) for who in "ab")
     assert a != b
     assert {name for name, _ in index.asked} == {a, b}
-    assert next(found for name, found in index.found if name == b) == set(), "what a has stored is not there for b"
-    assert {e.id for name, e in index.stored if name == a} == {e.id for name, e in index.stored if name == b}
+    assert next(found for name, found in index.found if name == b) == set(), (
+        "what a has stored is not there for b"
+    )
+    assert {e.id for name, e in index.stored if name == a} == {
+        e.id for name, e in index.stored if name == b
+    }
 
 
 def test_a_tenant_cannot_tell_what_another_one_has_sent(upstream: Upstream) -> None:

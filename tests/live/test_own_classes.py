@@ -167,7 +167,11 @@ def test_all_parts_of_a_users_own_serve_a_conversation(folder: Path, remote: str
         import own_parts
 
         first = chat(live.url, body(long_chat()), key="sk-1")
-        assert (first.status, first.result, first.json["choices"][0]["message"]["content"]) == (200, "cut", "Hello")
+        assert (first.status, first.result, first.json["choices"][0]["message"]["content"]) == (
+            200,
+            "cut",
+            "Hello",
+        )
         assert first.segments["kept"] <= first.json["got"] < first.segments["total"]
         assert chat(live.url, body(long_chat()), key="sk-1").result == "sticky"
         until(lambda: live.services.parts.histories.unwritten == 0)
@@ -201,7 +205,10 @@ def test_parts_of_a_users_own_that_fail_are_done_without(folder: Path, remote: s
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("embedder: {type: milvus}", 'embedder.type "milvus" is not one of onnx, multilingual, sentence_transformers'),
+        (
+            "embedder: {type: milvus}",
+            'embedder.type "milvus" is not one of onnx, multilingual, sentence_transformers',
+        ),
         ("index: {type: milvus}", 'index.type "milvus" is not one of chroma, in_memory'),
         ("state: {type: milvus}", 'state.type "milvus" is not one of sqlite, in_memory, redis'),
         ("upstream: {type: milvus}", 'upstream.type "milvus" is not one of http, echo, litellm'),
@@ -209,7 +216,9 @@ def test_parts_of_a_users_own_that_fail_are_done_without(folder: Path, remote: s
         ("embedder: {type: 'own_parts:Letters'}", "missing a required argument: 'alphabet'"),
     ],
 )
-def test_a_part_that_is_not_there_ends_the_start_with_the_choices(folder: Path, text: str, told: str) -> None:
+def test_a_part_that_is_not_there_ends_the_start_with_the_choices(
+    folder: Path, text: str, told: str
+) -> None:
     (folder / "config.yaml").write_text(text)
     with pytest.raises(ConfigError, match=told):
         services.build(load_settings(folder / "config.yaml"))

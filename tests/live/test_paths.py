@@ -22,7 +22,12 @@ CHATS = (
     "/api/v1/chat/completions",
     "/openai/deployments/gpt-4o/chat/completions?api-version=2026-01-01",
 )
-RESPONSES = ("/v1/responses", "/responses", "/v1//responses", "/openai/v1/responses?api-version=preview")
+RESPONSES = (
+    "/v1/responses",
+    "/responses",
+    "/v1//responses",
+    "/openai/v1/responses?api-version=preview",
+)
 JSON = ("Content-Type", "application/json")
 BUDGET = ("X-Pruning-Budget", "600")
 
@@ -43,7 +48,9 @@ def test_a_chat_completion_is_pruned_under_any_prefix_and_its_path_goes_on(
 
 
 @pytest.mark.parametrize("path", RESPONSES)
-def test_a_response_is_pruned_under_any_prefix_and_its_path_goes_on(quick: Live, upstream: Upstream, path: str) -> None:
+def test_a_response_is_pruned_under_any_prefix_and_its_path_goes_on(
+    quick: Live, upstream: Upstream, path: str
+) -> None:
     found = post(quick, path, response(long_session()), BUDGET)
     assert found.result == "cut"
     assert upstream.last.target == path
@@ -98,9 +105,17 @@ def test_the_log_names_a_relayed_path_once(quick: Live, caplog: pytest.LogCaptur
     assert sum("/proxy/v1/completions" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_a_websocket_is_refused_with_the_status_on_which_clients_fall_back(quick: Live, upstream: Upstream) -> None:
+def test_a_websocket_is_refused_with_the_status_on_which_clients_fall_back(
+    quick: Live, upstream: Upstream
+) -> None:
     headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
-    found = ask(quick.url, "GET", "/v1/responses", None, [*headers, ("Sec-WebSocket-Key", "c2l4dGVlbiBieXRlcyE=")])
+    found = ask(
+        quick.url,
+        "GET",
+        "/v1/responses",
+        None,
+        [*headers, ("Sec-WebSocket-Key", "c2l4dGVlbiBieXRlcyE=")],
+    )
     assert found.status == 426
     assert found.json["error"]["code"] == "websocket_not_supported"
     assert not upstream.received

@@ -59,7 +59,9 @@ def resent(live: Live, refused: str) -> float:
     return metric(live.url, "foveate_requests_resent_total{", f'refused="{refused}"')
 
 
-def test_bound_reasoning_survives_every_request_between_two_cuts(live: Live, upstream: Upstream) -> None:
+def test_bound_reasoning_survives_every_request_between_two_cuts(
+    live: Live, upstream: Upstream
+) -> None:
     talk = Talk()
     for n in range(30):
         assert talk.note(live.url, n).status == 200
@@ -70,10 +72,14 @@ def test_bound_reasoning_survives_every_request_between_two_cuts(live: Live, ups
     assert talk.results.count("cut") > 1
     assert talk.results.count("sticky") > 10
     assert breaks(found, talk.results) == 0
-    assert all(thoughts(p) > 0 for p, done in zip(found[1:], talk.results[1:], strict=True) if done == "sticky")
+    assert all(
+        thoughts(p) > 0 for p, done in zip(found[1:], talk.results[1:], strict=True) if done == "sticky"
+    )
 
 
-def test_a_cut_takes_out_the_reasoning_behind_its_first_gap_and_no_other(live: Live, upstream: Upstream) -> None:
+def test_a_cut_takes_out_the_reasoning_behind_its_first_gap_and_no_other(
+    live: Live, upstream: Upstream
+) -> None:
     talk = Talk()
     while "cut" not in talk.results:
         talk.note(live.url, len(talk.results))
@@ -86,7 +92,9 @@ def test_a_cut_takes_out_the_reasoning_behind_its_first_gap_and_no_other(live: L
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_a_mark_that_moves_with_the_conversation_breaks_no_prefix(live: Live, upstream: Upstream, mark: str) -> None:
+def test_a_mark_that_moves_with_the_conversation_breaks_no_prefix(
+    live: Live, upstream: Upstream, mark: str
+) -> None:
     talk = Talk(mark=mark)
     for n in range(25):
         assert talk.note(live.url, n).status == 200
@@ -96,7 +104,9 @@ def test_a_mark_that_moves_with_the_conversation_breaks_no_prefix(live: Live, up
     assert all(mark in json.dumps(prompt[-1]) for prompt in found)
 
 
-def test_an_upstream_that_refuses_reasoning_is_asked_once_more_without_it(live: Live, upstream: Upstream) -> None:
+def test_an_upstream_that_refuses_reasoning_is_asked_once_more_without_it(
+    live: Live, upstream: Upstream
+) -> None:
     elsewhere, talk = Talk(key="sk-other"), Talk()
     for n in range(3):
         elsewhere.note(live.url, n)
@@ -109,7 +119,9 @@ def test_an_upstream_that_refuses_reasoning_is_asked_once_more_without_it(live: 
     assert answer.status == 200
     assert len(answer.all("x-pruning-result")) == 1
     assert answer.result == "sticky"
-    assert int(answer.header("x-pruning-tokens-after") or 0) < int(answer.header("x-pruning-tokens-before") or 0)
+    assert int(answer.header("x-pruning-tokens-after") or 0) < int(
+        answer.header("x-pruning-tokens-before") or 0
+    )
     told = ask(live.url, "GET", f"/-/outcomes/{answer.header('x-pruning-id')}").json
     assert told["resent"] == "reasoning"
     assert (resent(live, "reasoning"), resent(live, "length")) == (1, 0)
@@ -183,7 +195,18 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    given = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(tmp_path)]
+    given = [
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(tmp_path),
+    ]
     process = subprocess.Popen([REDIS, *given], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(lambda: answers(port))
@@ -199,7 +222,9 @@ def answers(port: int) -> bool:
     return False
 
 
-def test_another_worker_goes_on_with_what_is_in_redis(upstream: Upstream, tmp_path: Path, redis_url: str) -> None:
+def test_another_worker_goes_on_with_what_is_in_redis(
+    upstream: Upstream, tmp_path: Path, redis_url: str
+) -> None:
     upstream.script = strict()
     settings = settings_of(upstream, f"state: {{type: redis, url: '{redis_url}'}}\n")
     folders = [tmp_path / name for name in ("one", "two")]

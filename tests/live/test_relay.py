@@ -15,13 +15,21 @@ from support.upstream import Upstream, reply, reply_json
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_every_method_is_relayed_with_its_body(quick: Live, upstream: Upstream, method: str) -> None:
-    answer = ask(quick.url, method, "/v1/files/file-1", b'{"a": 1}', [("Content-Type", "application/json")])
+    answer = ask(
+        quick.url, method, "/v1/files/file-1", b'{"a": 1}', [("Content-Type", "application/json")]
+    )
     assert answer.status == 200
-    assert (upstream.last.method, upstream.last.target, upstream.last.body) == (method, "/v1/files/file-1", b'{"a": 1}')
+    assert (upstream.last.method, upstream.last.target, upstream.last.body) == (
+        method,
+        "/v1/files/file-1",
+        b'{"a": 1}',
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "POST"])
-def test_a_request_without_a_body_stays_without_one(quick: Live, upstream: Upstream, method: str) -> None:
+def test_a_request_without_a_body_stays_without_one(
+    quick: Live, upstream: Upstream, method: str
+) -> None:
     assert ask(quick.url, method, "/v1/models").status == 200
     assert upstream.last.body == b""
     assert upstream.last.header("transfer-encoding") is None
@@ -61,9 +69,13 @@ def test_paths_outside_the_api_version_stand_beside_it(quick: Live, upstream: Up
 
 
 @pytest.mark.parametrize("target", ["*", "@evil.example", ".evil.example/x", "evil.example:80"])
-def test_a_target_that_is_no_path_never_leads_to_another_host(quick: Live, upstream: Upstream, target: str) -> None:
+def test_a_target_that_is_no_path_never_leads_to_another_host(
+    quick: Live, upstream: Upstream, target: str
+) -> None:
     method = "OPTIONS" if target == "*" else "CONNECT" if target.endswith(":80") else "GET"
-    answer = send_raw(quick.url, f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    answer = send_raw(
+        quick.url, f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    )
     status = int(answer.split(b" ", 2)[1])
     assert status != 500
     if target == "*":
@@ -98,19 +110,25 @@ def test_a_large_upload_arrives_whole(quick: Live, upstream: Upstream, chunked: 
     assert (upstream.last.header("transfer-encoding") is not None) == chunked
 
 
-def test_request_headers_reach_the_upstream_as_the_caller_sent_them(quick: Live, upstream: Upstream) -> None:
+def test_request_headers_reach_the_upstream_as_the_caller_sent_them(
+    quick: Live, upstream: Upstream
+) -> None:
     sent = [
         ("Authorization", "Bearer sk-caller"), ("OpenAI-Organization", "org-1"), ("X-Twice", "a"), ("X-Twice", "b"),
         ("Accept", "application/json"), ("Accept-Encoding", "gzip, br"), ("User-Agent", "me/1"), ("Cookie", "a=b"),
         ("X-Empty", ""),
     ]  # fmt: skip
     ask(quick.url, "GET", "/v1/models", headers=sent)
-    arrived = [(n.lower(), v) for n, v in upstream.last.headers if n.lower() not in ("host", "connection")]
+    arrived = [
+        (n.lower(), v) for n, v in upstream.last.headers if n.lower() not in ("host", "connection")
+    ]
     assert sorted(arrived) == sorted((n.lower(), v) for n, v in sent)
 
 
 def test_header_bytes_outside_ascii_are_not_rewritten(quick: Live, upstream: Upstream) -> None:
-    on_the_wire = "caf\u00e9".encode().decode("latin-1")  # http.client writes latin-1, and so these UTF-8 bytes
+    on_the_wire = "caf\u00e9".encode().decode(
+        "latin-1"
+    )  # http.client writes latin-1, and so these UTF-8 bytes
     ask(quick.url, "GET", "/v1/models", headers=[("X-Accent", on_the_wire)])
     assert upstream.last.header("x-accent") == on_the_wire
 
@@ -132,7 +150,14 @@ def test_hop_by_hop_headers_of_the_request_stay_on_their_hop(quick: Live, upstre
     ]  # fmt: skip
     ask(quick.url, "GET", "/v1/models", headers=hop)
     names = {n.lower() for n, _ in upstream.last.headers}
-    assert not names & {"x-private", "keep-alive", "te", "proxy-authorization", "proxy-connection", "trailer"}
+    assert not names & {
+        "x-private",
+        "keep-alive",
+        "te",
+        "proxy-authorization",
+        "proxy-connection",
+        "trailer",
+    }
     assert "x-kept" in names
 
 
@@ -149,13 +174,17 @@ def test_hop_by_hop_headers_of_the_answer_stay_on_their_hop(quick: Live, upstrea
 
 
 def test_repeated_response_headers_are_all_relayed_in_order(quick: Live, upstream: Upstream) -> None:
-    upstream.script = reply(200, b"{}", [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2"), ("X-Ratelimit", "9")])
+    upstream.script = reply(
+        200, b"{}", [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2"), ("X-Ratelimit", "9")]
+    )
     answer = ask(quick.url, "GET", "/v1/models")
     assert answer.all("set-cookie") == ["a=1; Path=/", "b=2"]
     assert answer.header("x-ratelimit") == "9"
 
 
-def test_cookies_of_one_caller_never_reach_the_upstream_with_another_request(quick: Live, upstream: Upstream) -> None:
+def test_cookies_of_one_caller_never_reach_the_upstream_with_another_request(
+    quick: Live, upstream: Upstream
+) -> None:
     upstream.script = reply(200, b"{}", [("Set-Cookie", "session=secret; Path=/")])
     ask(quick.url, "GET", "/v1/models")
     ask(quick.url, "GET", "/v1/models")
@@ -163,7 +192,9 @@ def test_cookies_of_one_caller_never_reach_the_upstream_with_another_request(qui
 
 
 def test_the_answer_keeps_the_upstreams_date_and_server(quick: Live, upstream: Upstream) -> None:
-    upstream.script = reply(200, b"{}", [("Server", "theirs"), ("Date", "Mon, 01 Jan 2024 00:00:00 GMT")])
+    upstream.script = reply(
+        200, b"{}", [("Server", "theirs"), ("Date", "Mon, 01 Jan 2024 00:00:00 GMT")]
+    )
     answer = ask(quick.url, "GET", "/v1/models")
     assert answer.all("server") == ["theirs"]
     assert answer.all("date") == ["Mon, 01 Jan 2024 00:00:00 GMT"]
@@ -172,7 +203,9 @@ def test_the_answer_keeps_the_upstreams_date_and_server(quick: Live, upstream: U
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/chat/completions"])
 def test_a_compressed_answer_passes_untouched(quick: Live, upstream: Upstream, path: str) -> None:
     packed = gzip.compress(b'{"data": []}')
-    upstream.script = reply(200, packed, [("Content-Encoding", "gzip"), ("Content-Type", "application/json")])
+    upstream.script = reply(
+        200, packed, [("Content-Encoding", "gzip"), ("Content-Type", "application/json")]
+    )
     answer = ask(quick.url, "POST", path, b'{"messages": []}', [("Accept-Encoding", "gzip")])
     assert answer.body == packed
     assert answer.header("content-encoding") == "gzip"
@@ -203,7 +236,9 @@ def test_no_content_has_no_body(quick: Live, upstream: Upstream) -> None:
 
 
 @pytest.mark.parametrize("extra", [[], [("Content-Length", "12")]])
-def test_not_modified_has_no_body(quick: Live, upstream: Upstream, extra: list[tuple[str, str]]) -> None:
+def test_not_modified_has_no_body(
+    quick: Live, upstream: Upstream, extra: list[tuple[str, str]]
+) -> None:
     # RFC 9110 section 8.6 allows a 304 to state the length that a 200 would have had.
     upstream.script = reply(304, b"", [("ETag", '"x"'), *extra])
     connection_still_serves = [
@@ -214,7 +249,9 @@ def test_not_modified_has_no_body(quick: Live, upstream: Upstream, extra: list[t
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 529])
-def test_errors_of_the_upstream_come_back_as_they_are(quick: Live, upstream: Upstream, status: int) -> None:
+def test_errors_of_the_upstream_come_back_as_they_are(
+    quick: Live, upstream: Upstream, status: int
+) -> None:
     error = {"error": {"message": "no", "type": "their_type", "param": None, "code": "their_code"}}
     upstream.script = reply_json(error, status, [("Retry-After", "7"), ("X-Request-Id", "req-1")])
     answer = ask(quick.url, "POST", "/v1/chat/completions", b'{"messages": []}')

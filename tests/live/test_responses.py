@@ -40,9 +40,14 @@ def answering(*items: Any) -> Script:
     async def script(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         if not json.loads(body).get("stream"):
             return web.json_response(answered(items))
-        events: list[dict[str, Any]] = [{"type": "response.created", "response": answered([], "in_progress")}]
+        events: list[dict[str, Any]] = [
+            {"type": "response.created", "response": answered([], "in_progress")}
+        ]
         for n, item in enumerate(items):
-            events += [{"type": f"response.output_item.{when}", "output_index": n, "item": item} for when in WHENS]
+            events += [
+                {"type": f"response.output_item.{when}", "output_index": n, "item": item}
+                for when in WHENS
+            ]
         events.append({"type": "response.completed", "response": answered(items)})
         written = [json.dumps({**event, "sequence_number": n}) for n, event in enumerate(events)]
         return await stream([f"data: {event}\n\n".encode() for event in written])(request, body)
@@ -56,7 +61,9 @@ WHENS = ("added", "done")
 @pytest.fixture
 def client(quick: Live, upstream: Upstream) -> Iterator[openai.OpenAI]:
     upstream.script = answering(said("Platform seven.", "1"))
-    with openai.OpenAI(base_url=f"{quick.url}/v1", api_key=f"sk-{secrets.token_hex(8)}", max_retries=0) as made:
+    with openai.OpenAI(
+        base_url=f"{quick.url}/v1", api_key=f"sk-{secrets.token_hex(8)}", max_retries=0
+    ) as made:
         yield made
 
 
@@ -127,7 +134,9 @@ def test_what_the_server_holds_goes_on_unchanged(
     assert upstream.last.json == response(items, **more)
 
 
-def test_a_request_to_sum_up_keeps_the_standing_cut_and_makes_none(quick: Live, upstream: Upstream) -> None:
+def test_a_request_to_sum_up_keeps_the_standing_cut_and_makes_none(
+    quick: Live, upstream: Upstream
+) -> None:
     upstream.script = answering({"type": "compaction", "id": "cmp_1", "encrypted_content": "=="})
     key, items = f"sk-{secrets.token_hex(8)}", long_session()
     assert post(quick, response(items), key, **BUDGET).result == "cut"
@@ -138,13 +147,17 @@ def test_a_request_to_sum_up_keeps_the_standing_cut_and_makes_none(quick: Live, 
     assert post(quick, response([*items, trigger]), "sk-another").result == "untouched"
 
 
-def test_what_stands_before_a_compaction_goes_first_but_for_the_users_words(quick: Live, upstream: Upstream) -> None:
+def test_what_stands_before_a_compaction_goes_first_but_for_the_users_words(
+    quick: Live, upstream: Upstream
+) -> None:
     upstream.script = answering(said("ok", "1"))
     task = user("Watch the night train.")
     old = [item for n in range(8) for item in (called(f"{n}"), output(f"{n}", f"train {n} " * 60))]
     compacted = {"type": "compaction", "id": "cmp_1", "encrypted_content": "=="}
     rest = [called("new"), output("new", "train " * 60), user("And the night train?")]
-    found = post(quick, response([task, *old, compacted, *rest]), "sk-c", **{"X-Pruning-Budget": "700/600"})
+    found = post(
+        quick, response([task, *old, compacted, *rest]), "sk-c", **{"X-Pruning-Budget": "700/600"}
+    )
     assert found.result == "cut"
     assert upstream.last.json["input"] == [task, compacted, *rest]
 
@@ -157,7 +170,9 @@ def test_compacting_and_counting_are_relayed_as_they_come(quick: Live, upstream:
         assert upstream.last.json == response(long_session())
 
 
-def test_a_prompt_that_is_refused_as_too_long_is_cut_and_sent_once_more(quick: Live, upstream: Upstream) -> None:
+def test_a_prompt_that_is_refused_as_too_long_is_cut_and_sent_once_more(
+    quick: Live, upstream: Upstream
+) -> None:
     calls = []
 
     async def refusing(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
@@ -165,7 +180,12 @@ def test_a_prompt_that_is_refused_as_too_long_is_cut_and_sent_once_more(quick: L
         if len(calls) > 1:
             return await answering(said("ok", "1"))(request, body)
         told = "Your input exceeds the context window of this model. Please adjust your input and try again."
-        error = {"message": told, "type": "invalid_request_error", "param": "input", "code": "context_length_exceeded"}
+        error = {
+            "message": told,
+            "type": "invalid_request_error",
+            "param": "input",
+            "code": "context_length_exceeded",
+        }
         return web.json_response({"error": error}, status=400)
 
     upstream.script = refusing

@@ -25,20 +25,32 @@ Exchange = Callable[[Live, str, list[str]], Answer]
 
 
 def post(live: Live, target: str, request: dict[str, Any], key: str) -> Answer:
-    headers = [("Content-Type", "application/json"), ("Authorization", f"Bearer {key}"), ("X-Pruning-Budget", BUDGET)]
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Authorization", f"Bearer {key}"),
+        ("X-Pruning-Budget", BUDGET),
+    ]
     return ask(live.url, "POST", target, json.dumps(request).encode(), headers)
 
 
 def by_chat(live: Live, key: str, more: list[str]) -> Answer:
     said = [{"role": "user", "content": text} for text in more]
-    messages = [{"role": "user", "content": "Does it build?"}, call("a", name="make"), result("a", TEXT), *said]
+    messages = [
+        {"role": "user", "content": "Does it build?"},
+        call("a", name="make"),
+        result("a", TEXT),
+        *said,
+    ]
     return post(live, "/v1/chat/completions", body(messages), key)
 
 
 def by_messages(live: Live, key: str, more: list[str]) -> Answer:
     uses = [{"type": "tool_use", "id": "a", "name": "make", "input": {"target": "all"}}]
     told = [{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": TEXT}]}]
-    messages: list[Any] = [{"role": "user", "content": "Does it build?"}, {"role": "assistant", "content": uses}]
+    messages: list[Any] = [
+        {"role": "user", "content": "Does it build?"},
+        {"role": "assistant", "content": uses},
+    ]
     messages.append({"role": "user", "content": told})
     for text in more:
         messages += [{"role": "assistant", "content": "No."}, {"role": "user", "content": text}]
@@ -60,7 +72,9 @@ def entries(raw: bytes) -> list[Any]:
 
 
 @pytest.mark.parametrize("send", [by_chat, by_messages, by_responses])
-def test_a_long_result_is_shortened_once_and_stays_so(quick: Live, upstream: Upstream, send: Exchange) -> None:
+def test_a_long_result_is_shortened_once_and_stays_so(
+    quick: Live, upstream: Upstream, send: Exchange
+) -> None:
     key = f"sk-{secrets.token_hex(8)}"
     first = send(quick, key, [])
     assert first.result == "shortened"
@@ -96,18 +110,30 @@ def test_results_that_were_answered_before_we_came_stay_whole(quick: Live, upstr
 def test_an_exact_repeat_becomes_a_pointer(quick: Live, upstream: Upstream) -> None:
     key = f"sk-{secrets.token_hex(8)}"
     lines = "\n".join(f"entry {n} of the catalogue" for n in range(700))
-    messages: list[Any] = [{"role": "user", "content": "List it."}, call("a", name="catalogue"), result("a", lines)]
+    messages: list[Any] = [
+        {"role": "user", "content": "List it."},
+        call("a", name="catalogue"),
+        result("a", lines),
+    ]
     assert chat(quick.url, body(messages), key=key, budget="100000/50000").result == "untouched"
     messages += [call("b", name="catalogue"), result("b", lines)]
     assert chat(quick.url, body(messages), key=key, budget="100000/50000").result == "shortened"
     assert upstream.last.messages[2]["content"] == lines
-    assert "the same 700 lines as the earlier result of catalogue" in upstream.last.messages[4]["content"]
+    assert (
+        "the same 700 lines as the earlier result of catalogue" in upstream.last.messages[4]["content"]
+    )
 
 
 def test_a_cut_keeps_the_lines_that_matter_of_an_old_result(quick: Live, upstream: Upstream) -> None:
-    messages: list[Any] = [{"role": "user", "content": "Does it build?"}, call("a", name="make"), result("a", TEXT)]
+    messages: list[Any] = [
+        {"role": "user", "content": "Does it build?"},
+        call("a", name="make"),
+        result("a", TEXT),
+    ]
     messages += [{"role": "assistant", "content": "There is an error."}]
-    messages += [{"role": "user", "content": "Mend the error in part_640.c: which declaration is missing?"}]
+    messages += [
+        {"role": "user", "content": "Mend the error in part_640.c: which declaration is missing?"}
+    ]
     answer = chat(quick.url, body(messages), budget="2000", sticky="off")
     assert answer.result == "cut"
     assert int(str(answer.header("x-pruning-tokens-after"))) <= 2000
@@ -118,7 +144,11 @@ def test_a_cut_keeps_the_lines_that_matter_of_an_old_result(quick: Live, upstrea
 def test_the_results_that_wait_for_an_answer_are_shortened_where_the_budget_forces_it(
     quick: Live, upstream: Upstream
 ) -> None:
-    messages = [{"role": "user", "content": "Does it build?"}, call("a", name="make"), result("a", TEXT)]
+    messages = [
+        {"role": "user", "content": "Does it build?"},
+        call("a", name="make"),
+        result("a", TEXT),
+    ]
     answer = chat(quick.url, body(messages), budget="3000", sticky="off")
     assert answer.result == "cut"
     assert int(str(answer.header("x-pruning-tokens-after"))) <= 3000

@@ -27,7 +27,9 @@ TOOLS: list[Any] = [
 
 @pytest.fixture
 def client(full: Live) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{full.url}/v1", api_key=f"sk-{secrets.token_hex(8)}", max_retries=0) as made:
+    with openai.OpenAI(
+        base_url=f"{full.url}/v1", api_key=f"sk-{secrets.token_hex(8)}", max_retries=0
+    ) as made:
         yield made
 
 
@@ -66,7 +68,9 @@ def test_a_stream(client: openai.OpenAI, upstream: Upstream) -> None:
 
 
 async def test_an_async_completion(aclient: openai.AsyncOpenAI) -> None:
-    made = await aclient.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
+    made = await aclient.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": "hi"}]
+    )
     assert made.choices[0].message.content == "Hello there."
 
 
@@ -81,7 +85,9 @@ async def test_an_async_stream(aclient: openai.AsyncOpenAI) -> None:
 async def test_an_async_caller_who_leaves_a_stream_closes_the_upstream(
     aclient: openai.AsyncOpenAI, upstream: Upstream
 ) -> None:
-    event = b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\n'
+    event = (
+        b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\n'
+    )
     upstream.script = hang(after=[event])
     events = await aclient.chat.completions.create(
         model="gpt-4o", messages=[{"role": "user", "content": "x"}], stream=True
@@ -93,20 +99,29 @@ async def test_an_async_caller_who_leaves_a_stream_closes_the_upstream(
 
 
 def test_tools(client: openai.OpenAI, upstream: Upstream) -> None:
-    messages: list[Any] = [*long_chat()[:-1], {"role": "user", "content": "What is the weather in Oslo?"}]
+    messages: list[Any] = [
+        *long_chat()[:-1],
+        {"role": "user", "content": "What is the weather in Oslo?"},
+    ]
     headers = {"X-Pruning-Budget": "600"}
-    made = client.chat.completions.create(model="gpt-4o", messages=messages, tools=TOOLS, extra_headers=headers)
+    made = client.chat.completions.create(
+        model="gpt-4o", messages=messages, tools=TOOLS, extra_headers=headers
+    )
     asked = made.choices[0].message
     assert asked.tool_calls
     messages += [asked.model_dump(exclude_none=True), result(asked.tool_calls[0].id, "rain")]
-    client.chat.completions.create(model="gpt-4o", messages=messages, tools=TOOLS, extra_headers=headers)
+    client.chat.completions.create(
+        model="gpt-4o", messages=messages, tools=TOOLS, extra_headers=headers
+    )
     sent = upstream.last.messages
     assert [m["role"] for m in sent[-3:]] == ["user", "assistant", "tool"]
     assert sent[-2]["tool_calls"][0]["id"] == sent[-1]["tool_call_id"]
     assert upstream.last.json["tools"] == TOOLS
 
 
-def test_an_error_of_the_upstream_is_the_clients_own_kind(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_an_error_of_the_upstream_is_the_clients_own_kind(
+    client: openai.OpenAI, upstream: Upstream
+) -> None:
     upstream.script = reply_json(
         {"error": {"message": "slow down", "type": "tokens", "param": None, "code": "rate"}}, 429
     )
@@ -117,13 +132,19 @@ def test_an_error_of_the_upstream_is_the_clients_own_kind(client: openai.OpenAI,
 
 def test_a_bad_pruning_header_is_a_bad_request(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="X-Pruning-Budget") as caught:
-        client.chat.completions.create(model="gpt-4o", messages=[], extra_headers={"X-Pruning-Budget": "lots"})
+        client.chat.completions.create(
+            model="gpt-4o", messages=[], extra_headers={"X-Pruning-Budget": "lots"}
+        )
     assert caught.value.code == "invalid_pruning_header"
 
 
-def test_a_stream_that_breaks_off_is_an_error_for_the_client(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_a_stream_that_breaks_off_is_an_error_for_the_client(
+    client: openai.OpenAI, upstream: Upstream
+) -> None:
     upstream.script = stream([b'data: {"choices":[]}\n\n'], break_off=True)
-    events = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}], stream=True)
+    events = client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": "x"}], stream=True
+    )
     with pytest.raises(Exception, match=r"(?i)peer closed|incomplete|connection"):
         list(events)
 
@@ -161,7 +182,10 @@ def test_other_endpoints(client: openai.OpenAI, upstream: Upstream) -> None:
 @pytest.fixture(scope="module")
 def echo() -> Iterator[openai.OpenAI]:
     settings = settings_for("http://127.0.0.1:1", upstream={"type": "echo"})
-    with serve(settings) as live, openai.OpenAI(base_url=f"{live.url}/v1", api_key="none", max_retries=0) as made:
+    with (
+        serve(settings) as live,
+        openai.OpenAI(base_url=f"{live.url}/v1", api_key="none", max_retries=0) as made,
+    ):
         yield made
 
 
@@ -190,7 +214,9 @@ def test_the_echo_upstream_streams(echo: openai.OpenAI) -> None:
 
 def test_the_echo_upstream_reports_what_pruning_left(echo: openai.OpenAI) -> None:
     messages: Any = long_chat()
-    made = echo.chat.completions.create(model="gpt-4o", messages=messages, extra_headers={"X-Pruning-Budget": "500"})
+    made = echo.chat.completions.create(
+        model="gpt-4o", messages=messages, extra_headers={"X-Pruning-Budget": "500"}
+    )
     assert made.usage
     assert made.usage.prompt_tokens <= 500
 

@@ -28,7 +28,10 @@ def key() -> str:
 
 def common(one: list[bytes], other: list[bytes]) -> int:
     """How many messages two prompts begin with alike."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
 
 
 def tokens_of(messages: list[bytes]) -> int:
@@ -41,32 +44,49 @@ def with_loops(turns: int) -> Messages:
     for n, message in enumerate(long_chat(turns)):
         messages.append(message)
         if message["role"] == "user" and n % 6 == 1 and n < 2 * turns:
-            messages += [call(f"a{n}", f"b{n}"), result(f"b{n}", f"row {n}"), result(f"a{n}", f"row {n + 1}")]
+            messages += [
+                call(f"a{n}", f"b{n}"),
+                result(f"b{n}", f"row {n}"),
+                result(f"a{n}", f"row {n + 1}"),
+            ]
             messages += [call(f"c{n}"), result(f"c{n}", f"row {n + 2}")]
     return messages
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_between_cuts_the_prompt_only_grows_at_its_end(full: Live, upstream: Upstream, streamed: bool) -> None:
+def test_between_cuts_the_prompt_only_grows_at_its_end(
+    full: Live, upstream: Upstream, streamed: bool
+) -> None:
     messages: Any = with_loops(27)
     previous: list[bytes] = []
     results = []
     with openai.OpenAI(base_url=f"{full.url}/v1", api_key=key(), max_retries=0) as client:
         for end in ends(messages):
             raw = client.chat.completions.with_raw_response.create(
-                model="gpt-4o", messages=messages[:end], stream=streamed, extra_headers={"X-Pruning-Budget": BUDGET}
+                model="gpt-4o",
+                messages=messages[:end],
+                stream=streamed,
+                extra_headers={"X-Pruning-Budget": BUDGET},
             )
             made: Any = raw.parse()
-            words = [c.choices[0].delta.content or "" for c in made] if streamed else [made.choices[0].message.content]
+            words = (
+                [c.choices[0].delta.content or "" for c in made]
+                if streamed
+                else [made.choices[0].message.content]
+            )
             assert "".join(words) == "Hello there."
             sent = pieces(upstream.last.body)
             shared = common(previous, sent)
             assert problems(upstream.last.messages) == []
             assert int(raw.headers["x-pruning-tokens-after"]) == tokens_of(sent) <= 900 + 90
             repeated = sent[:shared] if previous else []
-            least = [m for m in repeated if own([json.loads(m)])]  # what stands for a turn may not be counted
+            least = [
+                m for m in repeated if own([json.loads(m)])
+            ]  # what stands for a turn may not be counted
             prefix = int(raw.headers["x-pruning-prefix"])
-            assert (tokens_of(least) if least else 0) <= prefix <= (tokens_of(repeated) if repeated else 0)
+            assert (
+                (tokens_of(least) if least else 0) <= prefix <= (tokens_of(repeated) if repeated else 0)
+            )
             if raw.headers["x-pruning-result"] != "cut":
                 assert shared == len(previous)
             results.append(raw.headers["x-pruning-result"])
@@ -108,7 +128,9 @@ def test_sessions_of_one_caller_and_of_two_are_apart(quick: Live, upstream: Upst
 
 
 @pytest.mark.parametrize(
-    "headers", [{"sticky": "off"}, {"pruning": "dry-run"}, {"pruning": "off"}], ids=["off", "dry", "relay"]
+    "headers",
+    [{"sticky": "off"}, {"pruning": "dry-run"}, {"pruning": "off"}],
+    ids=["off", "dry", "relay"],
 )
 def test_what_is_decided_afresh_or_for_show_is_not_remembered(
     quick: Live, upstream: Upstream, headers: dict[str, str]
@@ -136,7 +158,9 @@ def test_deciding_afresh_leaves_what_is_remembered_alone(quick: Live, upstream: 
 
 def test_a_proxy_told_to_never_stick_decides_afresh_unless_a_caller_asks(upstream: Upstream) -> None:
     with serve_with(settings_for(upstream.url, sticky=False), WordEmbedder(), InMemory()) as live:
-        assert [chat(live.url, body(long_chat(40)), budget=BUDGET, key="sk-1").result for _ in range(2)] == ["cut"] * 2
+        assert [
+            chat(live.url, body(long_chat(40)), budget=BUDGET, key="sk-1").result for _ in range(2)
+        ] == ["cut"] * 2
 
 
 def marked(messages: Messages) -> Messages:
@@ -155,7 +179,9 @@ def marked(messages: Messages) -> Messages:
 def said(messages: Messages) -> list[tuple[str, str]]:
     """Who says what, however it is written."""
     texts = [(m["role"], m["content"]) for m in messages]
-    return [(role, c if isinstance(c, str) else "".join(part["text"] for part in c)) for role, c in texts]
+    return [
+        (role, c if isinstance(c, str) else "".join(part["text"] for part in c)) for role, c in texts
+    ]
 
 
 def test_cache_marks_that_move_along_keep_the_decisions(quick: Live, upstream: Upstream) -> None:
@@ -174,7 +200,9 @@ def test_cache_marks_that_move_along_keep_the_decisions(quick: Live, upstream: U
     assert results.count("sticky") > results.count("cut") > 0
 
 
-def test_the_same_words_as_a_string_and_as_a_list_are_the_same_history(quick: Live, upstream: Upstream) -> None:
+def test_the_same_words_as_a_string_and_as_a_list_are_the_same_history(
+    quick: Live, upstream: Upstream
+) -> None:
     messages = long_chat(40)
     mine = key()
     assert chat(quick.url, body(messages), budget=BUDGET, key=mine).result == "cut"
@@ -195,7 +223,9 @@ def test_a_message_with_a_cache_mark_is_never_dropped(quick: Live, upstream: Ups
     }  # fmt: skip
     assert chat(quick.url, body(messages), budget=BUDGET).result == "cut"
     assert messages[position] in upstream.last.messages
-    assert upstream.last.messages[: position + 1] == messages[: position + 1]  # and all before it, as it fits
+    assert (
+        upstream.last.messages[: position + 1] == messages[: position + 1]
+    )  # and all before it, as it fits
 
 
 def test_two_callers_with_the_same_conversation_never_meet(quick: Live, upstream: Upstream) -> None:
@@ -229,7 +259,9 @@ def forgetful(live: Live, upstream: Upstream, mine: str) -> Messages:
     return [*talk, {"role": "assistant", "content": "Good."}]
 
 
-def test_what_a_later_turn_needs_is_quoted_and_stays_with_that_turn(full: Live, upstream: Upstream) -> None:
+def test_what_a_later_turn_needs_is_quoted_and_stays_with_that_turn(
+    full: Live, upstream: Upstream
+) -> None:
     mine = key()
     talk = forgetful(full, upstream, mine)
     before = pieces(upstream.last.body)
@@ -252,7 +284,9 @@ def test_what_a_later_turn_needs_is_quoted_and_stays_with_that_turn(full: Live, 
     assert thanks.segments["recalled"] == answer.segments["recalled"]
 
 
-def test_a_turn_of_parts_gets_its_excerpts_ahead_of_its_first_text(full: Live, upstream: Upstream) -> None:
+def test_a_turn_of_parts_gets_its_excerpts_ahead_of_its_first_text(
+    full: Live, upstream: Upstream
+) -> None:
     mine = key()
     part = {"type": "text", "text": QUESTION}
     talk = [*forgetful(full, upstream, mine), {"role": "user", "content": [part]}]
@@ -272,7 +306,11 @@ def test_a_policy_without_recall_quotes_nothing(upstream: Upstream) -> None:
 
 
 def test_an_outcome_tells_of_the_prefix_and_of_what_the_upstream_had_cached(upstream: Upstream) -> None:
-    usage = {"prompt_tokens": 390, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 256}}
+    usage = {
+        "prompt_tokens": 390,
+        "completion_tokens": 3,
+        "prompt_tokens_details": {"cached_tokens": 256},
+    }
     upstream.script = reply_json({**completion("Hello."), "usage": usage})
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
         answers = [chat(live.url, body(long_chat(40)), budget=BUDGET, key="sk-1") for _ in range(2)]
@@ -280,4 +318,9 @@ def test_an_outcome_tells_of_the_prefix_and_of_what_the_upstream_had_cached(upst
     assert outcome is not None
     found = outcome.summary()
     assert found["usage"] == {"prompt": 390, "cached": 256}
-    assert found["tokens"]["prefix"] == found["tokens"]["after"] == int(answers[1].header("x-pruning-prefix") or 0) > 0
+    assert (
+        found["tokens"]["prefix"]
+        == found["tokens"]["after"]
+        == int(answers[1].header("x-pruning-prefix") or 0)
+        > 0
+    )

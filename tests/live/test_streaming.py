@@ -19,7 +19,9 @@ STREAMED = json.dumps(body([{"role": "user", "content": "hi"}], stream=True)).en
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
-def test_a_chunk_is_passed_on_before_the_next_one_exists(quick: Live, upstream: Upstream, path: str) -> None:
+def test_a_chunk_is_passed_on_before_the_next_one_exists(
+    quick: Live, upstream: Upstream, path: str
+) -> None:
     chunks = [b"data: 1\n\n", b"data: 2\n\n", b"data: [DONE]\n\n"]
     gates = {1: Gate(), 2: Gate()}
     upstream.script = stream(chunks, gates)
@@ -46,14 +48,20 @@ def test_the_head_is_passed_on_before_the_first_chunk_exists(quick: Live, upstre
 
 
 def test_a_stream_arrives_byte_for_byte(full: Live, upstream: Upstream) -> None:
-    events = [*chat_events(["caf\u00e9", "\u2028", "\U0001f600"]), b": a comment\r\n\r\n", b"event: x\ndata: \xff\n\n"]
+    events = [
+        *chat_events(["caf\u00e9", "\u2028", "\U0001f600"]),
+        b": a comment\r\n\r\n",
+        b"event: x\ndata: \xff\n\n",
+    ]
     upstream.script = stream(events)
     answer = chat(full.url, body(long_chat(), stream=True), budget="500")
     assert answer.body == b"".join(events)
     assert answer.result == "cut"
 
 
-def test_a_stream_that_breaks_off_ends_broken_for_the_caller_too(quick: Live, upstream: Upstream) -> None:
+def test_a_stream_that_breaks_off_ends_broken_for_the_caller_too(
+    quick: Live, upstream: Upstream
+) -> None:
     upstream.script = stream([b"data: 1\n\n"], break_off=True)
     connection = connect(quick.url)
     connection.request("POST", "/v1/chat/completions", STREAMED)
@@ -62,7 +70,9 @@ def test_a_stream_that_breaks_off_ends_broken_for_the_caller_too(quick: Live, up
         response.read()
 
 
-def test_an_answer_shorter_than_its_length_ends_broken_for_the_caller_too(quick: Live, upstream: Upstream) -> None:
+def test_an_answer_shorter_than_its_length_ends_broken_for_the_caller_too(
+    quick: Live, upstream: Upstream
+) -> None:
     async def half(request: web.BaseRequest, _: bytes) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "20"})
         await response.prepare(request)
@@ -91,7 +101,9 @@ def test_an_upstream_that_closes_without_an_answer_is_a_502(quick: Live, upstrea
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
-def test_a_hang_up_before_the_first_byte_closes_the_upstream(quick: Live, upstream: Upstream, path: str) -> None:
+def test_a_hang_up_before_the_first_byte_closes_the_upstream(
+    quick: Live, upstream: Upstream, path: str
+) -> None:
     upstream.script = hang()
     connection = connect(quick.url)
     connection.request("POST", path, STREAMED)
@@ -113,7 +125,9 @@ def test_a_hang_up_of_a_request_without_a_body_closes_the_upstream(
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
-def test_a_hang_up_in_the_middle_of_a_stream_closes_the_upstream(quick: Live, upstream: Upstream, path: str) -> None:
+def test_a_hang_up_in_the_middle_of_a_stream_closes_the_upstream(
+    quick: Live, upstream: Upstream, path: str
+) -> None:
     upstream.script = hang(after=[b"data: 1\n\n"])
     connection = connect(quick.url)
     connection.request("POST", path, STREAMED)
@@ -124,7 +138,9 @@ def test_a_hang_up_in_the_middle_of_a_stream_closes_the_upstream(quick: Live, up
     assert upstream.hung_up.wait(WAIT)
 
 
-def test_a_hang_up_in_the_middle_of_an_upload_never_looks_like_a_whole_one(quick: Live, upstream: Upstream) -> None:
+def test_a_hang_up_in_the_middle_of_an_upload_never_looks_like_a_whole_one(
+    quick: Live, upstream: Upstream
+) -> None:
     connection = connect(quick.url)
     connection.putrequest("POST", "/v1/files")
     connection.putheader("Transfer-Encoding", "chunked")

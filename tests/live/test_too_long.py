@@ -65,7 +65,10 @@ def narrow(
     """An upstream that takes WINDOW tokens and refuses more in those words."""
 
     async def script(request: web.BaseRequest, content: bytes) -> web.StreamResponse:
-        if not request.path.endswith("/chat/completions") or (prompt := count(json.loads(content))) <= WINDOW:
+        if (
+            not request.path.endswith("/chat/completions")
+            or (prompt := count(json.loads(content))) <= WINDOW
+        ):
             return await answer_chat(request, content)
         refusal = json.dumps(openai_shape(words.format(window=WINDOW, prompt=prompt))).encode()
         response = web.StreamResponse(status=status, headers={"Content-Type": "application/json"})
@@ -86,7 +89,9 @@ def narrow(
 @pytest.fixture
 def live(upstream: Upstream) -> Iterator[Live]:
     """A server of its own, as it learns; it believes in a window of 4,000 tokens."""
-    settings = settings_for(upstream.url, window={"models": {"gpt-4o": 4000, "llama": 4000}, "reserve_output": 0.0})
+    settings = settings_for(
+        upstream.url, window={"models": {"gpt-4o": 4000, "llama": 4000}, "reserve_output": 0.0}
+    )
     with serve_with(settings, WordEmbedder(), InMemory()) as made:
         yield made
 
@@ -154,12 +159,18 @@ def test_a_conversation_goes_on_from_the_deeper_cut(live: Live, upstream: Upstre
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_the_sdk_never_hears_of_the_first_refusal(live: Live, upstream: Upstream, streamed: bool) -> None:
+def test_the_sdk_never_hears_of_the_first_refusal(
+    live: Live, upstream: Upstream, streamed: bool
+) -> None:
     upstream.script = narrow()
     messages: Any = long_chat(25)
     with openai.OpenAI(base_url=f"{live.url}/v1", api_key="sk-1", max_retries=0) as client:
         made: Any = client.chat.completions.create(model="gpt-4o", messages=messages, stream=streamed)
-        words = [c.choices[0].delta.content or "" for c in made] if streamed else [made.choices[0].message.content]
+        words = (
+            [c.choices[0].delta.content or "" for c in made]
+            if streamed
+            else [made.choices[0].message.content]
+        )
     assert "".join(words) == "Hello there."
     assert len(asked(upstream)) == 2
 
@@ -167,7 +178,9 @@ def test_the_sdk_never_hears_of_the_first_refusal(live: Live, upstream: Upstream
 def test_a_second_refusal_is_relayed(live: Live, upstream: Upstream) -> None:
     async def never(request: web.BaseRequest, content: bytes) -> web.StreamResponse:
         prompt = count(json.loads(content))
-        return web.json_response(openai_shape(SAYINGS["openai"][1].format(window=4, prompt=prompt)), status=400)
+        return web.json_response(
+            openai_shape(SAYINGS["openai"][1].format(window=4, prompt=prompt)), status=400
+        )
 
     upstream.script = never
     answer = chat(live.url, body(long_chat(25)), key="sk-1")
@@ -179,7 +192,10 @@ def test_a_second_refusal_is_relayed(live: Live, upstream: Upstream) -> None:
 
 @pytest.mark.parametrize("status", [400, 413, 422, 429, 500])
 def test_other_errors_are_relayed_as_they_are(live: Live, upstream: Upstream, status: int) -> None:
-    error = {"error": {"message": "Invalid 'tools': empty", "type": "invalid_request_error", "code": None}, "n": 1.50}
+    error = {
+        "error": {"message": "Invalid 'tools': empty", "type": "invalid_request_error", "code": None},
+        "n": 1.50,
+    }
     upstream.script = reply_json(error, status, [("X-Request-Id", "r1")])
     answer = chat(live.url, body(long_chat(25)), key="sk-1")
     assert len(asked(upstream)) == 1
@@ -270,7 +286,9 @@ def counting(factor: float, kind: str) -> Script:
 
 
 @pytest.mark.parametrize("kind", ["json", "gzip", "stream"])
-def test_how_the_upstream_counts_is_learned_from_its_usage(live: Live, upstream: Upstream, kind: str) -> None:
+def test_how_the_upstream_counts_is_learned_from_its_usage(
+    live: Live, upstream: Upstream, kind: str
+) -> None:
     upstream.script = counting(1.9, kind)
     messages = long_chat(25)
     sizes = []
@@ -300,7 +318,9 @@ def test_the_window_that_the_upstream_lists_is_kept(upstream: Upstream) -> None:
         return await answer_chat(request, content)
 
     upstream.script = script
-    with serve_with(settings_for(upstream.url, window={"models": {}}), WordEmbedder(), InMemory()) as live:
+    with serve_with(
+        settings_for(upstream.url, window={"models": {}}), WordEmbedder(), InMemory()
+    ) as live:
         answer = chat(live.url, body(long_chat(60), model="served"), key="sk-1")
         outcome = live.services.parts.recent.get(str(answer.header("x-pruning-id")))
     assert outcome is not None

@@ -85,7 +85,9 @@ def chat(*roles: str, tokens: int = 10) -> list[Segment]:
 
 
 def test_instructions_and_the_latest_user_turn_are_always_pinned() -> None:
-    found = pinned(chat("system", "user", "assistant", "developer", "user", "assistant", "user"), budget=0)
+    found = pinned(
+        chat("system", "user", "assistant", "developer", "user", "assistant", "user"), budget=0
+    )
     assert found == {0: "system", 3: "developer", 6: "latest user turn"}
 
 
@@ -139,7 +141,9 @@ def test_pins_of_nothing_are_nothing() -> None:
 
 
 POLICY = Policy(
-    "test", (WeightedSignal("keyword", 2.0, Keyword()), WeightedSignal("recency", 0.5, Recency())), Greedy()
+    "test",
+    (WeightedSignal("keyword", 2.0, Keyword()), WeightedSignal("recency", 0.5, Recency())),
+    Greedy(),
 )
 
 
@@ -152,7 +156,9 @@ def conversation(n: int = 20) -> History:
     for i in range(n):
         rows.append(segment(f"topic{i} is settled", role="user", turn=i + 1, id=f"u{i}"))
         rows.append(segment(f"I agree on topic{i}", role="assistant", turn=i + 1, id=f"a{i}"))
-    return history([*rows, segment("what of topic7?", role="user", turn=n + 1, id="q")], "what of topic7?")
+    return history(
+        [*rows, segment("what of topic7?", role="user", turn=n + 1, id="q")], "what of topic7?"
+    )
 
 
 def test_every_segment_gets_one_verdict_in_order() -> None:
@@ -165,7 +171,9 @@ def test_every_segment_gets_one_verdict_in_order() -> None:
 
 def test_what_is_kept_fits_the_budget() -> None:
     for low in (30, 100, 200, 400):
-        assert sum(v.segment.tokens for v in cut(conversation(), low).verdicts if v.fate == "kept") <= low
+        assert (
+            sum(v.segment.tokens for v in cut(conversation(), low).verdicts if v.fate == "kept") <= low
+        )
 
 
 def test_what_is_kept_fits_the_budget_with_the_marks_at_its_seams() -> None:
@@ -173,7 +181,9 @@ def test_what_is_kept_fits_the_budget_with_the_marks_at_its_seams() -> None:
     for n in range(4, 24):
         speakers = ("user", "assistant")
         said = [
-            segment(f"topic{i}", tokens=int(numbers.integers(7, 40)), role=speakers[i % 2], turn=i // 2 + 1)
+            segment(
+                f"topic{i}", tokens=int(numbers.integers(7, 40)), role=speakers[i % 2], turn=i // 2 + 1
+            )
             for i in range(n)
         ]
         seen = history(said, f"topic{n // 2}")

@@ -76,8 +76,14 @@ def test_what_was_dropped_no_longer_counts_towards_high() -> None:
 
 def test_what_is_quoted_counts_towards_high() -> None:
     quoting = PruneState(dropped(1, 2, 3, 4), {15: (key(3),)})
-    assert plan(talk(10), "ok", Budget(180 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting) == "sticky"
-    assert plan(talk(10), "ok", Budget(179 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting) == "cut"
+    assert (
+        plan(talk(10), "ok", Budget(180 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting)
+        == "sticky"
+    )
+    assert (
+        plan(talk(10), "ok", Budget(179 + 10 + EXCERPT_OVERHEAD + FRAME_OVERHEAD, 100), quoting)
+        == "cut"
+    )
 
 
 def test_a_cut_remembers_what_it_dropped_and_that_its_turn_was_judged() -> None:
@@ -131,7 +137,9 @@ def test_without_scores_earlier_decisions_stand() -> None:
 
 def test_what_the_prompt_says_already_is_not_absent() -> None:
     segments = [segment("the same", turn=n + 1) for n in range(4)]
-    segments = [replace(s, key=key(i), id="the same" if i < 3 else "else") for i, s in enumerate(segments)]
+    segments = [
+        replace(s, key=key(i), id="the same" if i < 3 else "else") for i, s in enumerate(segments)
+    ]
     assert absent(segments, PruneState(dropped(0, 1))) == []
     assert absent(segments, PruneState(dropped(0, 1, 2))) == [2]
     assert absent(segments, PruneState(dropped(0, 1, 2), {3: (key(0),)})) == []

@@ -9,7 +9,9 @@ from support.conversations import segment
 
 def thinking(item: int, *, bound: bool, turn: int = 1) -> Segment:
     """Return what the model said at that place, with 40 of its 50 tokens as reasoning."""
-    return segment("so", tokens=50, role="assistant", turn=turn, key=(item, 0, -1), thought=40, bound=bound)
+    return segment(
+        "so", tokens=50, role="assistant", turn=turn, key=(item, 0, -1), thought=40, bound=bound
+    )
 
 
 def asked(item: int, block: int = 0) -> Segment:

@@ -41,7 +41,15 @@ def test_questions_and_requests_ask(turn: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "turn", ["thanks!", "", "   ", "...", "Good morning, I slept well.", "I bought tomatoes today. They are red."]
+    "turn",
+    [
+        "thanks!",
+        "",
+        "   ",
+        "...",
+        "Good morning, I slept well.",
+        "I bought tomatoes today. They are red.",
+    ],
 )
 def test_what_asks_for_nothing_gets_nothing(turn: str) -> None:
     assert need(turn) == 0.0
@@ -69,7 +77,9 @@ def test_recall_can_be_turned_off() -> None:
 
 def test_the_best_of_the_dropped_are_quoted_oldest_first() -> None:
     best = np.array([3.0, 0, 0, 2.0, 0, 4.0])
-    chosen = Recall(tokens=FRAME_OVERHEAD + 3 * (10 + EXCERPT_OVERHEAD)).choose(talk(ASKED), best, DROPPED, 10**6)
+    chosen = Recall(tokens=FRAME_OVERHEAD + 3 * (10 + EXCERPT_OVERHEAD)).choose(
+        talk(ASKED), best, DROPPED, 10**6
+    )
     assert chosen == (0, 3, 5)
 
 
@@ -90,7 +100,9 @@ def test_the_allowance_is_a_share_of_the_high_watermark_at_the_most() -> None:
 
 
 def test_no_more_is_quoted_than_the_prompt_has_left() -> None:
-    chosen = Recall(tokens=10**6).choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=FRAME_OVERHEAD + 30)
+    chosen = Recall(tokens=10**6).choose(
+        talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=FRAME_OVERHEAD + 30
+    )
     assert len(chosen) == 30 // (10 + EXCERPT_OVERHEAD) == 2
     assert Recall().choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=-5) == ()
 
@@ -98,10 +110,14 @@ def test_no_more_is_quoted_than_the_prompt_has_left() -> None:
 def test_a_turn_that_asks_with_half_its_words_gets_half() -> None:
     asked = "My train is late today again. Which platform does it leave from?"
     whole = len(
-        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6)
+        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(
+            talk(ASKED), scores(TRAIN), DROPPED, 10**6
+        )
     )
     half = len(
-        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(talk(asked), scores(TRAIN), DROPPED, 10**6)
+        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(
+            talk(asked), scores(TRAIN), DROPPED, 10**6
+        )
     )
     assert (whole, half) == (6, 2)
 
@@ -109,7 +125,9 @@ def test_a_turn_that_asks_with_half_its_words_gets_half() -> None:
 def test_what_is_too_long_is_passed_over_for_what_fits() -> None:
     given = talk(ASKED)
     long = [replace(s, tokens=500) if i == TRAIN else s for i, s in enumerate(given.segments)]
-    chosen = Recall(tokens=FRAME_OVERHEAD + 15).choose(replace(given, segments=long), scores(TRAIN), DROPPED, 10**6)
+    chosen = Recall(tokens=FRAME_OVERHEAD + 15).choose(
+        replace(given, segments=long), scores(TRAIN), DROPPED, 10**6
+    )
     assert len(chosen) == 1
     assert TRAIN not in chosen
 
@@ -125,7 +143,9 @@ def test_resemblance_is_the_cosine_or_the_share_of_the_rare_words() -> None:
     given = talk(ASKED)
     assert resemblance(given, [TRAIN]) > 0.5 > resemblance(given, [0])
     blind = replace(
-        given, vectors=np.zeros((len(TOPICS), 0), dtype=np.float32), query_vector=np.zeros(0, dtype=np.float32)
+        given,
+        vectors=np.zeros((len(TOPICS), 0), dtype=np.float32),
+        query_vector=np.zeros(0, dtype=np.float32),
     )
     assert resemblance(blind, [TRAIN]) > 0.5
     assert 0 <= resemblance(blind, [0]) < resemblance(blind, [TRAIN]) <= 1

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveate.policies.seams import ANSWER, OTHER, SHORT, USER, WORK, Seam, follows, marks, neighbours, seams, turns_of
+from foveate.policies.seams import (
+    ANSWER,
+    OTHER,
+    SHORT,
+    USER,
+    WORK,
+    Seam,
+    follows,
+    marks,
+    neighbours,
+    seams,
+    turns_of,
+)
 from foveate.policies.types import Segment
 
 KINDS = {"u": USER, "a": ANSWER, "t": WORK, "x": OTHER}
@@ -61,8 +73,12 @@ ORDERLY = st.lists(st.integers(0, 3), max_size=15).map(
 
 @settings(max_examples=500)
 @given(ORDERLY, st.data())
-def test_an_orderly_history_is_orderly_with_its_marks_whatever_is_left(letters: str, data: st.DataObject) -> None:
-    kept = "".join(data.draw(st.lists(st.sampled_from("+ "), min_size=len(letters), max_size=len(letters))))
+def test_an_orderly_history_is_orderly_with_its_marks_whatever_is_left(
+    letters: str, data: st.DataObject
+) -> None:
+    kept = "".join(
+        data.draw(st.lists(st.sampled_from("+ "), min_size=len(letters), max_size=len(letters)))
+    )
     spoken = ""
     for letter in filled(letters, kept):
         kind = KINDS[letter.lower()]
@@ -71,15 +87,23 @@ def test_an_orderly_history_is_orderly_with_its_marks_whatever_is_left(letters: 
 
 
 @given(st.text("uatx", max_size=20), st.text("uatx", max_size=10), st.data())
-def test_a_history_that_grows_keeps_the_marks_that_it_had(letters: str, more: str, data: st.DataObject) -> None:
-    kept = "".join(data.draw(st.lists(st.sampled_from("+ "), min_size=len(letters), max_size=len(letters))))
+def test_a_history_that_grows_keeps_the_marks_that_it_had(
+    letters: str, more: str, data: st.DataObject
+) -> None:
+    kept = "".join(
+        data.draw(st.lists(st.sampled_from("+ "), min_size=len(letters), max_size=len(letters)))
+    )
     before = found(letters, kept)
     assert found(letters + more, kept + "+" * len(more))[: len(before)] == before
 
 
 def history(letters: str) -> list[Segment]:
     """Return a segment a letter."""
-    told = {"u": ("user", "conversation"), "a": ("assistant", "conversation"), "t": ("assistant", "tool")}
+    told = {
+        "u": ("user", "conversation"),
+        "a": ("assistant", "conversation"),
+        "t": ("assistant", "tool"),
+    }
     told["s"] = ("system", "conversation")
     return [
         Segment(str(i), *told[c], f"text {i}", 10, 0, (i, 0, -1))  # type: ignore[arg-type]

@@ -45,7 +45,14 @@ def test_what_is_summed_up_makes_room_for_what_is_not() -> None:
     asked = situation(told.segments, "and now?", POLICY, Budget(700, 500), PruneState())
     found = prune(replace(asked, summed_up=6), told)
     assert found.cut
-    assert [told.segments[i].text for i in found.kept] == ["task", "summary", "new 0", "new 1", "new 2", "and now?"]
+    assert [told.segments[i].text for i in found.kept] == [
+        "task",
+        "summary",
+        "new 0",
+        "new 1",
+        "new 2",
+        "and now?",
+    ]
 
 
 def test_a_settled_situation_is_never_cut() -> None:

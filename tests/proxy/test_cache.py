@@ -28,7 +28,11 @@ def test_a_key_of_one_kind_is_none_of_another() -> None:
     cache = Cache(100)
     cache.space("x").put("a", 1, size=10)
     cache.space("y", 1).put("a", 2, size=10)
-    assert (cache.space("x").get("a"), cache.space("y", 1).get("a"), cache.space("y", 2).get("a")) == (1, 2, None)
+    assert (cache.space("x").get("a"), cache.space("y", 1).get("a"), cache.space("y", 2).get("a")) == (
+        1,
+        2,
+        None,
+    )
     assert len(cache) == 2
 
 
@@ -40,6 +44,8 @@ def test_the_cache_never_holds_more_than_its_bound() -> None:
         space.put(n % 37, n, size=n % 60)
         space.get(n % 31)
         assert cache.bytes <= 100
-        assert cache.bytes == sum(size for s in spaces for kept in (s.young, s.old) for _, size in kept.values())
+        assert cache.bytes == sum(
+            size for s in spaces for kept in (s.young, s.old) for _, size in kept.values()
+        )
     spaces[0].put("huge", 1, size=51)
     assert spaces[0].get("huge") is None

@@ -35,7 +35,13 @@ def environment(home: Path) -> dict[str, str]:
 def run(folder: Path, *given: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end; one that serves when it should not is ended, and fails its test."""
     return subprocess.run(
-        [*COMMAND, *given], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=30, check=False
+        [*COMMAND, *given],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
 
 
@@ -54,7 +60,9 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        fails_in_one_line(run(tmp_path, "serve", "--port", port, "--data", str(tmp_path / "d")), port, "--port")
+        fails_in_one_line(
+            run(tmp_path, "serve", "--port", port, "--data", str(tmp_path / "d")), port, "--port"
+        )
 
 
 def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
@@ -103,8 +111,12 @@ def serving(folder: Path, *given: str) -> tuple[subprocess.Popen[str], str, str]
     return process, line, found[0]
 
 
-def test_serve_says_in_one_line_where_it_listens_and_forwards(upstream: Upstream, tmp_path: Path) -> None:
-    process, line, address = serving(tmp_path, "--upstream", f"{upstream.url}/v1", "--data", str(tmp_path / "data"))
+def test_serve_says_in_one_line_where_it_listens_and_forwards(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    process, line, address = serving(
+        tmp_path, "--upstream", f"{upstream.url}/v1", "--data", str(tmp_path / "data")
+    )
     try:
         assert f"{upstream.url}/v1" in line
         assert f"OPENAI_BASE_URL={address}/v1" in line
@@ -123,11 +135,16 @@ def test_serve_says_in_one_line_where_it_listens_and_forwards(upstream: Upstream
     [
         ("embedder: {model: /no/such/model.onnx}", "embedder.model /no/such/model.onnx: No such file"),
         ("embedder: {model: model.onnx}", "model.onnx has sha256"),
-        ("data: model.onnx\nstate: {type: in_memory}", "the Chroma index at model.onnx/chroma cannot be opened"),
+        (
+            "data: model.onnx\nstate: {type: in_memory}",
+            "the Chroma index at model.onnx/chroma cannot be opened",
+        ),
     ],
     ids=["model missing", "another model", "data folder is a file"],
 )
-def test_what_cannot_be_opened_is_told_and_done_without(tmp_path: Path, settings: str, told: str) -> None:
+def test_what_cannot_be_opened_is_told_and_done_without(
+    tmp_path: Path, settings: str, told: str
+) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no model")
     data = "" if "data" in settings else "data: d\n"
     (tmp_path / "config.yaml").write_text(f"upstream: {{type: echo}}\n{data}{settings}\n")
@@ -143,7 +160,9 @@ def test_what_cannot_be_opened_is_told_and_done_without(tmp_path: Path, settings
 
 
 def test_serve_reads_the_settings_file_in_the_working_folder(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("upstream: {type: echo}\nindex: {type: in_memory}\nmode: off\n")
+    (tmp_path / "config.yaml").write_text(
+        "upstream: {type: echo}\nindex: {type: in_memory}\nmode: off\n"
+    )
     process, line, address = serving(tmp_path)
     try:
         assert "echo" in line
@@ -158,4 +177,7 @@ def test_the_installed_command_is_there() -> None:
     command = shutil.which("foveate", path=str(Path(sys.executable).parent))
     if command is None:
         pytest.skip("foveate is not installed beside this Python; the tests run it as a module")
-    assert subprocess.run([command, "--help"], capture_output=True, timeout=60, check=False).returncode == 0
+    assert (
+        subprocess.run([command, "--help"], capture_output=True, timeout=60, check=False).returncode
+        == 0
+    )

@@ -47,9 +47,15 @@ def test_what_builds_a_class_can_be_sent_to_another_process() -> None:
     ("given", "options", "told"),
     [
         ({}, {}, "index: .*Ours.* cannot be built from : missing a required argument: 'url'"),
-        ({"url": "a"}, {"colour": "red"}, "index: .*Ours.* cannot be built from url, colour: .*'colour'"),
+        (
+            {"url": "a"},
+            {"colour": "red"},
+            "index: .*Ours.* cannot be built from url, colour: .*'colour'",
+        ),
     ],
 )
-def test_what_does_not_fit_is_told(given: dict[str, object], options: dict[str, object], told: str) -> None:
+def test_what_does_not_fit_is_told(
+    given: dict[str, object], options: dict[str, object], told: str
+) -> None:
     with pytest.raises(ConfigError, match=told):
         constructor("index", Ours, given, options)

@@ -45,7 +45,10 @@ class Answer:
     def segments(self) -> dict[str, int]:
         """X-Pruning-Segments, read."""
         return {
-            k: int(v) for k, _, v in (pair.partition("=") for pair in (self.header("x-pruning-segments") or "").split())
+            k: int(v)
+            for k, _, v in (
+                pair.partition("=") for pair in (self.header("x-pruning-segments") or "").split()
+            )
         }
 
 
@@ -70,7 +73,9 @@ def ask(
             connection.putheader("Transfer-Encoding", "chunked")
         elif isinstance(body, bytes):
             connection.putheader("Content-Length", str(len(body)))
-        with suppress(BrokenPipeError, ConnectionResetError):  # it has heard enough; the answer is there to be read
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # it has heard enough; the answer is there to be read
             connection.endheaders(body, encode_chunked=chunked)
         return received(connection)
     finally:
@@ -91,7 +96,10 @@ def chat(url: str, body: Any, **pruning: str) -> Answer:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     key = pruning.pop("key", f"sk-{secrets.token_hex(8)}")
     headers = [("Content-Type", "application/json"), ("Authorization", f"Bearer {key}")]
-    headers += [("X-Pruning" if name == "pruning" else f"X-Pruning-{name.title()}", v) for name, v in pruning.items()]
+    headers += [
+        ("X-Pruning" if name == "pruning" else f"X-Pruning-{name.title()}", v)
+        for name, v in pruning.items()
+    ]
     return ask(url, "POST", "/v1/chat/completions", content, headers)
 
 

@@ -30,6 +30,10 @@ def samples(
     }
 
 
-def total(found: dict[tuple[str, tuple[tuple[str, str], ...]], float], name: str, **labels: str) -> float:
+def total(
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], float], name: str, **labels: str
+) -> float:
     """Return the sum of a metric's samples that have those labels."""
-    return sum(v for (n, given), v in found.items() if n == name and labels.items() <= dict(given).items())
+    return sum(
+        v for (n, given), v in found.items() if n == name and labels.items() <= dict(given).items()
+    )

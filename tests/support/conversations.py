@@ -28,7 +28,9 @@ TOPICS = (
 )
 
 
-def segment(text: str = "words", *, tokens: int = 10, role: str = "user", turn: int = 1, **more: Any) -> Segment:
+def segment(
+    text: str = "words", *, tokens: int = 10, role: str = "user", turn: int = 1, **more: Any
+) -> Segment:
     """Return a segment."""
     given = {"id": f"{role}-{turn}-{text[:20]}", "kind": "conversation", "key": (0, 0, -1), **more}
     return Segment(text=text, tokens=tokens, role=role, turn=turn, **given)
@@ -50,7 +52,9 @@ def history(segments: Sequence[Segment], query: str = "", vectors: Vectors | Non
     )
 
 
-def situation(segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState) -> Situation:
+def situation(
+    segments: Sequence[Segment], query: str, policy: Policy, budget: Budget, state: PruneState
+) -> Situation:
     """Return what is to be decided about those segments, which take together what their history takes.
 
     The conversation's previous prompt was made of `state`.
@@ -58,20 +62,27 @@ def situation(segments: Sequence[Segment], query: str, policy: Policy, budget: B
     return Situation(segments, query, sum(s.tokens for s in segments), policy, budget, state)
 
 
-def pruned(history: History, policy: Policy, budget: Budget, state: PruneState | None = None) -> Selection:
+def pruned(
+    history: History, policy: Policy, budget: Budget, state: PruneState | None = None
+) -> Selection:
     """Return the verdicts on a history of which `state`, nothing by default, was decided before."""
     given = situation(history.segments, history.query_text, policy, budget, state or PruneState())
     return prune(given, history)
 
 
-def long_chat(turns: int = 40, question: str = "When does the night train to Vienna leave?") -> list[dict[str, Any]]:
+def long_chat(
+    turns: int = 40, question: str = "When does the night train to Vienna leave?"
+) -> list[dict[str, Any]]:
     """Return a chat of `turns` user turns on several topics, then the question."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": "You are a patient assistant."}]
     for n in range(turns):
         topic = TOPICS[n % len(TOPICS)]
         messages.append({"role": "user", "content": f"Note {n}: {topic}. What do you think of that?"})
         messages.append(
-            {"role": "assistant", "content": f"On note {n}, I agree that {topic}, and I would act on it soon."}
+            {
+                "role": "assistant",
+                "content": f"On note {n}, I agree that {topic}, and I would act on it soon.",
+            }
         )
     return [*messages, {"role": "user", "content": question}]
 
@@ -89,7 +100,8 @@ def body(messages: list[Any], **more: Any) -> dict[str, Any]:
 def call(*ids: str, name: str = "look_up", content: str | None = None) -> dict[str, Any]:
     """Return an assistant message that makes those tool calls."""
     calls = [
-        {"id": i, "type": "function", "function": {"name": name, "arguments": json.dumps({"key": i})}} for i in ids
+        {"id": i, "type": "function", "function": {"name": name, "arguments": json.dumps({"key": i})}}
+        for i in ids
     ]
     return {"role": "assistant", "content": content, "tool_calls": calls}
 

@@ -31,7 +31,9 @@ def memo(split_over: int = 1500, encoding: str = "o200k_base", wire: Format = CH
     return Memo(wire, TokenCounter(encoding), Cache(1 << 20), split_over)
 
 
-def read(request: Any, split_over: int = 1500, encoding: str = "o200k_base", wire: Format = CHAT) -> Parsed:
+def read(
+    request: Any, split_over: int = 1500, encoding: str = "o200k_base", wire: Format = CHAT
+) -> Parsed:
     """Return a request's segments."""
     content = request if isinstance(request, bytes) else json.dumps(request).encode()
     return parse(memo(split_over, encoding, wire), content, wire)
@@ -55,7 +57,9 @@ def rebuilt(parsed: Parsed, kept: set[int], wire: Format = CHAT) -> dict[str, An
     return found
 
 
-def decide(content: bytes, high: int, low: int, settings: Settings | None = None, real: bool = False) -> Decision:
+def decide(
+    content: bytes, high: int, low: int, settings: Settings | None = None, real: bool = False
+) -> Decision:
     """Return what would be forwarded in place of `content`, by a proxy that has seen nothing before."""
     return decide_all([(content, high, low)], settings, real)[0]
 
@@ -71,7 +75,9 @@ def decide_all(
         built.start()
         try:
             return [
-                await built.pruner.decide(Request(CHAT, content, Overrides(budget=Budget(high, low)), f"tenant {n}"))
+                await built.pruner.decide(
+                    Request(CHAT, content, Overrides(budget=Budget(high, low)), f"tenant {n}")
+                )
                 for n, (content, high, low) in enumerate(asked)
             ]
         finally:

@@ -54,4 +54,6 @@ def selection(parsed: Parsed, made: PruneState, cut: bool = False) -> Selection:
 
 def earlier(items: int, made: PruneState | None = None, **given: Any) -> Recollection:
     """Return what is remembered of an earlier request of so many items."""
-    return Recollection(**{"items": items, "state": made or PruneState(), "model": "gpt-4o", "at": NOW, **given})
+    return Recollection(
+        **{"items": items, "state": made or PruneState(), "model": "gpt-4o", "at": NOW, **given}
+    )

@@ -49,7 +49,12 @@ def thought(name: str, text: str = "hm", sealed: bool = True, named: bool = True
 
 def called(name: str, kind: str = "function_call", named: bool = True) -> Item:
     """Return a call of a tool."""
-    item: Item = {"type": kind, "call_id": f"call_{name}", "name": "look_up", "arguments": json.dumps({"key": name})}
+    item: Item = {
+        "type": kind,
+        "call_id": f"call_{name}",
+        "name": "look_up",
+        "arguments": json.dumps({"key": name}),
+    }
     return {**item, "id": f"fc_{name}"} if named else item
 
 
@@ -63,9 +68,16 @@ def long_session(turns: int = 12, named: bool = True) -> list[Item]:
     items: list[Item] = [{"type": "message", "role": "developer", "content": "Be brief."}]
     for n in range(turns):
         items.append(user(f"Note {n}: look at the record {n} of the ledger, please."))
-        items += [thought(f"{n}a", named=named), called(f"{n}x", named=named), called(f"{n}y", named=named)]
+        items += [
+            thought(f"{n}a", named=named),
+            called(f"{n}x", named=named),
+            called(f"{n}y", named=named),
+        ]
         items += [output(f"{n}x", f"record {n} " * 40), output(f"{n}y", f"ledger {n} " * 40)]
-        items += [thought(f"{n}b", named=named), said(f"Record {n} is in order.", str(n) if named else "")]
+        items += [
+            thought(f"{n}b", named=named),
+            said(f"Record {n} is in order.", str(n) if named else ""),
+        ]
     return [*items, user("When does the night train to Vienna leave?")]
 
 
@@ -145,7 +157,9 @@ def _unreasoned(items: Sequence[Item], whole: Sequence[Item]) -> list[str]:
         else:
             answering = False
     there = {item.get("id") for item in items}
-    missing = [item["id"] for item in items if item.get("id") in needs and needs[item["id"]] not in there]
+    missing = [
+        item["id"] for item in items if item.get("id") in needs and needs[item["id"]] not in there
+    ]
     return [f"{name} without its required reasoning item {needs[name]}" for name in missing]
 
 
@@ -157,7 +171,9 @@ def _twice(items: Sequence[Item]) -> list[str]:
 def _nameless(items: Sequence[Item], whole: Sequence[Item]) -> list[str]:
     if not any(item.get("id") for item in whole if kind_of(item) in NAMED):
         return []
-    return [f"{i}: {kind_of(item)} without its id" for i, item in enumerate(items) if _lost_its_id(item)]
+    return [
+        f"{i}: {kind_of(item)} without its id" for i, item in enumerate(items) if _lost_its_id(item)
+    ]
 
 
 def _lost_its_id(item: Item) -> bool:

@@ -19,12 +19,18 @@ def request(messages: Sequence[Message], **more: Any) -> dict[str, Any]:
 
 def user(*content: Block | str) -> Message:
     """Return a user's message of words and blocks."""
-    return {"role": "user", "content": [text(part) if isinstance(part, str) else part for part in content]}
+    return {
+        "role": "user",
+        "content": [text(part) if isinstance(part, str) else part for part in content],
+    }
 
 
 def assistant(*content: Block | str) -> Message:
     """Return an assistant's message of words and blocks."""
-    return {"role": "assistant", "content": [text(part) if isinstance(part, str) else part for part in content]}
+    return {
+        "role": "assistant",
+        "content": [text(part) if isinstance(part, str) else part for part in content],
+    }
 
 
 def text(said: str, **more: Any) -> Block:
@@ -47,7 +53,9 @@ def result(key: str, said: Any = "done", **more: Any) -> Block:
     return {"type": "tool_result", "tool_use_id": key, "content": said, **more}
 
 
-def long_talk(turns: int = 40, question: str = "When does the night train to Vienna leave?") -> list[Message]:
+def long_talk(
+    turns: int = 40, question: str = "When does the night train to Vienna leave?"
+) -> list[Message]:
     """Return a talk of `turns` user turns on several topics, then the question."""
     messages: list[Message] = []
     for n in range(turns):
@@ -116,7 +124,10 @@ def pairs(messages: Sequence[Message]) -> Iterator[str]:
     for n, (role, content) in enumerate(found):
         if role == "assistant":
             follows = found[n + 1][1] if n + 1 < len(found) and found[n + 1][0] == "user" else []
-            yield from (f"turn {n}: {key} is not answered at once" for key in called(content) - answered(follows))
+            yield from (
+                f"turn {n}: {key} is not answered at once"
+                for key in called(content) - answered(follows)
+            )
             yield from served(n, content, last=n + 1 == len(found))
         elif role == "user":
             asked = called(found[n - 1][1]) if n and found[n - 1][0] == "assistant" else set()

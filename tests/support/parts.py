@@ -35,7 +35,11 @@ class WordEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one unit vector a text."""
         self.texts.extend(texts)
-        return np.stack([word_vector(text) for text in texts]) if texts else np.zeros((0, DIMENSIONS), dtype=np.float32)
+        return (
+            np.stack([word_vector(text) for text in texts])
+            if texts
+            else np.zeros((0, DIMENSIONS), dtype=np.float32)
+        )
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """Return the same as `embed`."""

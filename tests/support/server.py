@@ -33,7 +33,9 @@ class Live:
         self._listening.listen(128)
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self._server = uvicorn.Server(serving(app, timeout_graceful_shutdown=2))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listening]}, daemon=True
+        )
 
     def __enter__(self) -> Live:
         self._thread.start()
@@ -91,5 +93,10 @@ def settings_for(upstream_url: str, **given: Any) -> config.Settings:
     given.setdefault("window", {"models": {"gpt-4o": 128_000, "": 128_000}})
     given.setdefault("embedder", {"deadline": 60})
     given.setdefault("state", {"type": "in_memory"})
-    upstream = {"url": f"{upstream_url}/v1", "connect_timeout": 5, "read_timeout": 20, **given.pop("upstream", {})}
+    upstream = {
+        "url": f"{upstream_url}/v1",
+        "connect_timeout": 5,
+        "read_timeout": 20,
+        **given.pop("upstream", {}),
+    }
     return config.Settings(**{"index": {"type": "in_memory"}, "upstream": upstream, **given})

@@ -36,7 +36,11 @@ def services_with(memory: Memory, settings: Settings | None = None) -> services.
     built = assemble(settings or settings_for(NOWHERE), WordEmbedder(), InMemory())
     parts = replace(built.parts, memory=memory)
     if settings is None:
-        parts = replace(parts, upstream=Echo(), windows=Windows(built.settings.window, built.settings.budget, Echo()))
+        parts = replace(
+            parts,
+            upstream=Echo(),
+            windows=Windows(built.settings.window, built.settings.budget, Echo()),
+        )
     return services.assemble(built.settings, parts)
 
 

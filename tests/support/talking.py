@@ -16,7 +16,9 @@ class Talk:
 
     key: str = "sk-one"
     budget: str = "900/400"
-    messages: Messages = field(default_factory=lambda: [{"role": "system", "content": "You are patient."}])
+    messages: Messages = field(
+        default_factory=lambda: [{"role": "system", "content": "You are patient."}]
+    )
     results: list[str | None] = field(default_factory=list)  # of pruning, one a request
     mark: str = ""  # a cache mark on the latest user message
 

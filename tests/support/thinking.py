@@ -75,6 +75,9 @@ def strict(said: str = "I agree, and would act on it soon.") -> Script:
 
 def refusal(at: int) -> dict[str, Any]:
     """Return the error as LiteLLM passes it on."""
-    told = {"type": "error", "error": {"type": "invalid_request_error", "message": REFUSAL.format(at=at)}}
+    told = {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": REFUSAL.format(at=at)},
+    }
     message = f"litellm.BadRequestError: AnthropicException - {json.dumps(told)}"
     return {"error": {"message": message, "type": None, "param": None, "code": "400"}}

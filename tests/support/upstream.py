@@ -74,7 +74,9 @@ class Upstream:
 
     received: list[Received] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)  # a request's head is there
-    hung_up: threading.Event = field(default_factory=threading.Event)  # the proxy closed the connection early
+    hung_up: threading.Event = field(
+        default_factory=threading.Event
+    )  # the proxy closed the connection early
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -156,7 +158,9 @@ def reply_json(value: Any, status: int = 200, headers: Sequence[tuple[str, str]]
     return reply(status, json.dumps(value).encode(), [("Content-Type", "application/json"), *headers])
 
 
-def stream(chunks: Sequence[bytes], gates: Mapping[int, Gate] | None = None, break_off: bool = False) -> Script:
+def stream(
+    chunks: Sequence[bytes], gates: Mapping[int, Gate] | None = None, break_off: bool = False
+) -> Script:
     """Answer with an event stream, chunk by chunk; a chunk that has a gate waits for it."""
 
     async def script(request: web.BaseRequest, _: bytes) -> web.StreamResponse:
@@ -199,18 +203,26 @@ async def answer_chat(request: web.BaseRequest, body: bytes) -> web.StreamRespon
     except (ValueError, RecursionError):
         asked, wants_stream = {}, False
     if not request.path.endswith("/chat/completions"):
-        return web.json_response({"method": request.method, "target": request.raw_path, "size": len(body)})
+        return web.json_response(
+            {"method": request.method, "target": request.raw_path, "size": len(body)}
+        )
     if wants_stream:
         return await stream(chat_events(["Hello", " there", "."]))(request, body)
     tools = asked.get("tools") if isinstance(asked, dict) else None
-    return web.json_response(completion("Hello there.", tool=tools[0]["function"]["name"] if tools else None))
+    return web.json_response(
+        completion("Hello there.", tool=tools[0]["function"]["name"] if tools else None)
+    )
 
 
 def completion(text: str, tool: str | None = None) -> dict[str, Any]:
     """A chat completion in OpenAI's shape."""
     message: dict[str, Any] = {"role": "assistant", "content": text}
     if tool:
-        call = {"id": "call_1", "type": "function", "function": {"name": tool, "arguments": '{"city": "Oslo"}'}}
+        call = {
+            "id": "call_1",
+            "type": "function",
+            "function": {"name": tool, "arguments": '{"city": "Oslo"}'},
+        }
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
     return {
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o",

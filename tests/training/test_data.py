@@ -48,7 +48,15 @@ def test_a_series_episode_is_held_out_with_all_its_scenes() -> None:
 
 def test_a_page_of_the_manual_is_held_out_in_all_languages() -> None:
     for page in range(40):
-        assert len({held_out(Conversation(f"manual_{x}", f"{page}.md", (), ())) for x in ("en", "de", "ja")}) == 1
+        assert (
+            len(
+                {
+                    held_out(Conversation(f"manual_{x}", f"{page}.md", (), ()))
+                    for x in ("en", "de", "ja")
+                }
+            )
+            == 1
+        )
 
 
 def test_transcripts_read_as_people_write() -> None:
@@ -76,7 +84,12 @@ def test_a_call_asks_for_the_turns_that_gave_its_values(tmp_path: Path) -> None:
         {"Agent": "User", "Action": "utter", "Text": "I live in Springfield"},
         {"Agent": "Wizard", "Action": "pick_suggestion", "Text": "What do you need?"},
         {"Agent": "User", "Action": "utter", "Text": "A doctor, please"},
-        {"Agent": "Wizard", "Action": "query", "APIName": "find", "Constraints": [{"City": '"Springfield"'}]},
+        {
+            "Agent": "Wizard",
+            "Action": "query",
+            "APIName": "find",
+            "Constraints": [{"City": '"Springfield"'}],
+        },
         {"Agent": "KnowledgeBase", "Action": "return_item", "Item": {"Name": "Dr. Morgan"}},
     ]
     (tmp_path / "dialogues").mkdir()
@@ -91,7 +104,12 @@ def test_a_call_asks_for_the_turns_that_gave_its_values(tmp_path: Path) -> None:
 def test_a_heading_asks_for_its_section(tmp_path: Path) -> None:
     page = tmp_path / "docs/de/docs/tutorial/body.md"
     page.parent.mkdir(parents=True)
-    parts = ["# Anfang { #start }", "Ein Absatz, der lang genug ist.", "## Ende", "Noch ein Absatz, auch lang."]
+    parts = [
+        "# Anfang { #start }",
+        "Ein Absatz, der lang genug ist.",
+        "## Ende",
+        "Noch ein Absatz, auch lang.",
+    ]
     page.write_text("\n\n".join(parts))
     [made] = sources.manual(tmp_path)
     assert (made.source, made.id) == ("manual_de", "tutorial/body.md")

@@ -20,7 +20,9 @@ DEFINITION = re.compile(
 )
 _TAG = re.compile(r"<(?:!doctype html|html|head|body|div|table|span|ul|p)\b", re.IGNORECASE)
 _MATCH = re.compile(r"(?:\./)?[\w./@+-]{1,200}:\d+[:-]|\d+[:-]\s*+\S|Line \d+:")
-_ENTRY = re.compile(r"(?:\.?/)?[\w.@+~-]+(?:/[\w.@+~-]+)*[/*:@]?\s*+$|[bcdlps-][rwxsStT-]{9}|total \d+\s*+$|\s*+$")
+_ENTRY = re.compile(
+    r"(?:\.?/)?[\w.@+~-]+(?:/[\w.@+~-]+)*[/*:@]?\s*+$|[bcdlps-][rwxsStT-]{9}|total \d+\s*+$|\s*+$"
+)
 _PATH = re.compile(r"(?:\.?/)?[\w.@+~-]*(?:/|\.\w|:$)")
 _EVENT = re.compile(
     r"\[?\d{4}-\d\d-\d\d|\[?\d\d:\d\d:\d\d|\[?(?:INFO|DEBUG|WARN|WARNING|ERROR|TRACE)\b"

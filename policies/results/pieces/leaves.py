@@ -41,7 +41,9 @@ def leaves(text: str, grain: int) -> list[Piece]:
 
 
 class _Reader:
-    """Descends into a text; each method takes the place where something begins and returns where it ends."""
+    """Descends into a text; each method takes the place where something begins and returns where it
+    ends.
+    """
 
     def __init__(self, text: str, grain: int) -> None:
         self.text = text
@@ -80,7 +82,9 @@ class _Reader:
         self.pieces.append(Piece("leaf", start, at, parent, number, 1, lead))
         end = self._object(at, mine, depth) if form == "{" else self._array(at, mine, depth)
         if len(self.pieces) > mine + 1:
-            self.pieces[mine] = Piece("object" if form == "{" else "array", start, end, parent, number, 1, lead)
+            self.pieces[mine] = Piece(
+                "object" if form == "{" else "array", start, end, parent, number, 1, lead
+            )
         else:
             self.pieces[mine] = Piece("leaf", start, end, parent, number, 1, lead)
         return end
@@ -136,12 +140,16 @@ class _Reader:
             at = self.skip(lead)
 
     def _join(self, mine: int) -> None:
-        """Make one piece of the last two items of an array where both are short: a text this long has many."""
+        """Make one piece of the last two items of an array where both are short: a text this long has
+        many.
+        """
         before, last = self.pieces[-2], self.pieces[-1]
         leaves = before.form == last.form == "leaf" and before.parent == last.parent == mine
         if leaves and last.end - before.start <= self.grain:
             count = before.extent + last.extent
-            self.pieces[-2:] = [Piece("leaf", before.start, last.end, mine, before.number, count, before.lead)]
+            self.pieces[-2:] = [
+                Piece("leaf", before.start, last.end, mine, before.number, count, before.lead)
+            ]
 
     def _string(self, lead: int, start: int, at: int, end: int, parent: int, number: int) -> None:
         """Divide a long string: at its line ends if it has some, and long lines into parts."""

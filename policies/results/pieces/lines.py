@@ -12,7 +12,8 @@ LONGEST_HUNK = 1600  # characters: a longer one may lose lines
 _RULE = re.compile(r"[\s|:+-]+$")
 _FOLDER = re.compile(r"\S.*:\s*+$")
 _INDENT = re.compile(r"(?:\s*+\d++[:|\t\u2192])?([ \t]*+)(\S?)")
-# What says under which heading a line stands: given all lines, the position of one for each, -1 for none.
+# What says under which heading a line stands: given all lines, the position of one for each, -1 for
+# none.
 Nesting = Callable[[Sequence[str]], list[int]]
 
 
@@ -26,7 +27,9 @@ def lines(text: str, kind: ResultKind, grain: int) -> list[Piece]:
         stops = joined(text, stops)
     stops = stops or [(0, 1)]
     starts = [0, *(stop for stop, _ in stops[:-1])]
-    heads = nesting(text, kind)([text[a : min(b, a + 200)] for a, (b, _) in zip(starts, stops, strict=True)])
+    heads = nesting(text, kind)(
+        [text[a : min(b, a + 200)] for a, (b, _) in zip(starts, stops, strict=True)]
+    )
     pieces: list[Piece] = []
     places: list[int] = []
     number = 1
@@ -50,7 +53,9 @@ def _divide(pieces: list[Piece], line: Piece, text: str, grain: int) -> None:
 
 
 def joined(text: str, stops: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the ends of a diff's pieces: a file's heading and a hunk of ordinary length are one piece each."""
+    """Return the ends of a diff's pieces: a file's heading and a hunk of ordinary length are one piece
+    each.
+    """
     found: list[tuple[int, int]] = []
     opened, start, inside = 0, 0, False
     for stop, count in stops:
@@ -80,7 +85,9 @@ def alone(lines: Sequence[str]) -> list[int]:
 
 
 def under_first(lines: Sequence[str]) -> list[int]:
-    """Return the first row of a table as the heading of all others, and the rule below it where it has one."""
+    """Return the first row of a table as the heading of all others, and the rule below it where it has
+    one.
+    """
     ruled = len(lines) > 1 and _RULE.match(lines[1]) is not None
     return [-1, *([0] if ruled else []), *([int(ruled)] * (len(lines) - 1 - ruled))]
 

@@ -16,8 +16,8 @@ MOST = 20_000  # pieces: a longer text has coarser ones, so that memory stays bo
 class Piece(NamedTuple):
     """The smallest thing of a result that is shown or left out; a tuple, since a result has thousands.
 
-    It stays only with its parent. In JSON an object, an array or a long string is the parent of what it holds, and
-    its own text is that of all of them.
+    It stays only with its parent. In JSON an object, an array or a long string is the parent of what it
+    holds, and its own text is that of all of them.
     """
 
     form: Form
@@ -42,7 +42,9 @@ class Pieces:
         return len(self.all)
 
     def text_of(self, i: int) -> str:
-        """Return the characters of one piece; of an object, array or long string with all that it holds."""
+        """Return the characters of one piece; of an object, array or long string with all that it
+        holds.
+        """
         return self.text[self.all[i].start : self.all[i].end]
 
 
@@ -52,7 +54,8 @@ def grain_of(text: str) -> int:
 
 
 def division(text: str, start: int, end: int, grain: int) -> list[int]:
-    """Return where a long stretch is divided: ends of parts of `grain` characters at most where words allow it.
+    """Return where a long stretch is divided: ends of parts of `grain` characters at most where words
+    allow it.
 
     Never inside an escape of JSON: `start` is taken for the end of one.
     """
@@ -93,7 +96,8 @@ def _after_escape(text: str, start: int, cut: int) -> int:
 
 
 def gathered(breaks: Sequence[int], begin: int, grain: int) -> list[tuple[int, int]]:
-    """Return where each piece of lines ends and how many it has: one, unless there are too many lines for that.
+    """Return where each piece of lines ends and how many it has: one, unless there are too many lines
+    for that.
 
     `breaks` are the ends of all lines of a stretch that begins at `begin`.
     """

@@ -16,7 +16,9 @@ MOST_KEYS = 12  # that a mark names
 
 
 def render(pieces: Pieces, chosen: Collection[int]) -> str:
-    """Return the text of the chosen pieces and of those that lead to them; all of them are the text itself."""
+    """Return the text of the chosen pieces and of those that lead to them; all of them are the text
+    itself.
+    """
     shown = opened(pieces, chosen)
     if len(shown) == len(pieces):
         return pieces.text
@@ -94,7 +96,12 @@ class _Marks:
             return ""
         above = text.rfind("\n", 0, max(0, begin.start - 1)) + 1
         template = template_of(text[above : begin.start])
-        if begin.start == 0 or not template or self.pieces.kind not in ("log", "text") or self.pieces.numbered:
+        if (
+            begin.start == 0
+            or not template
+            or self.pieces.kind not in ("log", "text")
+            or self.pieces.numbered
+        ):
             return ""
         rest = text[begin.start : end.end].splitlines()
         return ", like the line above" if all(template_of(line) == template for line in rest) else ""
@@ -175,7 +182,9 @@ class _Document:
         out = [self._blanks(k) + self.value(k) for k in inside if k in self.shown]
         missing = [k for k in inside if k not in self.shown]
         if missing:
-            out.append(f'{self._blanks(missing[0])}"[...]": {self._mark(self._keys(missing, len(inside)))}')
+            out.append(
+                f'{self._blanks(missing[0])}"[...]": {self._mark(self._keys(missing, len(inside)))}'
+            )
         return ",".join(out)
 
     def _keys(self, missing: Sequence[int], total: int) -> str:

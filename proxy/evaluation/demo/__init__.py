@@ -25,8 +25,12 @@ SHOWN = ("x-pruning-result", "x-pruning-policy", "x-pruning-tokens-before", "x-p
 
 
 def run(budget: int, console: Console) -> None:
-    """Start a proxy on a free port of this machine, send the conversation through it and print what happened."""
-    messages = json.loads(files("foveate.proxy.evaluation.demo").joinpath("conversation.json").read_text())["messages"]
+    """Start a proxy on a free port of this machine, send the conversation through it and print what
+    happened.
+    """
+    messages = json.loads(
+        files("foveate.proxy.evaluation.demo").joinpath("conversation.json").read_text()
+    )["messages"]
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
         client = openai.OpenAI(base_url=f"{address}/v1", api_key="demo", max_retries=0)
         answer = client.chat.completions.with_raw_response.create(
@@ -37,7 +41,9 @@ def run(budget: int, console: Console) -> None:
     console.print(verdicts_table(outcome, messages, console.width))
     for name in SHOWN:
         console.print(f"[dim]{name}:[/] {answer.headers.get(name, '')}", highlight=False)
-    console.print(f"\n[bold]The upstream says:[/] {answer.parse().choices[0].message.content}", highlight=False)
+    console.print(
+        f"\n[bold]The upstream says:[/] {answer.parse().choices[0].message.content}", highlight=False
+    )
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought, thinks, tho
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
 from foveate.proxy.formats.wire.tools import tools_tokens
 
-# As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, a name, the answer's opening.
+# As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, a name, the
+# answer's opening.
 PER_MESSAGE = 3
 PER_NAME = 1
 PRIMING = 3
@@ -33,7 +34,8 @@ def message_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
             count += counter.json(value)
         elif key == "refusal" and isinstance(value, str):
             count += counter.text(value)
-        elif key == "images" and isinstance(value, list):  # OpenRouter's: pictures that the model has made
+        # OpenRouter's: pictures that the model has made
+        elif key == "images" and isinstance(value, list):
             count += sum([part_tokens(part, counter) for part in value])
         elif key == "audio" and value:  # an answer that was spoken, by its id
             count += AUDIO
@@ -41,7 +43,9 @@ def message_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
 
 
 def is_guessed(message: dict[str, Any]) -> bool:
-    """Say whether a message holds what is not plain text, so that a provider may count it in quite another way."""
+    """Say whether a message holds what is not plain text, so that a provider may count it in quite
+    another way.
+    """
     content = message.get("content")
     parts = content if isinstance(content, list) else []
     odd = any(not isinstance(part, dict) or part.get("type") not in _SPOKEN for part in parts)
@@ -60,7 +64,9 @@ def content_tokens(content: Any, counter: TokenCounter) -> int:
 
 
 def part_tokens(part: Any, counter: TokenCounter) -> int:
-    """Return the tokens of one content part: stated estimates of what is no text, the JSON of what is not known."""
+    """Return the tokens of one content part: stated estimates of what is no text, the JSON of what is
+    not known.
+    """
     if isinstance(part, str):
         return counter.text(part)
     kind = part.get("type") if isinstance(part, dict) else None
@@ -73,7 +79,9 @@ def part_tokens(part: Any, counter: TokenCounter) -> int:
 
 
 def media_tokens(part: dict[str, Any], kind: str) -> int:
-    """Return the estimate for a picture, a recording or a file, whatever API calls it so; 0 where it is none."""
+    """Return the estimate for a picture, a recording or a file, whatever API calls it so; 0 where it is
+    none.
+    """
     medium = _MEDIUM.fullmatch(kind)
     if medium is None or (kind == "document" and carries_text(part)):
         return 0

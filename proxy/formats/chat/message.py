@@ -1,4 +1,6 @@
-"""How a chat completion's message is understood; one that is of no known kind is kept or dropped as it is."""
+"""How a chat completion's message is understood; one that is of no known kind is kept or dropped as it
+is.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ RESULT_ROLES = ("tool", "function")
 
 
 def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Block, bool]:
-    """Return a message as it is understood, and whether its tokens are a guess; FormatError where it is no JSON.
+    """Return a message as it is understood, and whether its tokens are a guess; FormatError where it is
+    no JSON.
 
-    What OpenAI does not list, a role, a part of content or a call, counts as its JSON, and its message is never split.
+    What OpenAI does not list, a role, a part of content or a call, counts as its JSON, and its message
+    is never split.
     """
     wire = decoded(raw)
     if not isinstance(wire, dict):
@@ -48,7 +52,8 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
     name = wire.get("name")
     thoughtful = thinks(wire)
     bound = thoughtful and is_bound(wire)
-    # What the model says of bound reasoning stays or goes with it: a piece could not tell that the message has any.
+    # What the model says of bound reasoning stays or goes with it: a piece could not tell that the
+    # message has any.
     splits = tokens > split_over and role in SPLIT_ROLES and not calls and not bound
     pieces = _pieces(content, tokens, counter, split_over) if splits else ()
     text = _text(wire)
@@ -79,13 +84,20 @@ def _role(wire: dict[str, Any]) -> str:
 def _identity(wire: dict[str, Any]) -> str:
     """Return a hash of what a message says.
 
-    Cache marks move from request to request and reasoning may be left out of later ones: the message stays.
+    Cache marks move from request to request and reasoning may be left out of later ones: the message
+    stays.
     """
-    said = {name: value for name, value in marks.without(wire).items() if value is not None and name not in FIELDS}
+    said = {
+        name: value
+        for name, value in marks.without(wire).items()
+        if value is not None and name not in FIELDS
+    }
     content = said.get("content")
     if isinstance(content, list):
         spoken = [part for part in content if not is_thought(part)]
-        alone = len(spoken) == 1 and isinstance(spoken[0], dict) and spoken[0].keys() == {"type", "text"}
+        alone = (
+            len(spoken) == 1 and isinstance(spoken[0], dict) and spoken[0].keys() == {"type", "text"}
+        )
         said["content"] = spoken[0]["text"] if alone else spoken
     return digest([orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
 
@@ -94,7 +106,8 @@ def _calls(wire: dict[str, Any]) -> frozenset[str]:
     calls = wire.get("tool_calls")
     given = calls if isinstance(calls, list) else [calls] if calls else []
     ids = {_id(call.get("id") if isinstance(call, dict) else None) for call in given}
-    if isinstance(wire.get("function_call"), dict):  # the form that tool_calls replaced: answered by name
+    # The form that tool_calls replaced: answered by name
+    if isinstance(wire.get("function_call"), dict):
         ids.add(f"function {wire['function_call'].get('name')}")
     return frozenset(ids)
 
@@ -109,7 +122,11 @@ def _made(wire: dict[str, Any]) -> tuple[Call, ...]:
         made.append((f"function {older.get('name')}", older))
     return tuple(
         [
-            Call(key, str(function.get("name", "")), f"{function.get('name', '')} {function.get('arguments', '')}")
+            Call(
+                key,
+                str(function.get("name", "")),
+                f"{function.get('name', '')} {function.get('arguments', '')}",
+            )
             for key, function in made
             if isinstance(function, dict)
         ]
@@ -117,13 +134,19 @@ def _made(wire: dict[str, Any]) -> tuple[Call, ...]:
 
 
 def _told(wire: dict[str, Any], tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
-    """Return the texts of a result, each under the position of its part; `tokens` are those of the message."""
+    """Return the texts of a result, each under the position of its part; `tokens` are those of the
+    message.
+    """
     content = wire.get("content")
     if isinstance(content, str):
         return (Told(0, content, tokens - message_tokens({**wire, "content": ""}, counter)),)
     parts = content if isinstance(content, list) else []
     return tuple(
-        [Told(n, part["text"], counter.text(part["text"])) for n, part in enumerate(parts) if _is_plain_text(part)]
+        [
+            Told(n, part["text"], counter.text(part["text"]))
+            for n, part in enumerate(parts)
+            if _is_plain_text(part)
+        ]
     )
 
 

@@ -1,7 +1,8 @@
 """Reasoning in a chat completion's messages, in the fields of the gateways and servers that carry it.
 
-LiteLLM: `thinking_blocks`; OpenRouter: `reasoning_details`, with the same as text in `reasoning`; DeepSeek, vLLM and
-others: `reasoning_content`; content parts of Anthropic's types. A signature or encrypted data ties it to its prompt.
+LiteLLM: `thinking_blocks`; OpenRouter: `reasoning_details`, with the same as text in `reasoning`;
+DeepSeek, vLLM and others: `reasoning_content`; content parts of Anthropic's types. A signature or
+encrypted data ties it to its prompt.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ LISTS = ("thinking_blocks", "reasoning_details")
 FIELDS = frozenset(TEXTS + LISTS)
 PARTS = frozenset({"thinking", "redacted_thinking"})
 SEALS = ("signature", "data")
-SEALED_CHARACTERS = 6  # of encrypted reasoning that stand for a token, about: base64 of its text and a frame
+# Of encrypted reasoning that stand for a token, about: base64 of its text and a frame
+SEALED_CHARACTERS = 6
 
 
 def thinks(message: dict[str, Any]) -> bool:
@@ -25,7 +27,9 @@ def thinks(message: dict[str, Any]) -> bool:
 
 
 def thought_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
-    """Return the tokens of a message's reasoning: what stands there as text and as blocks is one and the same."""
+    """Return the tokens of a message's reasoning: what stands there as text and as blocks is one and
+    the same.
+    """
     texts = [message[name] for name in TEXTS if isinstance(message.get(name), str)]
     plain = max([counter.text(text) for text in texts], default=0)
     blocks = sum([_block_tokens(block, counter) for block in _blocks(message)])
@@ -60,6 +64,9 @@ def _block_tokens(block: dict[str, Any], counter: TokenCounter) -> int:
     """Return the tokens of a block, 1 at the least: what weighs nothing could not be taken out."""
     told = [block[name] for name in ("thinking", "text", "summary") if block.get(name)]
     if told:  # Mistral's is a list of parts
-        return max(1, sum([counter.text(each) if isinstance(each, str) else counter.json(each) for each in told]))
+        return max(
+            1,
+            sum([counter.text(each) if isinstance(each, str) else counter.json(each) for each in told]),
+        )
     sealed = block.get("data") or block.get("signature")
     return max(1, len(sealed) // SEALED_CHARACTERS) if isinstance(sealed, str) else 1

@@ -12,7 +12,9 @@ STANDING = ("tools", "functions", "response_format")  # `functions` is the older
 
 
 class Wire(msgspec.Struct):
-    """What is read of a request's top level, its values still the caller's bytes; empty where it has none."""
+    """What is read of a request's top level, its values still the caller's bytes; empty where it has
+    none.
+    """
 
     messages: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
     model: msgspec.Raw = msgspec.Raw()

@@ -20,10 +20,12 @@ Fields = dict[str, bytes]  # of an object, each as JSON
 
 
 def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
-    """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
+    """Return the request with the messages of those rows, and `texts` in place of the results that they
+    show in part.
 
-    They are the caller's own bytes; only a message of which parts are left out, or that excerpts are put into, is
-    written anew, its other fields as they are. Where a turn is missing that upstreams insist on, a mark stands for it.
+    They are the caller's own bytes; only a message of which parts are left out, or that excerpts are
+    put into, is written anew, its other fields as they are. Where a turn is missing that upstreams
+    insist on, a mark stands for it.
     """
     written: list[bytes] = []
     tokens: list[int] = []
@@ -41,7 +43,9 @@ def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
             continue
         fields = _changed(parsed, row, fields_of(raw))
         if row.shown:
-            fields = _telling(fields, {part: texts[row.item, block, part] for block, part, _ in row.shown})
+            fields = _telling(
+                fields, {part: texts[row.item, block, part] for block, part, _ in row.shown}
+            )
         message = _object(fields)
         written.append(message)
         tokens.append(ahead + message_tokens(decoded(message), parsed.counter))
@@ -61,19 +65,24 @@ def _changed(parsed: Parsed, row: Row, message: Fields) -> Fields:
 
 
 def _object(fields: Fields) -> bytes:
-    return b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+    return (
+        b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+    )
 
 
 def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
     """Return a message with excerpts ahead of its words.
 
-    They go into its first text, so that what it says is the same whether its content comes as a string or, where the
-    caller has put a mark on it, as a list.
+    They go into its first text, so that what it says is the same whether its content comes as a string
+    or, where the caller has put a mark on it, as a list.
     """
     frame = quoted(segments)
     content = message.get("content", b"null").strip()
     if content.startswith(b"["):
-        return {**message, "content": b"[" + b",".join(_parts_quoting(elements_of(content), frame)) + b"]"}
+        return {
+            **message,
+            "content": b"[" + b",".join(_parts_quoting(elements_of(content), frame)) + b"]",
+        }
     if content.startswith(b'"'):
         return {**message, "content": _ahead(frame, content)}
     said = "" if content == b"null" else content.decode("utf-8", "replace")
@@ -104,7 +113,9 @@ def _thoughtless(message: Fields) -> Fields:
 
 
 def _nothing_said(message: Fields) -> bytes:
-    """Return the content of a message that has said nothing: beside calls it may be null, else it may not."""
+    """Return the content of a message that has said nothing: beside calls it may be null, else it may
+    not.
+    """
     calling = any(decoded(message.get(name, b"null")) for name in ("tool_calls", "function_call"))
     return b"null" if calling else orjson.dumps(THOUGHT_LEFT_OUT)
 

@@ -12,7 +12,11 @@ from foveate.proxy.formats.wire.speech import Speech
 
 def spoken(speech: Speech) -> dict[str, Any]:
     """Return the answer."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": speech.text}, "finish_reason": "stop"}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": speech.text},
+        "finish_reason": "stop",
+    }
     return {**_head(speech), "object": "chat.completion", "choices": [choice], "usage": _usage(speech)}
 
 

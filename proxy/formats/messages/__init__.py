@@ -20,7 +20,9 @@ from foveate.proxy.formats.wire.usage import Usage
 
 
 class Messages:
-    """Turns of a user and an assistant; of a user's message each tool result is a block, and the words are another."""
+    """Turns of a user and an assistant; of a user's message each tool result is a block, and the words
+    are another.
+    """
 
     name = "messages"
     priming = counting.PRIMING

@@ -30,8 +30,8 @@ def parts_of(content: Any) -> list[Part] | None:
 def sections(role: str, parts: Sequence[Part]) -> list[list[int]]:
     """Return the positions of the parts that go together, one list a block of the item.
 
-    Of a user's message each tool result, and then all else; of others everything. What stands beside results and is
-    no user's word, such as an agent's reminder, goes with the last of them.
+    Of a user's message each tool result, and then all else; of others everything. What stands beside
+    results and is no user's word, such as an agent's reminder, goes with the last of them.
     """
     places = list(range(len(parts)))
     results = [[i] for i in places if parts[i].get("type") == RESULT] if role == "user" else []
@@ -82,7 +82,11 @@ def texts_of(content: Any) -> list[str]:
     for part in content:
         if not isinstance(part, dict):
             continue
-        said += [part[name] for name in ("title", "text", "stdout", "stderr") if isinstance(part.get(name), str)]
+        said += [
+            part[name]
+            for name in ("title", "text", "stdout", "stderr")
+            if isinstance(part.get(name), str)
+        ]
         source = part.get("source")
         if isinstance(source, dict) and source.get("type") in ("text", "content"):
             said += texts_of(source.get("data", source.get("content")))

@@ -1,4 +1,6 @@
-"""Tokens of messages and of what stands beside them. The provider's own count differs by a factor, which is learnt."""
+"""Tokens of messages and of what stands beside them. The provider's own count differs by a factor,
+which is learnt.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def part_tokens(part: Part, counter: TokenCounter) -> int:
 
 
 def is_guessed(parts: Any) -> bool:
-    """Say whether content blocks, or results among them, hold a picture or a file, whose tokens are estimates."""
+    """Say whether content blocks, or results among them, hold a picture or a file, whose tokens are
+    estimates.
+    """
     blocks = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     return any(_is_file(part) or is_guessed(part.get("content")) for part in blocks)
 
@@ -70,7 +74,9 @@ def content_tokens(content: Any, counter: TokenCounter) -> int:
 
 def document_tokens(part: Part, counter: TokenCounter) -> int:
     """Return the tokens of a document with its title and context."""
-    said = sum([counter.text(part[name]) for name in ("title", "context") if isinstance(part.get(name), str)])
+    said = sum(
+        [counter.text(part[name]) for name in ("title", "context") if isinstance(part.get(name), str)]
+    )
     given = part.get("source")
     source: Part = given if isinstance(given, dict) else {}
     kind = source.get("type")
@@ -89,7 +95,9 @@ def other_tokens(value: Any, counter: TokenCounter) -> int:
         return sum([other_tokens(each, counter) for each in value])
     if not isinstance(value, dict):
         return 0 if value is None else 1
-    sealed = sum([len(text) // SEALED_CHARACTERS for name, text in value.items() if _is_sealed(name, text)])
+    sealed = sum(
+        [len(text) // SEALED_CHARACTERS for name, text in value.items() if _is_sealed(name, text)]
+    )
     told = [each for name, each in value.items() if name not in _SILENT and not _is_sealed(name, each)]
     return sealed + other_tokens(told, counter)
 
@@ -128,7 +136,9 @@ def pdf_tokens(source: Any) -> int:
 
 
 def dimensions(content: bytes) -> tuple[int, int] | None:
-    """Return the width and height that the head of a PNG, GIF, WebP or JPEG states, None where it states none."""
+    """Return the width and height that the head of a PNG, GIF, WebP or JPEG states, None where it
+    states none.
+    """
     try:
         if content.startswith(b"\x89PNG"):
             return struct.unpack(">II", content[16:24])

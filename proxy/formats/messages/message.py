@@ -21,7 +21,13 @@ from foveate.proxy.formats.messages.content import (
     texts_of,
     words,
 )
-from foveate.proxy.formats.messages.counting import PER_MESSAGE, PER_USE, is_guessed, part_tokens, parts_tokens
+from foveate.proxy.formats.messages.counting import (
+    PER_MESSAGE,
+    PER_USE,
+    is_guessed,
+    part_tokens,
+    parts_tokens,
+)
 from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
 from foveate.proxy.formats.tokens import TokenCounter
@@ -40,7 +46,10 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         return _opaque(raw, role_of(wire), counter)
     role = role_of(wire)
     try:
-        made = [_block(role, [parts[i] for i in places], counter, split_over) for places in sections(role, parts)]
+        made = [
+            _block(role, [parts[i] for i in places], counter, split_over)
+            for places in sections(role, parts)
+        ]
     except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
         return _opaque(raw, role, counter)
     tokens = sum([block.tokens for block in made]) - PER_MESSAGE * (len(made) - 1)
@@ -56,7 +65,9 @@ def role_of(wire: Any) -> str:
 
 def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Item:
     text = raw.decode("utf-8", "replace")
-    block = Block(digest([raw]), role, text, "document", PER_MESSAGE + counter.text(text), pin="of no known form")
+    block = Block(
+        digest([raw]), role, text, "document", PER_MESSAGE + counter.text(text), pin="of no known form"
+    )
     return Item(block.id, block.tokens, (block,))
 
 
@@ -108,19 +119,28 @@ def _told(content: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
     if isinstance(content, str):
         return (Told(0, content, tokens),)
     parts = content if isinstance(content, list) else []
-    return tuple([Told(n, part["text"], counter.text(part["text"])) for n, part in enumerate(parts) if is_text(part)])
+    return tuple(
+        [
+            Told(n, part["text"], counter.text(part["text"]))
+            for n, part in enumerate(parts)
+            if is_text(part)
+        ]
+    )
 
 
 def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
     uses = [part for part in parts if part.get("type") in USES]
-    named = [(str(part.get("id")), str(part.get("name", "")), _written(part.get("input"))) for part in uses]
+    named = [
+        (str(part.get("id")), str(part.get("name", "")), _written(part.get("input"))) for part in uses
+    ]
     return tuple([Call(key, tool, f"{tool} {given}") for key, tool, given in named])
 
 
 def _identity(role: str, parts: Sequence[Part]) -> str:
     """Return a hash of what parts say.
 
-    Cache marks move from request to request and reasoning may be left out of later ones: the message stays.
+    Cache marks move from request to request and reasoning may be left out of later ones: the message
+    stays.
     """
     said = [bare_of_marks(part) for part in parts if not is_thought(part)]
     return digest([role.encode(), orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
@@ -132,7 +152,11 @@ def _text(role: str, parts: Sequence[Part]) -> str:
         told = [words(text) for text in said]
         meant = [text for text in told if not text.startswith("<system-reminder>")]
         said = meant or told
-    called = [f"{part.get('name', '')} {_written(part.get('input'))}" for part in parts if part.get("type") in USES]
+    called = [
+        f"{part.get('name', '')} {_written(part.get('input'))}"
+        for part in parts
+        if part.get("type") in USES
+    ]
     return "\n".join([*said, *called])
 
 
@@ -177,6 +201,12 @@ def _refers(part: Part) -> bool:
     return any(each.get("type") == REFERENCE or each.get("tool_references") for each in found)
 
 
-def _pieces(parts: Sequence[Part], tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
-    texts = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
+def _pieces(
+    parts: Sequence[Part], tokens: int, counter: TokenCounter, split_over: int
+) -> tuple[Piece, ...]:
+    texts = [
+        part["text"]
+        for part in parts
+        if part.get("type") == "text" and isinstance(part.get("text"), str)
+    ]
     return pieces_of(texts, tokens, counter, split_over) if len(texts) == len(parts) else ()

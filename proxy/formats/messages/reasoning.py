@@ -1,4 +1,6 @@
-"""Reasoning in an assistant's message: blocks that a signature or encrypted data ties to the prompt before them."""
+"""Reasoning in an assistant's message: blocks that a signature or encrypted data ties to the prompt
+before them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def is_bound(part: dict[str, Any]) -> bool:
 
 
 def thought_tokens(part: dict[str, Any], counter: TokenCounter) -> int:
-    """Return the tokens of a part's reasoning, 1 at the least; what is not shown is guessed from its seal."""
+    """Return the tokens of a part's reasoning, 1 at the least; what is not shown is guessed from its
+    seal.
+    """
     text = part.get("thinking")
     if isinstance(text, str) and text:
         return max(1, counter.text(text))

@@ -1,4 +1,6 @@
-"""A count that the provider refuses: it checks the reasoning there too, which was made under pruned prompts."""
+"""A count that the provider refuses: it checks the reasoning there too, which was made under pruned
+prompts.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,14 @@ from foveate.proxy.formats.wire.writing import array, changed, obj
 
 # Anthropic, "Prefix checks on thinking blocks".
 _BOUND = re.compile(rb"bound to a different conversation", re.IGNORECASE)
-_MANUAL = ("thinking", "context_management")  # a manual budget asks for the reasoning, and edits of it for the budget
+# A manual budget asks for the reasoning, and edits of it for the budget
+_MANUAL = ("thinking", "context_management")
 
 
 def recount(body: bytes, answer: bytes) -> bytes | None:
-    """Return a request for a count that leaves out reasoning, None where the answer does not complain of that."""
+    """Return a request for a count that leaves out reasoning, None where the answer does not complain
+    of that.
+    """
     if not _BOUND.search(answer):
         return None
     try:

@@ -16,7 +16,9 @@ STANDING = ("system", "tools")
 
 
 class Wire(msgspec.Struct):
-    """What is read of a request's top level, its values still the caller's bytes; empty where it has none."""
+    """What is read of a request's top level, its values still the caller's bytes; empty where it has
+    none.
+    """
 
     messages: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
     model: msgspec.Raw = msgspec.Raw()
@@ -54,10 +56,12 @@ def outline_of(body: bytes) -> Outline:
 
 
 def reserved(model: str, most: Any) -> int | None:
-    """Return what the answer has to be left of the window, None where the caller's `max_tokens` does not say.
+    """Return what the answer has to be left of the window, None where the caller's `max_tokens` does
+    not say.
 
-    The field is required, and mostly far above what an answer takes. Claude's answers end where the window does
-    ("Context windows", `model_context_window_exceeded`); other servers of this API refuse what might not fit.
+    The field is required, and mostly far above what an answer takes. Claude's answers end where the
+    window does ("Context windows", `model_context_window_exceeded`); other servers of this API refuse
+    what might not fit.
     """
     if "claude" in model:
         return None
@@ -65,7 +69,9 @@ def reserved(model: str, most: Any) -> int | None:
 
 
 def compacted(messages: Sequence[bytes]) -> int:
-    """Return how many messages the latest compaction stands for: the provider leaves out all ahead of it."""
+    """Return how many messages the latest compaction stands for: the provider leaves out all ahead of
+    it.
+    """
     for i in range(len(messages) - 1, -1, -1):
         if b'"compaction"' in messages[i] and _compacts(messages[i]):
             return i

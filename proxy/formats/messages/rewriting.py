@@ -24,10 +24,11 @@ Raws = list[bytes]  # content blocks, each as JSON
 
 
 def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
-    """Return the request with the messages of those rows, and `texts` in place of the results that they show in part.
+    """Return the request with the messages of those rows, and `texts` in place of the results that they
+    show in part.
 
-    They are the caller's own bytes; only a message of which something is left out, or that excerpts or a mark are put
-    into, is written anew, its other blocks as they are.
+    They are the caller's own bytes; only a message of which something is left out, or that excerpts or
+    a mark are put into, is written anew, its other blocks as they are.
     """
     written: list[bytes] = []
     tokens: list[int] = []
@@ -69,10 +70,14 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     if row.left is not None:
         parts = _left(role_of(decoded(raw)), parts, blocks, row)
     if bare:
-        parts = [part for part in parts if not is_thought(decoded(part))] or [text_part(THOUGHT_LEFT_OUT)]
+        parts = [part for part in parts if not is_thought(decoded(part))] or [
+            text_part(THOUGHT_LEFT_OUT)
+        ]
     if row.excerpts:
         frame = text_part(quoted([parsed.segments[i] for i in row.excerpts]))
-        at = next((n for n, part in enumerate(parts) if decoded(part).get("type") != RESULT), len(parts))
+        at = next(
+            (n for n, part in enumerate(parts) if decoded(part).get("type") != RESULT), len(parts)
+        )
         parts.insert(at, frame)
     if content.startswith(b'"') and len(parts) == 1:
         return changed(raw, content=orjson.dumps(decoded(parts[0])["text"]))
@@ -109,7 +114,9 @@ def _left(role: str, parts: Raws, blocks: Sequence[Block], row: Row) -> Raws:
         if kept is not None:
             pieces = [(piece.part, piece.text, piece.tokens) for piece in blocks[block].pieces]
             texts = left_out(pieces, kept)
-            stays.update({places[block][n]: _saying(parts[places[block][n]], text) for n, text in texts.items()})
+            stays.update(
+                {places[block][n]: _saying(parts[places[block][n]], text) for n, text in texts.items()}
+            )
     return [stays[i] for i in sorted(stays)]
 
 

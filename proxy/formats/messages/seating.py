@@ -1,6 +1,7 @@
 """The order of what is left: who may come first, and where the provider allows a system message.
 
-Anthropic, "Mid-conversation system messages": after a user's message, and ahead of an assistant's or at the end.
+Anthropic, "Mid-conversation system messages": after a user's message, and ahead of an assistant's or at
+the end.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from foveate.proxy.formats.wire.text import ANSWER_LEFT_OUT, BEGINNING_LEFT_OUT
 USERS = ("user", "tool")  # roles of the blocks that a user's message is made of
 # The first message has to be the user's: where theirs was left out, this says so.
 OPENING = orjson.dumps({"role": "user", "content": BEGINNING_LEFT_OUT})
-# Results that the user's next words follow at once are an open loop's, whose reasoning would have to be there.
+# Results that the user's next words follow at once are an open loop's, whose reasoning would have to be
+# there.
 CLOSING = orjson.dumps({"role": "assistant", "content": ANSWER_LEFT_OUT})
 
 
@@ -70,7 +72,9 @@ def _reopens(parsed: Parsed, before: Row, after: Row) -> bool:
 def _roles(parsed: Parsed, row: Row) -> list[str]:
     """Return the roles of a row's blocks that are left."""
     blocks = parsed.items[row.item].blocks
-    return [block.role for block in blocks] if row.left is None else [blocks[b].role for b, _ in row.left]
+    return (
+        [block.role for block in blocks] if row.left is None else [blocks[b].role for b, _ in row.left]
+    )
 
 
 def _role(parsed: Parsed, item: int) -> str:

@@ -19,7 +19,9 @@ _WRITTEN = b'"cache_control"'
 
 
 def moved_marks(parsed: Parsed, rows: Sequence[Row]) -> dict[int, bytes]:
-    """Return the marks that would be lost, by the position of the row to put each on; the latest of several."""
+    """Return the marks that would be lost, by the position of the row to put each on; the latest of
+    several.
+    """
     by_item = {row.item: n for n, row in enumerate(rows)}
     moved: dict[int, bytes] = {}
     latest = -1
@@ -36,7 +38,9 @@ def moved_marks(parsed: Parsed, rows: Sequence[Row]) -> dict[int, bytes]:
 
 
 def with_mark(message: bytes, mark: bytes) -> bytes:
-    """Return a message with a cache mark on its last part that can carry one, unless that has one already."""
+    """Return a message with a cache mark on its last part that can carry one, unless that has one
+    already.
+    """
     content = fields_of(message).get("content", b"null").strip()
     if content.startswith(b'"'):
         return changed(message, content=array([marked(text_part(decoded(content)), mark)]))

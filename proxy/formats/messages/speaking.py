@@ -62,7 +62,11 @@ def _message(speech: Speech) -> dict[str, Any]:
 
 
 def _heard(speech: Speech) -> dict[str, int]:
-    return {"input_tokens": speech.heard, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+    return {
+        "input_tokens": speech.heard,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
 
 
 def error_body(error: RequestError) -> bytes:

@@ -11,7 +11,9 @@ _CACHED = re.compile(rb'"cached_tokens"\s*:\s*(\d{1,9})')
 
 
 def read_usage(tail: bytes) -> Usage | None:
-    """Return the usage at the end of an answer, streamed (`response.completed`) or not; None where none stands."""
+    """Return the usage at the end of an answer, streamed (`response.completed`) or not; None where none
+    stands.
+    """
     found = _PROMPT.findall(tail)
     cached = _CACHED.findall(tail)
     return Usage(int(found[-1]), int(cached[-1]) if cached else None) if found else None

@@ -9,15 +9,19 @@ from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
 from foveate.proxy.formats.wire.tools import tools_tokens
 
-# As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, the answer's opening.
+# As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, the answer's
+# opening.
 PER_ITEM = 3
 PRIMING = 3
-# Encrypted reasoning: base64 of a fixed part and of the text, about four bytes a token, as Codex CLI estimates it.
+# Encrypted reasoning: base64 of a fixed part and of the text, about four bytes a token, as Codex CLI
+# estimates it.
 SEAL, BYTES_PER_TOKEN = 650, 4
 IMAGES = frozenset({"input_image", "computer_screenshot", "image"})
 MEDIA = IMAGES | {"input_file", "input_audio"}
 # Fields that the model is not shown, or that are counted by themselves.
-UNSAID = frozenset({"id", "type", "status", "call_id", "encrypted_content", "fingerprint", "role", "caller", *MARKS})
+UNSAID = frozenset(
+    {"id", "type", "status", "call_id", "encrypted_content", "fingerprint", "role", "caller", *MARKS}
+)
 
 
 def item_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
@@ -37,7 +41,9 @@ def item_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
 
 
 def thought_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
-    """Return the tokens of a reasoning item: of its text, or of what is encrypted of it where that is more."""
+    """Return the tokens of a reasoning item: of its text, or of what is encrypted of it where that is
+    more.
+    """
     parts = [*_listed(item.get("summary")), *_listed(item.get("content"))]
     plain = sum([part_tokens(part, counter) for part in parts])
     return max(plain, sealed_tokens(item), 1)
@@ -90,7 +96,9 @@ def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:
     if name == "tools":
         return tools_tokens(value, counter)
     schema = value.get("format") if isinstance(value, dict) else None
-    return counter.json(schema.get("schema")) if isinstance(schema, dict) and schema.get("schema") else 0
+    return (
+        counter.json(schema.get("schema")) if isinstance(schema, dict) and schema.get("schema") else 0
+    )
 
 
 def _fields_tokens(item: dict[str, Any], counter: TokenCounter) -> int:

@@ -36,7 +36,9 @@ def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
 
 
 def item_of(raw: bytes) -> dict[str, Any]:
-    """Return an item as an object; a string, which is all of its input, is the user's. Empty for anything else."""
+    """Return an item as an object; a string, which is all of its input, is the user's. Empty for
+    anything else.
+    """
     item = decoded(raw)
     if isinstance(item, str):
         return {"role": "user", "content": item}
@@ -47,7 +49,9 @@ def _opaque(raw: bytes, counter: TokenCounter) -> Block:
     """Return an item of which no more is known than its JSON."""
     text = raw.decode("utf-8", "replace")
     tokens = PER_ITEM + counter.text(text)
-    return Block(id=digest([raw]), role="assistant", text=text, kind="document", tokens=tokens, pin=UNKNOWN)
+    return Block(
+        id=digest([raw]), role="assistant", text=text, kind="document", tokens=tokens, pin=UNKNOWN
+    )
 
 
 def _understood(item: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:
@@ -112,7 +116,9 @@ def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
         clings=kind in kinds.NAMED and isinstance(item.get("id"), str),
         sums_up=kind == kinds.COMPACTION,
         made=_made(item, kind),
-        told=_told(item.get("output"), tokens - PER_ITEM, counter) if kind in kinds.PLAIN_OUTPUTS else (),
+        told=_told(item.get("output"), tokens - PER_ITEM, counter)
+        if kind in kinds.PLAIN_OUTPUTS
+        else (),
     )
 
 
@@ -121,7 +127,13 @@ def _told(output: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
     if isinstance(output, str):
         return (Told(0, output, tokens),)
     parts = output if isinstance(output, list) else []
-    return tuple([Told(n, part["text"], counter.text(part["text"])) for n, part in enumerate(parts) if _is_plain(part)])
+    return tuple(
+        [
+            Told(n, part["text"], counter.text(part["text"]))
+            for n, part in enumerate(parts)
+            if _is_plain(part)
+        ]
+    )
 
 
 def _made(item: dict[str, Any], kind: str) -> tuple[Call, ...]:
@@ -144,7 +156,8 @@ def _speaker(kind: str) -> str:
 def _calls(item: dict[str, Any], kind: str) -> frozenset[str]:
     """Return what an output names to answer it.
 
-    The id where there is one. Where there is none, the kind of call: an output then answers the latest of its kind.
+    The id where there is one. Where there is none, the kind of call: an output then answers the latest
+    of its kind.
     """
     if kind == "mcp_approval_request":
         return frozenset({str(item.get("id", ""))})
@@ -202,7 +215,9 @@ def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -
 def _said(item: dict[str, Any]) -> Iterator[str]:
     """Yield the texts in an item's fields, down to any depth: names, arguments, queries, results."""
     for name, value in item.items():
-        if (name not in UNSAID and name != "result") or (name == "result" and item.get("type") == "program_output"):
+        if (name not in UNSAID and name != "result") or (
+            name == "result" and item.get("type") == "program_output"
+        ):
             yield from _strings(value)
 
 

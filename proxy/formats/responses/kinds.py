@@ -1,4 +1,6 @@
-"""The types of input items, and what each means for pruning (the openai package, `ResponseInputItemParam`)."""
+"""The types of input items, and what each means for pruning (the openai package,
+`ResponseInputItemParam`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,13 @@ OUTPUTS = frozenset(
 PLAIN_OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 # What the server has done by itself, the result included.
 SERVED = frozenset(
-    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_call"}
+    {
+        "web_search_call",
+        "file_search_call",
+        "code_interpreter_call",
+        "image_generation_call",
+        "mcp_call",
+    }
 )
 COMPACTION = "compaction"  # a summary of all before it, encrypted
 TRIGGER = "compaction_trigger"

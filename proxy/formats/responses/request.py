@@ -10,7 +10,15 @@ import orjson
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
 from foveate.proxy.formats.responses import kinds
-from foveate.proxy.formats.wire.reading import check_items, decoded, is_count, named, own, read_object, value
+from foveate.proxy.formats.wire.reading import (
+    check_items,
+    decoded,
+    is_count,
+    named,
+    own,
+    read_object,
+    value,
+)
 
 STANDING = ("instructions", "tools", "text")
 AT_THE_SERVER = ("previous_response_id", "conversation")
@@ -18,7 +26,9 @@ SHORT = 300  # bytes, more than any reference or trigger takes
 
 
 class Wire(msgspec.Struct):
-    """What is read of a request's top level, its values still the caller's bytes; empty where it has none."""
+    """What is read of a request's top level, its values still the caller's bytes; empty where it has
+    none.
+    """
 
     input: list[msgspec.Raw] | str | msgspec.UnsetType = msgspec.UNSET
     model: msgspec.Raw = msgspec.Raw()
@@ -66,7 +76,9 @@ def referring(items: Sequence[bytes]) -> str:
     A reference gives its type, leaves it out or has null there.
     """
     short = [raw for raw in items if len(raw) <= SHORT]
-    suspects = [raw for raw in short if b"item_reference" in raw or b'"type"' not in raw or b"null" in raw]
+    suspects = [
+        raw for raw in short if b"item_reference" in raw or b'"type"' not in raw or b"null" in raw
+    ]
     return kinds.REFERENCE if any(type_of(raw) == kinds.REFERENCE for raw in suspects) else ""
 
 

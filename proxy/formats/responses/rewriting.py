@@ -22,10 +22,11 @@ BY_CHARACTERS = ("annotations", "logprobs")
 
 
 def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
-    """Return the request with the items of those rows, and `texts` in place of the outputs that they show in part.
+    """Return the request with the items of those rows, and `texts` in place of the outputs that they
+    show in part.
 
-    They are the caller's own bytes. Written anew, its other fields as they are, is only an item of which parts are left
-    out, that excerpts are put into, or that loses the reasoning which led to it.
+    They are the caller's own bytes. Written anew, its other fields as they are, is only an item of
+    which parts are left out, that excerpts are put into, or that loses the reasoning which led to it.
     """
     written: list[bytes] = []
     tokens: list[int] = []
@@ -49,7 +50,9 @@ def _left(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
     if row.whole:
         return raw
     if row.shown:
-        return _telling(fields_of(raw), {part: texts[row.item, block, part] for block, part, _ in row.shown})
+        return _telling(
+            fields_of(raw), {part: texts[row.item, block, part] for block, part, _ in row.shown}
+        )
     item = item_of(raw)
     if row.bare and kinds.kind(item) == "reasoning":
         return b""
@@ -80,7 +83,9 @@ def _telling(fields: Fields, texts: Mapping[int, str]) -> bytes:
 
 
 def _object(fields: Fields) -> bytes:
-    return b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+    return (
+        b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+    )
 
 
 def _array(values: Sequence[bytes]) -> bytes:
@@ -90,8 +95,8 @@ def _array(values: Sequence[bytes]) -> bytes:
 def _quoting(fields: Fields, segments: Sequence[Segment]) -> Fields:
     """Return a message with excerpts ahead of its words.
 
-    They go into its first text, so that what it says is the same whether its content comes as a string or, where the
-    caller has put a mark on it, as a list.
+    They go into its first text, so that what it says is the same whether its content comes as a string
+    or, where the caller has put a mark on it, as a list.
     """
     frame = quoted(segments)
     content = fields.get("content", b'""').strip()

@@ -36,11 +36,17 @@ def _events(speech: Speech) -> Iterator[dict[str, Any]]:
         yield {"type": "response.output_text.delta", **PLACE, "delta": word, "logprobs": []}
     yield {"type": "response.output_text.done", **PLACE, "text": speech.text, "logprobs": []}
     yield {"type": "response.content_part.done", **PLACE, "part": _part(speech.text)}
-    yield {"type": "response.output_item.done", "output_index": 0, "item": _message(speech.text, "completed")}
+    yield {
+        "type": "response.output_item.done",
+        "output_index": 0,
+        "item": _message(speech.text, "completed"),
+    }
     yield {"type": "response.completed", "response": spoken(speech)}
 
 
-def _response(speech: Speech, status: str, output: list[Any], usage: dict[str, Any] | None) -> dict[str, Any]:
+def _response(
+    speech: Speech, status: str, output: list[Any], usage: dict[str, Any] | None
+) -> dict[str, Any]:
     return {
         "id": "resp_echo",
         "object": "response",
@@ -62,7 +68,13 @@ def _response(speech: Speech, status: str, output: list[Any], usage: dict[str, A
 
 
 def _message(text: str, status: str) -> dict[str, Any]:
-    return {"type": "message", "id": ITEM, "status": status, "role": "assistant", "content": [_part(text)]}
+    return {
+        "type": "message",
+        "id": ITEM,
+        "status": status,
+        "role": "assistant",
+        "content": [_part(text)],
+    }
 
 
 def _part(text: str) -> dict[str, Any]:

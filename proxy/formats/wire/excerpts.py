@@ -28,8 +28,8 @@ def said_by(segment: Segment) -> str:
 def framed(said: Sequence[Excerpt]) -> str:
     """Return excerpts in a frame that says who is quoted and that it is data.
 
-    It cannot be closed from inside: its mark is made of what it holds, and what looks like a frame in a quoted text
-    loses its bracket. The same excerpts have the same mark in every request.
+    It cannot be closed from inside: its mark is made of what it holds, and what looks like a frame in a
+    quoted text loses its bracket. The same excerpts have the same mark in every request.
     """
     mark = frame_mark(said)
     rows = "".join([f"[{speaker_of(speaker)}] {_FRAME.sub('(', text)}\n" for speaker, text in said])
@@ -37,7 +37,9 @@ def framed(said: Sequence[Excerpt]) -> str:
 
 
 def frame_mark(said: Sequence[Excerpt]) -> str:
-    """Return four hexadecimal digits that follow from what is quoted and stand nowhere in it, where there are such."""
+    """Return four hexadecimal digits that follow from what is quoted and stand nowhere in it, where
+    there are such.
+    """
     made = hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=32).hexdigest()
     marks = [made[i : i + 4] for i in range(len(made) - 3)]
     return next((mark for mark in marks if not any(mark in text for _, text in said)), made)

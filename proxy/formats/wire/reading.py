@@ -1,4 +1,6 @@
-"""Reads wire JSON as callers write it: within bounds, and where a strict parser refuses one of its texts."""
+"""Reads wire JSON as callers write it: within bounds, and where a strict parser refuses one of its
+texts.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ MOST_ITEMS = 20_000  # of a request; each takes some kilobytes of memory, howeve
 NAME_CHARACTERS = 256  # of a model's name: longer ones are kept for every outcome, and none is real
 # Escapes from left to right: a pair of surrogates, one that stands alone, any other.
 _ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
 )
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -35,12 +38,16 @@ def decoded(raw: bytes) -> Any:
 
 
 def mended(raw: bytes) -> bytes:
-    """Return JSON of the same length, byte by byte in the same place, with U+FFFD for surrogates that stand alone."""
+    """Return JSON of the same length, byte by byte in the same place, with U+FFFD for surrogates that
+    stand alone.
+    """
     return _ESCAPES.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], raw)
 
 
 def read_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> tuple[T, bytes]:
-    """Return what `decoder` makes of a body, and the body that it read: mended where it refused the caller's."""
+    """Return what `decoder` makes of a body, and the body that it read: mended where it refused the
+    caller's.
+    """
     try:
         return decoder.decode(body), body
     except msgspec.ValidationError:
@@ -59,7 +66,9 @@ def fields_of(raw: bytes) -> dict[str, bytes]:
     except msgspec.DecodeError:
         readable = mended(raw)
         found = _decode_object(readable)
-        return dict(zip(found, own([bytes(value) for value in found.values()], readable, raw), strict=True))
+        return dict(
+            zip(found, own([bytes(value) for value in found.values()], readable, raw), strict=True)
+        )
 
 
 def elements_of(raw: bytes) -> list[bytes]:
@@ -85,7 +94,9 @@ def own(values: list[bytes], readable: bytes, body: bytes) -> list[bytes]:
 
 
 def check_items(body: bytes, field: str) -> None:
-    """Raise FormatError where the array in `field` has more than MOST_ITEMS elements; none of them is built."""
+    """Raise FormatError where the array in `field` has more than MOST_ITEMS elements; none of them is
+    built.
+    """
     if body.count(b",") <= MOST_ITEMS:
         return
     try:
@@ -97,7 +108,9 @@ def check_items(body: bytes, field: str) -> None:
 
 @lru_cache(maxsize=4)
 def _counting(field: str) -> msgspec.json.Decoder[msgspec.Struct]:
-    """Return a decoder that refuses element MOST_ITEMS for what it is, and a shorter array for its length."""
+    """Return a decoder that refuses element MOST_ITEMS for what it is, and a shorter array for its
+    length.
+    """
     array: Any = tuple[(*[msgspec.Raw] * MOST_ITEMS, Literal["no more"])]  # type: ignore[misc]
     return msgspec.json.Decoder(msgspec.defstruct("Counting", [(field, array)]))
 

@@ -21,7 +21,8 @@ _CODE_LINE = re.compile(
 DOCUMENT_CHARACTERS = 1500
 AT_ONCE = 128 * 1024  # characters that are searched in one go: nobody else can compute meanwhile
 LOOK = 32 * 1024  # characters that tell what a text is
-# The most that a message may hold beside its text and still be split: each part that stays brings it along.
+# The most that a message may hold beside its text and still be split: each part that stays brings it
+# along.
 MOST_BESIDE = 30
 MARK_TOKENS = 14  # of the mark that stands where parts were dropped, its line breaks included
 # What stands where nothing else is left, and a place must not be empty.
@@ -35,8 +36,14 @@ def kind_of(text: str) -> Kind:
     head = text[:LOOK]
     lines = [line for line in head.splitlines() if line.strip()][:200]
     if len(lines) >= 4:
-        fenced = sum(len(match[0]) for match in _BLOCK.finditer(head)) if "```" in head or "~~~" in head else 0
-        if fenced * 2 > len(head) or sum(bool(_CODE_LINE.search(line)) for line in lines) * 2 > len(lines):
+        fenced = (
+            sum(len(match[0]) for match in _BLOCK.finditer(head))
+            if "```" in head or "~~~" in head
+            else 0
+        )
+        if fenced * 2 > len(head) or sum(bool(_CODE_LINE.search(line)) for line in lines) * 2 > len(
+            lines
+        ):
             return "code"
         if sum(bool(_LOG_LINE.match(line)) for line in lines) * 2 > len(lines):
             return "log"
@@ -76,7 +83,11 @@ def _slices(text: str) -> Iterator[str]:
     while start < len(text):
         end = len(text)
         if end - start > AT_ONCE:
-            end = text.rfind("\n", start, start + AT_ONCE) + 1 or text.find("\n", start + AT_ONCE) + 1 or end
+            end = (
+                text.rfind("\n", start, start + AT_ONCE) + 1
+                or text.find("\n", start + AT_ONCE) + 1
+                or end
+            )
         yield text[start:end]
         start = end
 
@@ -103,8 +114,12 @@ def _lines(block: str, size: int) -> Iterator[str]:
         yield run
 
 
-def pieces_of(texts: Iterable[str], tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
-    """Return the pieces of a message of so many `tokens`, whose content is `texts`; none where one would be all."""
+def pieces_of(
+    texts: Iterable[str], tokens: int, counter: TokenCounter, split_over: int
+) -> tuple[Piece, ...]:
+    """Return the pieces of a message of so many `tokens`, whose content is `texts`; none where one
+    would be all.
+    """
     pieces = tuple(
         Piece(n, stretch, counter.text(stretch), kind_of(stretch))
         for n, text in enumerate(texts)
@@ -131,7 +146,8 @@ def mark(tokens: int) -> str:
 
 
 def left_out(stretches: Sequence[tuple[int, str, int]], kept: Collection[int]) -> dict[int, str]:
-    """Return what is left of each text: `stretches` are the number of a text, a piece of it and that piece's tokens.
+    """Return what is left of each text: `stretches` are the number of a text, a piece of it and that
+    piece's tokens.
 
     One mark stands in the place of a run of pieces that are not `kept`.
     """

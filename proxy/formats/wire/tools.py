@@ -6,7 +6,8 @@ from typing import Any
 
 from foveate.proxy.formats.tokens import TokenCounter
 
-# As in OpenAI's cookbook, "How to count tokens with tiktoken": the TypeScript-like text that tools are rendered to.
+# As in OpenAI's cookbook, "How to count tokens with tiktoken": the TypeScript-like text that tools are
+# rendered to.
 TOOL_INIT, TOOL_INIT_CL100K, TOOL_END = 7, 10, 12
 PROPERTIES_INIT, PROPERTY_KEY, ENUM_INIT, ENUM_ITEM = 3, 3, -3, 3
 
@@ -45,7 +46,9 @@ def schema_tokens(schema: Any, counter: TokenCounter) -> int:
     for key in ("$defs", "definitions"):
         definitions = schema.get(key)
         if isinstance(definitions, dict):
-            count += sum(counter.text(name) + schema_tokens(d, counter) for name, d in definitions.items())
+            count += sum(
+                counter.text(name) + schema_tokens(d, counter) for name, d in definitions.items()
+            )
     return count
 
 
@@ -59,5 +62,7 @@ def _properties(properties: Any, counter: TokenCounter) -> int:
             count += counter.json({name: field})
             continue
         described = str(field.get("description") or "").removesuffix(".")
-        count += counter.text(f"{name}:{field.get('type', '')}:{described}") + schema_tokens(field, counter)
+        count += counter.text(f"{name}:{field.get('type', '')}:{described}") + schema_tokens(
+            field, counter
+        )
     return count

@@ -16,7 +16,9 @@ def changed(raw: bytes, **fields: bytes) -> bytes:
 
 def obj(fields: dict[str, bytes]) -> bytes:
     """Return an object of fields that are JSON already."""
-    return b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+    return (
+        b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
+    )
 
 
 def array(elements: Iterable[bytes]) -> bytes:

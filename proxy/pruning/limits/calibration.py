@@ -18,13 +18,14 @@ Ratios = deque[float]
 class Calibration:
     """The ratio of the upstream's count to ours, by model, tokenizer and caller.
 
-    A caller's own is the median of its latest; before there are enough, the median of the other callers' medians. So
-    one odd answer moves nothing, and one caller's answers move no other's counts. Where our tokenizer is the model's
-    own the ratio is never below 1.
+    A caller's own is the median of its latest; before there are enough, the median of the other
+    callers' medians. So one odd answer moves nothing, and one caller's answers move no other's counts.
+    Where our tokenizer is the model's own the ratio is never below 1.
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, str, str], Ratios] = OrderedDict()  # by model, tokenizer and caller
+        # By model, tokenizer and caller
+        self._seen: OrderedDict[tuple[str, str, str], Ratios] = OrderedDict()
         self._callers: dict[tuple[str, str], dict[str, Ratios]] = {}  # the same by model and tokenizer
 
     def ratio(self, model: str, tokenizer: str, caller: str) -> float:
@@ -35,13 +36,16 @@ class Calibration:
         own = callers.get(caller, ())
         if len(own) >= ENOUGH:
             return median(own)
-        others = [median(seen) for name, seen in callers.items() if name != caller and len(seen) >= ENOUGH]
+        others = [
+            median(seen) for name, seen in callers.items() if name != caller and len(seen) >= ENOUGH
+        ]
         return median(others) if len(others) >= ENOUGH else 1.0
 
     def observe(self, key: tuple[str, str, str], estimated: int, counted: int, exact: bool) -> None:
         """Take in that the upstream counted `counted` tokens of text where we `estimated`.
 
-        `key` is the model, our tokenizer and the caller; `exact` says that the tokenizer is the model's own.
+        `key` is the model, our tokenizer and the caller; `exact` says that the tokenizer is the model's
+        own.
         """
         if estimated < SMALLEST or counted <= 0:
             return

@@ -46,7 +46,9 @@ class Learned:
         return found if found > accepted else None
 
     def refused(self, model: str, caller: str, window: int, sent: int) -> None:
-        """Take in that the upstream names a window to a caller who has sent a prompt of about `sent` tokens."""
+        """Take in that the upstream names a window to a caller who has sent a prompt of about `sent`
+        tokens.
+        """
         seen = self._of(model, caller)
         if window < SMALLEST or sent < window * NEAR or window < seen.accepted:
             return

@@ -1,4 +1,6 @@
-"""What an upstream says of its models' windows: its list of models, and where some servers tell it besides."""
+"""What an upstream says of its models' windows: its list of models, and where some servers tell it
+besides.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ LISTED_AS = (
 MAX_LIST = 8 * 1024 * 1024  # bytes of an answer
 
 
-async def asked(upstream: Upstream, method: str, path: str, headers: Credentials, body: bytes = b"") -> bytes | None:
+async def asked(
+    upstream: Upstream, method: str, path: str, headers: Credentials, body: bytes = b""
+) -> bytes | None:
     """Return an upstream's answer; None where it cannot be had, is no 200 or is larger than MAX_LIST."""
     given = [*headers, (b"content-type", b"application/json")] if body else list(headers)
     content = bytearray()
@@ -39,9 +43,11 @@ async def asked(upstream: Upstream, method: str, path: str, headers: Credentials
 
 
 async def told(upstream: Upstream, model: str, headers: Credentials, patience: float) -> int | None:
-    """Return the window of a model that the list does not give; None where no server of a known kind answers.
+    """Return the window of a model that the list does not give; None where no server of a known kind
+    answers.
 
-    LM Studio lists it under /api/v0/models, llama.cpp tells it at /props, TGI at /info, Ollama at /api/show.
+    LM Studio lists it under /api/v0/models, llama.cpp tells it at /props, TGI at /info, Ollama at
+    /api/show.
     """
     show = orjson.dumps({"model": model})
     places = [
@@ -83,7 +89,12 @@ def window_in(content: bytes, model: str) -> int | None:
     info = answer.get("model_info")
     if isinstance(info, dict):
         return next(
-            (n for name, value in info.items() if name.endswith(".context_length") and (n := _count(value))), None
+            (
+                n
+                for name, value in info.items()
+                if name.endswith(".context_length") and (n := _count(value))
+            ),
+            None,
         )
     return _count(answer.get("max_input_tokens")) or _count(answer.get("max_input_length"))  # TGI
 
@@ -91,9 +102,9 @@ def window_in(content: bytes, model: str) -> int | None:
 def listed(content: bytes) -> dict[str, int]:
     """Return windows by model name, in lower case, from an answer to GET /v1/models.
 
-    Read as vLLM (max_model_len), OpenRouter (context_length), LM Studio (max_context_length and what is loaded of
-    it), Groq (context_window), Anthropic (max_input_tokens) and llama.cpp (meta.n_ctx, else meta.n_ctx_train) give
-    them; the smallest counts.
+    Read as vLLM (max_model_len), OpenRouter (context_length), LM Studio (max_context_length and what is
+    loaded of it), Groq (context_window), Anthropic (max_input_tokens) and llama.cpp (meta.n_ctx, else
+    meta.n_ctx_train) give them; the smallest counts.
     """
     windows = {}
     for row in rows_of(content):
@@ -113,7 +124,9 @@ def rows_of(content: bytes) -> list[Mapping[str, Any]]:
 
 
 def ignores_names(row: Mapping[str, Any]) -> bool:
-    """Say whether a server with this one model answers with it whatever it is asked for, as llama.cpp does."""
+    """Say whether a server with this one model answers with it whatever it is asked for, as llama.cpp
+    does.
+    """
     return isinstance(row.get("meta"), dict) or row["id"].lower().endswith(".gguf")
 
 
@@ -121,7 +134,10 @@ def _given(row: Mapping[str, Any]) -> list[int | None]:
     meta = row["meta"] if isinstance(row.get("meta"), dict) else {}
     provider = row["top_provider"] if isinstance(row.get("top_provider"), dict) else {}
     given = [row.get(key) for key in LISTED_AS]
-    return [_count(n) for n in (*given, provider.get("context_length"), meta.get("n_ctx") or meta.get("n_ctx_train"))]
+    return [
+        _count(n)
+        for n in (*given, provider.get("context_length"), meta.get("n_ctx") or meta.get("n_ctx_train"))
+    ]
 
 
 def _count(value: object) -> int | None:

@@ -65,7 +65,9 @@ def undecorated(name: str) -> list[str]:
 
 
 def look_up(model: str, table: Mapping[str, T]) -> T | None:
-    """Return what a table, whose names are in lower case, says of a model; None where it does not know it."""
+    """Return what a table, whose names are in lower case, says of a model; None where it does not know
+    it.
+    """
     return next((table[name] for name in model_names(model) if name in table), None)
 
 
@@ -86,14 +88,20 @@ def model_table() -> dict[str, Size]:
 def size_of(entry: Mapping[str, Any]) -> Size | None:
     """Return what an entry of the table says; None where it says nothing.
 
-    Most models share one context between prompt and answer, and `max_input_tokens` is all of it. Where input and output
-    make a round context together and the input alone is none (GPT-5: 272,000 and 128,000), each has its own limit.
+    Most models share one context between prompt and answer, and `max_input_tokens` is all of it. Where
+    input and output make a round context together and the input alone is none (GPT-5: 272,000 and
+    128,000), each has its own limit.
     """
     given, answer = entry.get("max_input_tokens"), entry.get("max_output_tokens")
     tokens = given or entry.get("max_tokens")
     if not isinstance(tokens, (int, float)) or tokens < 1:
         return None
-    apart = given == tokens and isinstance(answer, int) and tokens % ROUND != 0 and (tokens + answer) % ROUND == 0
+    apart = (
+        given == tokens
+        and isinstance(answer, int)
+        and tokens % ROUND != 0
+        and (tokens + answer) % ROUND == 0
+    )
     return Size(int(tokens), apart)
 
 

@@ -1,4 +1,6 @@
-"""How much a prompt may take: the window, the watermarks, and how the upstream's counts differ from ours."""
+"""How much a prompt may take: the window, the watermarks, and how the upstream's counts differ from
+ours.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from foveate.proxy.pruning.limits.windows import Window, Windows
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Request, Wanted
 
-DEEPER = 0.5  # how deep to cut where an upstream refuses a prompt as too long, at the least: it is asked once more only
+# How deep to cut where an upstream refuses a prompt as too long, at the least: it is asked once more
+# only
+DEEPER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Limits:
     budget: Budget  # of the whole prompt, as the upstream counts
     ratio: float  # what to multiply our count with
     room: Budget  # for the history, as we count
-    narrowed: bool = False  # what a refusal has taught is less than the budget that the caller has asked for
+    # What a refusal has taught is less than the budget that the caller has asked for
+    narrowed: bool = False
 
     def counted(self, tokens: int) -> int:
         """Return our count as the upstream's."""

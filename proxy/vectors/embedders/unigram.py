@@ -1,4 +1,6 @@
-"""Text to the numbers of wordpieces: the likeliest way to write it with a vocabulary of weighted pieces."""
+"""Text to the numbers of wordpieces: the likeliest way to write it with a vocabulary of weighted
+pieces.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,16 @@ CACHED = 32768  # words
 
 
 class Unigram:
-    """SentencePiece's unigram model (Kudo 2018, Subword Regularization), a sixth of the memory of `tokenizers`.
+    """SentencePiece's unigram model (Kudo 2018, Subword Regularization), a sixth of the memory of
+    `tokenizers`.
 
-    No piece reaches over a space, so that words are looked up one by one, and each once while it is remembered.
+    No piece reaches over a space, so that words are looked up one by one, and each once while it is
+    remembered.
     """
 
-    def __init__(self, pieces: Iterable[str], scores: list[float], unknown: int, characters: Mapping[int, str]) -> None:
+    def __init__(
+        self, pieces: Iterable[str], scores: list[float], unknown: int, characters: Mapping[int, str]
+    ) -> None:
         self._ids = {piece: i for i, piece in enumerate(pieces)}
         self._scores = scores
         self._unknown = unknown
@@ -37,7 +43,9 @@ class Unigram:
         return found[:longest]
 
     def _cut(self, word: str) -> list[int]:
-        """Return the pieces whose scores have the largest sum, by dynamic programming over the characters."""
+        """Return the pieces whose scores have the largest sum, by dynamic programming over the
+        characters.
+        """
         n = len(word)
         best = [0.0] + [-1e30] * n
         last = [(0, self._unknown)] * (n + 1)  # where the piece that ends here begins, and its number

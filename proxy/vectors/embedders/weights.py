@@ -1,4 +1,6 @@
-"""The weights of the relevance model: an .npz file of int8 tensors and their scales, as `training.export` writes it."""
+"""The weights of the relevance model: an .npz file of int8 tensors and their scales, as
+`training.export` writes it.
+"""
 
 from __future__ import annotations
 

@@ -33,8 +33,9 @@ class Entry:
 class VectorIndex(Protocol):
     """Keeps entries by tenant and segment id. Blocking; called from one thread at a time.
 
-    A class is built with the keywords `collection`, `folder` and `url`, as far as it takes them, and without I/O. One
-    that says `apart = True` works in a process of its own. Any method may raise: what fails is done without.
+    A class is built with the keywords `collection`, `folder` and `url`, as far as it takes them, and
+    without I/O. One that says `apart = True` works in a process of its own. Any method may raise: what
+    fails is done without.
     """
 
     def open(self) -> None:
@@ -53,16 +54,21 @@ class VectorIndex(Protocol):
         """Delete entries; a key that is not there is no fault."""
 
     def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
-        """Return the keys of a few that were first seen before `oldest`, or stored first beyond `max_entries`."""
+        """Return the keys of a few that were first seen before `oldest`, or stored first beyond
+        `max_entries`.
+        """
 
     def close(self) -> None:
         """Let go of files and connections."""
 
 
-def build_index(kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any]) -> VectorIndex:
+def build_index(
+    kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any]
+) -> VectorIndex:
     """Return the index that the setting index.type names, not opened; ConfigError where there is none.
 
-    `collection` names the vectors of one embedder, `folder` is where files may go, `url` a server's address.
+    `collection` names the vectors of one embedder, `folder` is where files may go, `url` a server's
+    address.
     """
     from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
 

@@ -1,4 +1,6 @@
-"""An index in a process of its own: its work holds up no request, and no text that a request has left is near it."""
+"""An index in a process of its own: its work holds up no request, and no text that a request has left
+is near it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ Packed = tuple[list[str], Any, list[list[Any]]]  # ids, vectors by rows, and the
 
 
 class Apart:
-    """Passes on what it is asked to an index that `make`, a picklable callable, builds in the other process.
+    """Passes on what it is asked to an index that `make`, a picklable callable, builds in the other
+    process.
 
     A process that has ended is begun anew by whoever asks next; it ends by itself where this one does.
     """
@@ -81,7 +84,8 @@ class Apart:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", COMMAND, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                start_new_session=True,  # an interrupt from the terminal is for this process, which ends the other
+                # An interrupt from the terminal is for this process, which ends the other
+                start_new_session=True,
             )
         self._connection = ours
         try:
@@ -109,7 +113,9 @@ class Apart:
             answer, error = self._connection.recv()
         except (EOFError, OSError):
             self.close()
-            raise VectorIndexError("the index's process has ended; it is begun anew for the next request") from None
+            raise VectorIndexError(
+                "the index's process has ended; it is begun anew for the next request"
+            ) from None
         if error is not None:
             raise error
         return answer
@@ -119,13 +125,20 @@ def packed(entries: Iterable[Entry]) -> Packed:
     """Return entries by columns, which pass between processes in a few large pieces."""
     rows = list(entries)
     vectors = np.stack([entry.vector for entry in rows]) if rows else None
-    return [entry.id for entry in rows], vectors, [[getattr(entry, name) for entry in rows] for name in COLUMNS]
+    return (
+        [entry.id for entry in rows],
+        vectors,
+        [[getattr(entry, name) for entry in rows] for name in COLUMNS],
+    )
 
 
 def unpacked(found: Packed) -> list[Entry]:
     """Return the entries of columns."""
     ids, vectors, columns = found
-    return [Entry(key, vectors[i], *about) for i, (key, *about) in enumerate(zip(ids, *columns, strict=True))]
+    return [
+        Entry(key, vectors[i], *about)
+        for i, (key, *about) in enumerate(zip(ids, *columns, strict=True))
+    ]
 
 
 def main() -> None:

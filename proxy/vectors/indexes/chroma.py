@@ -32,7 +32,9 @@ class Chroma:
         self._lock: IO[str] | None = None
 
     def open(self) -> None:
-        """Open the collection, created where it is new; ConfigError names the folder or address that fails."""
+        """Open the collection, created where it is new; ConfigError names the folder or address that
+        fails.
+        """
         import chromadb
         from chromadb.config import Settings
 
@@ -62,7 +64,11 @@ class Chroma:
         if self._url:
             return None
         pages = range(0, self._asked("count"), PAGE)
-        keys = (key for start in pages for key in self._asked("get", limit=PAGE, offset=start, include=[])["ids"])
+        keys = (
+            key
+            for start in pages
+            for key in self._asked("get", limit=PAGE, offset=start, include=[])["ids"]
+        )
         return map(parted, keys)
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
@@ -80,7 +86,9 @@ class Chroma:
         """Return the stored entries among `ids`; FileNotFoundError where the folder has gone."""
         if not self._url and not (self._folder / "chroma.sqlite3").is_file():
             # An open database answers from its handle and would lose every write unseen.
-            raise FileNotFoundError(f"{self._folder}: the index folder is gone; restart foveate to create it anew")
+            raise FileNotFoundError(
+                f"{self._folder}: the index folder is gone; restart foveate to create it anew"
+            )
         found: dict[str, Entry] = {}
         wanted = [f"{tenant}:{i}" for i in ids]
         for start in range(0, len(wanted), self._max_batch):
@@ -99,8 +107,12 @@ class Chroma:
             self._asked("delete", ids=[f"{tenant}:{segment}" for tenant, segment in batch])
 
     def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
-        """Return the keys of up to EXPIRED_AT_ONCE that are too old, else stored first beyond `max_entries`."""
-        old = self._asked("get", where={"first_seen": {"$lt": oldest}}, limit=EXPIRED_AT_ONCE, include=[])["ids"]
+        """Return the keys of up to EXPIRED_AT_ONCE that are too old, else stored first beyond
+        `max_entries`.
+        """
+        old = self._asked(
+            "get", where={"first_seen": {"$lt": oldest}}, limit=EXPIRED_AT_ONCE, include=[]
+        )["ids"]
         beyond = 0 if old else self._asked("count") - max_entries
         if beyond > 0:
             old = self._asked("get", limit=min(beyond, EXPIRED_AT_ONCE), include=[])["ids"]

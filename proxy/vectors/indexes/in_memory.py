@@ -34,7 +34,9 @@ class InMemory:
             self._entries.pop(key, None)
 
     def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
-        """Return the keys of all that is too old, where nothing is those that were stored first beyond the bound."""
+        """Return the keys of all that is too old, where nothing is those that were stored first beyond
+        the bound.
+        """
         old = [key for key, entry in self._entries.items() if entry.first_seen < oldest]
         return old or list(self._entries)[: max(0, len(self._entries) - max_entries)]
 

@@ -14,9 +14,11 @@ PATIENCE = 5.0  # seconds that an earlier process has to let go, as when one tak
 
 
 def held(folder: Path, owner: int, patience: float = PATIENCE) -> IO[str] | None:
-    """Return the open lock of a folder for the process `owner`; it is let go where it is closed, or its holder ends.
+    """Return the open lock of a folder for the process `owner`; it is let go where it is closed, or its
+    holder ends.
 
-    ConfigError where another owner has it. None where this one has it already, or the system has no such locks.
+    ConfigError where another owner has it. None where this one has it already, or the system has no
+    such locks.
     """
     try:
         import fcntl

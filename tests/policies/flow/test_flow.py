@@ -36,7 +36,9 @@ def lasting(n: int, topic: int) -> np.ndarray:
 
 def talk(n: int, **more: Any) -> History:
     """Return a chat of two."""
-    return history([segment(f"w{i}", role=("user", "assistant")[i % 2], turn=1 + i // 2) for i in range(n)], **more)
+    return history(
+        [segment(f"w{i}", role=("user", "assistant")[i % 2], turn=1 + i // 2) for i in range(n)], **more
+    )
 
 
 def test_persistence_tells_topics_that_last_from_facts_in_passing() -> None:
@@ -76,7 +78,9 @@ def test_neighbours_of_a_hit_gain() -> None:
         (Neighbours(own=0), Neighbours(own=3)),
     ],
 )
-def test_each_parameter_of_the_spread_moves_weight_to_the_neighbours(wider: Neighbours, narrower: Neighbours) -> None:
+def test_each_parameter_of_the_spread_moves_weight_to_the_neighbours(
+    wider: Neighbours, narrower: Neighbours
+) -> None:
     seen = talk(120, vectors=lasting(120, 12))
     scores = np.zeros(120)
     scores[60] = 1.0
@@ -93,8 +97,16 @@ def test_pagerank_follows_shared_identifiers_similarity_and_neighbours() -> None
     scores[0] = scores[1] = 1.0
     off = {"neighbours": 0.0, "identifiers": 0.0, "similarity": 0.0}
     assert PageRank(**off).flow(seen, scores) == pytest.approx(scores)
-    assert np.flatnonzero(PageRank(**{**off, "identifiers": 1.0}).flow(seen, scores) > 0).tolist() == [0, 1, 3]
-    assert np.flatnonzero(PageRank(**{**off, "similarity": 1.0}).flow(seen, scores) > 0).tolist() == [0, 1, 5]
+    assert np.flatnonzero(PageRank(**{**off, "identifiers": 1.0}).flow(seen, scores) > 0).tolist() == [
+        0,
+        1,
+        3,
+    ]
+    assert np.flatnonzero(PageRank(**{**off, "similarity": 1.0}).flow(seen, scores) > 0).tolist() == [
+        0,
+        1,
+        5,
+    ]
     assert PageRank(**{**off, "similarity": 1.0}, nearest=0).flow(seen, scores) == pytest.approx(scores)
     near = PageRank(**{**off, "neighbours": 1.0}, steps=1)
     assert np.flatnonzero(near.flow(seen, scores) > 0).tolist() == [0, 1, 2]
@@ -138,8 +150,12 @@ def test_ranks_are_fused_by_their_reciprocals() -> None:
 
 
 def test_a_raw_signal_keeps_its_units() -> None:
-    assert Weighted().share(np.array([1.0, 3.0]), np.full(2, 0.5), raw=True) == pytest.approx([0.5, 1.5])
-    assert Weighted().share(np.array([1.0, 3.0]), np.full(2, 0.5), raw=False) == pytest.approx([-0.5, 0.5])
+    assert Weighted().share(np.array([1.0, 3.0]), np.full(2, 0.5), raw=True) == pytest.approx(
+        [0.5, 1.5]
+    )
+    assert Weighted().share(np.array([1.0, 3.0]), np.full(2, 0.5), raw=False) == pytest.approx(
+        [-0.5, 0.5]
+    )
 
 
 def test_a_weight_may_depend_on_the_kind_of_content() -> None:
@@ -152,7 +168,9 @@ def test_what_spreads_keeps_its_weight_against_what_does_not() -> None:
     seen = talk(30, query="w7 w20")
     flowing = (("keyword", 3.0, Keyword()), ("semantic", 1.0, Semantic()))
     spread = [WeightedSignal(*given, spread=True) for given in flowing]
-    policy = Policy("p", (*spread, WeightedSignal("recency", 0.2, Recency())), Greedy(), graph=Neighbours())
+    policy = Policy(
+        "p", (*spread, WeightedSignal("recency", 0.2, Recency())), Greedy(), graph=Neighbours()
+    )
     shares = policy.shares(seen)
     assert (shares["keyword"] + shares["semantic"]).std() == pytest.approx(1)
     assert shares["recency"].std() == pytest.approx(0.2)
@@ -164,14 +182,23 @@ def test_a_threshold_drops_what_is_irrelevant_though_there_is_room() -> None:
     seen, scores = talk(4), np.array([0.0, 0.0, 0.0, 4.0])
     assert Policy("p", (), Greedy()).select(seen, scores, 1000) == ({0, 1, 2, 3}, frozenset())
     assert Policy("p", (), Greedy(), threshold=0.5).select(seen, scores, 1000) == ({3}, {0, 1, 2})
-    assert Policy("p", (), Greedy(), threshold=-2).select(seen, scores, 1000) == ({0, 1, 2, 3}, frozenset())
+    assert Policy("p", (), Greedy(), threshold=-2).select(seen, scores, 1000) == (
+        {0, 1, 2, 3},
+        frozenset(),
+    )
 
 
 def test_what_the_threshold_drops_is_told_from_what_has_no_room() -> None:
-    said = [segment(f"about the roof {n}" if n % 2 else "nothing", turn=n + 1, id=str(n)) for n in range(12)]
+    said = [
+        segment(f"about the roof {n}" if n % 2 else "nothing", turn=n + 1, id=str(n)) for n in range(12)
+    ]
     seen = history([*said, segment("the roof?", turn=13, id="q")], "the roof?")
-    strict = Policy("p", (WeightedSignal("keyword", 1.0, Keyword()),), Greedy(), threshold=0.0, pins=Pins(False, 0))
+    strict = Policy(
+        "p", (WeightedSignal("keyword", 1.0, Keyword()),), Greedy(), threshold=0.0, pins=Pins(False, 0)
+    )
     verdicts = pruned(seen, strict, Budget(0, 125)).verdicts
     told = {v.reason: {w.segment.text for w in verdicts if w.reason == v.reason} for v in verdicts}
     assert told["below the threshold"] == told["no room"] == {"nothing"}
-    assert {v.reason for v in pruned(seen, strict, Budget(0, 40)).verdicts if v.fate == "dropped"} == {"no room"}
+    assert {v.reason for v in pruned(seen, strict, Budget(0, 40)).verdicts if v.fate == "dropped"} == {
+        "no room"
+    }

@@ -72,7 +72,12 @@ def test_a_statement_asks_for_nothing_in_its_language(code: str) -> None:
 
 
 def test_every_language_described_has_an_example_and_a_script() -> None:
-    assert set(described()) == set(ASKING) == set(SILENT) == {code for _, codes in SCRIPTS for code in codes}
+    assert (
+        set(described())
+        == set(ASKING)
+        == set(SILENT)
+        == {code for _, codes in SCRIPTS for code in codes}
+    )
 
 
 @pytest.mark.parametrize("code", ASKING)
@@ -88,7 +93,9 @@ def test_every_cue_is_a_pattern_in_lower_case(code: str) -> None:
             re.compile(phrase)
 
 
-@pytest.mark.parametrize("turn", ["สวัสดี ข้าว?", "Ինչու՞", "Πού είναι;", "ምን ነው፧", "哪里？", "¿Y", "أين؟", "where⁇ 😅"])
+@pytest.mark.parametrize(
+    "turn", ["สวัสดี ข้าว?", "Ինչու՞", "Πού είναι;", "ምን ነው፧", "哪里？", "¿Y", "أين؟", "where⁇ 😅"]
+)
 def test_the_question_marks_of_all_scripts_ask(turn: str) -> None:
     assert need(turn) == 1.0
 
@@ -97,11 +104,16 @@ def test_emoji_behind_a_question_take_nothing_from_it() -> None:
     assert need("where did we leave the keys? 😅 😅") == 1.0
 
 
-@pytest.mark.parametrize("turn", ["მატარებელი ღამით გადის სადგურიდან", "usiku treni inaondoka kituoni saba"])
+@pytest.mark.parametrize(
+    "turn", ["მატარებელი ღამით გადის სადგურიდან", "usiku treni inaondoka kituoni saba"]
+)
 def test_a_language_without_cues_leaves_the_matter_open(turn: str) -> None:
     assert need(turn) is None
 
 
 def test_a_turn_that_looks_back_needs_at_least_half_in_any_language() -> None:
-    assert need("Lass es uns so machen, wie besprochen. Es war ein guter Plan, und alle mochten ihn.") == 0.5
+    assert (
+        need("Lass es uns so machen, wie besprochen. Es war ein guter Plan, und alle mochten ihn.")
+        == 0.5
+    )
     assert need("就按我们讨论的办吧。那个计划很好，大家都喜欢。") == 0.5

@@ -34,7 +34,11 @@ def test_marks_do_not_part_a_word(word: str) -> None:
 def test_full_width_letters_and_digits_of_any_script_are_plain_ones() -> None:
     assert normal("ＡＢＣ１２３") == "ABC123"
     assert normal("٢٠٢٤ २०२४ ๒๐๒๔") == "2024 2024 2024"
-    assert extract("注文番号はＡＢ－１２３４です").identifiers == extract("注文番号はAB-1234です").identifiers != ()
+    assert (
+        extract("注文番号はＡＢ－１２３４です").identifiers
+        == extract("注文番号はAB-1234です").identifiers
+        != ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,17 @@ def test_an_answer_shares_more_terms_with_its_question_than_a_stranger(
 
 
 def test_english_is_read_as_before() -> None:
-    assert words("What did Ann's cat do in v2.0?") == ["What", "did", "Ann", "s", "cat", "do", "in", "v2", "0"]
+    assert words("What did Ann's cat do in v2.0?") == [
+        "What",
+        "did",
+        "Ann",
+        "s",
+        "cat",
+        "do",
+        "in",
+        "v2",
+        "0",
+    ]
     assert terms_of("TrainTicket") == ("trainticket", "train", "ticket")
     assert terms_of("the") == ()
 

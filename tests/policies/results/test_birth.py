@@ -35,9 +35,16 @@ def unit(item: int, text: str, call: str = 'bash {"command": "work"}') -> Segmen
     )  # fmt: skip
 
 
-def born(*segments: Segment, results: Results = SHORT, state: PruneState | None = None, known: int = 0) -> list[Shown]:
+def born(
+    *segments: Segment, results: Results = SHORT, state: PruneState | None = None, known: int = 0
+) -> list[Shown]:
     asked = segment("What failed?", key=(0, 0, -1))
-    found = births(Newborn([asked, *segments], "What failed?", state or PruneState(), known), 10_000, results, Words())
+    found = births(
+        Newborn([asked, *segments], "What failed?", state or PruneState(), known),
+        10_000,
+        results,
+        Words(),
+    )
     return list(found.values())
 
 
@@ -63,7 +70,10 @@ def test_what_a_model_has_read_already_stays_whole() -> None:
 
 def test_exempt_tools_kinds_and_policies_stay_whole() -> None:
     assert born(unit(1, LOG), results=Results(over=100, share=0.01, tools={"bash": "off"})) == []
-    assert born(unit(1, LOG), results=Results(over=100, share=0.01, kinds={"log": "off", "text": "off"})) == []
+    assert (
+        born(unit(1, LOG), results=Results(over=100, share=0.01, kinds={"log": "off", "text": "off"}))
+        == []
+    )
     assert born(unit(1, LOG), results=Results(birth=False, over=100)) == []
 
 

@@ -18,14 +18,28 @@ SCALARS = st.one_of(
 )  # fmt: skip
 TREES = st.recursive(
     SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=9), st.dictionaries(st.text(max_size=8), inner, max_size=6)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=9), st.dictionaries(st.text(max_size=8), inner, max_size=6)
+    ),
     max_leaves=20,
 )
-DOCUMENTS = st.one_of(st.lists(TREES, max_size=6), st.dictionaries(st.text(max_size=8), TREES, max_size=6))
+DOCUMENTS = st.one_of(
+    st.lists(TREES, max_size=6), st.dictionaries(st.text(max_size=8), TREES, max_size=6)
+)
 LINES = st.lists(
     st.one_of(
         st.text(max_size=60),
-        st.sampled_from(["def f(x):", "    return 1", "@@ -1,2 +1,3 @@", "diff --git a/x b/x", "./src:", "a,b,c", ""]),
+        st.sampled_from(
+            [
+                "def f(x):",
+                "    return 1",
+                "@@ -1,2 +1,3 @@",
+                "diff --git a/x b/x",
+                "./src:",
+                "a,b,c",
+                "",
+            ]
+        ),
         st.text("ab ", min_size=3, max_size=9).map(lambda t: t * 90),
     ),
     max_size=60,
@@ -54,7 +68,9 @@ def test_all_pieces_of_a_document_are_its_own_bytes(document, indent, ascii_only
 
 @settings(max_examples=300)
 @given(DOCUMENTS, st.sampled_from([None, 2]), st.booleans(), SHARES)
-def test_a_shortened_document_is_still_json_and_its_values_are_the_callers(document, indent, ascii_only, places):
+def test_a_shortened_document_is_still_json_and_its_values_are_the_callers(
+    document, indent, ascii_only, places
+):
     pieces = pieces_of(json.dumps(document, indent=indent, ensure_ascii=ascii_only))
     assume(len(pieces) > 1)
     short = json.loads(render(pieces, shown(pieces, picked(len(pieces), places), 0.25)))
@@ -95,7 +111,9 @@ def test_kept_lines_are_verbatim_and_marks_add_up_to_the_rest(text, places):
     for i in keep:
         assert pieces.text_of(i) in out
     left = 0
-    for low, high in re.findall(r"\[\.\.\. lines? (\d+)(?:-(\d+))?", out) if "[... line" not in text else []:
+    for low, high in (
+        re.findall(r"\[\.\.\. lines? (\d+)(?:-(\d+))?", out) if "[... line" not in text else []
+    ):
         left += int(high or low) - int(low) + 1
     assert left + sum(pieces.all[i].extent for i in keep) == sum(p.extent for p in pieces.all)
 
@@ -157,7 +175,9 @@ def test_the_header_of_a_table_stays_with_any_row():
 
 
 def test_a_line_of_code_brings_the_function_that_it_stands_in():
-    text = "class A:\n" + "".join(f"    def f{n}(self):\n        x = {n}\n        return x\n\n" for n in range(40))
+    text = "class A:\n" + "".join(
+        f"    def f{n}(self):\n        x = {n}\n        return x\n\n" for n in range(40)
+    )
     pieces = pieces_of(text)
     assert pieces.kind == "code"
     line = next(i for i in range(len(pieces)) if "x = 7" in pieces.text_of(i))
@@ -170,7 +190,8 @@ def test_a_line_of_code_brings_the_function_that_it_stands_in():
 def test_hunks_stay_whole_under_the_name_of_their_file():
     hunk = "@@ -{0},2 +{0},2 @@ def f():\n context\n-old {0}\n+new {0}\n"
     text = "".join(
-        f"diff --git a/m{f}.py b/m{f}.py\n--- a/m{f}.py\n+++ b/m{f}.py\n" + "".join(hunk.format(n) for n in (1, 50, 90))
+        f"diff --git a/m{f}.py b/m{f}.py\n--- a/m{f}.py\n+++ b/m{f}.py\n"
+        + "".join(hunk.format(n) for n in (1, 50, 90))
         for f in range(5)
     )
     pieces = pieces_of(text)

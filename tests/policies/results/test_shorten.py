@@ -50,28 +50,45 @@ def test_the_line_that_the_user_names_is_shown():
 
 
 def test_the_row_that_the_user_names_is_shown_with_its_other_values():
-    rows = [{"id": f"#W{n}", "note": "n" * 250, "status": "open" if n != 77 else "lost"} for n in range(200)]
+    rows = [
+        {"id": f"#W{n}", "note": "n" * 250, "status": "open" if n != 77 else "lost"} for n in range(200)
+    ]
     short = shorten(json.dumps({"orders": rows}), Need("what of #W77?"), 500, Results(), count)
-    shown = [row for row in json.loads(short.text)["orders"] if isinstance(row, dict) and row.get("id") == "#W77"]
+    shown = [
+        row
+        for row in json.loads(short.text)["orders"]
+        if isinstance(row, dict) and row.get("id") == "#W77"
+    ]
     assert shown
     assert shown[0]["status"] == "lost"
 
 
 def test_repeats_give_way_to_what_is_said_once():
-    text = "worker 3: starting\n" * 400 + "the index was rebuilt from copy_b\n" + "worker 3: starting\n" * 400
+    text = (
+        "worker 3: starting\n" * 400
+        + "the index was rebuilt from copy_b\n"
+        + "worker 3: starting\n" * 400
+    )
     assert "copy_b" in shorten(text, Need("why is the worker slow?"), 120, Results(), count).text
 
 
 def test_of_equal_results_the_newer_one_keeps_more():
-    old, new = offer(LOG, age=12, unit=0, opening=10), offer(LOG.replace("queue", "stack"), age=0, unit=1, opening=10)
+    old, new = (
+        offer(LOG, age=12, unit=0, opening=10),
+        offer(LOG.replace("queue", "stack"), age=0, unit=1, opening=10),
+    )
     kept = compete([old, new], Need("go on"), 1500, Results(), count)
     assert len(kept[1]) > len(kept[0])
 
 
 def test_an_old_result_that_the_turn_names_keeps_its_lines():
-    asked = offer(LOG.replace("job 451 ", "job alpha_451 "), age=30, unit=0, opening=10, call="run suite_a")
+    asked = offer(
+        LOG.replace("job 451 ", "job alpha_451 "), age=30, unit=0, opening=10, call="run suite_a"
+    )
     newer = [offer(LOG.replace("queue", f"q{n}"), age=n, unit=n, opening=10) for n in range(1, 5)]
-    kept = compete([asked, *newer], Need("what became of alpha_451 in suite_a?"), 1500, Results(), count)
+    kept = compete(
+        [asked, *newer], Need("what became of alpha_451 in suite_a?"), 1500, Results(), count
+    )
     assert "alpha_451" in render(asked.pieces, kept[0])
 
 
@@ -111,9 +128,13 @@ def test_each_weight_changes_what_is_shown(name):
 
 
 def test_the_more_failures_count_the_more_of_them_are_shown():
-    text = "".join(f"ERROR job {n} lost\n" if n % 9 == 0 else f"job {n} wrote part_{n}\n" for n in range(900))
+    text = "".join(
+        f"ERROR job {n} lost\n" if n % 9 == 0 else f"job {n} wrote part_{n}\n" for n in range(900)
+    )
     shown = [
-        shorten(text, Need(), 300, Results(weights=Weights(failure=weight, trouble=0.0)), count).text.count("ERROR")
+        shorten(
+            text, Need(), 300, Results(weights=Weights(failure=weight, trouble=0.0)), count
+        ).text.count("ERROR")
         for weight in (0.0, 6.0)
     ]
     assert shown[0] < shown[1]

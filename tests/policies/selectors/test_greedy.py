@@ -8,8 +8,12 @@ from foveate.policies.selectors.greedy import Greedy
 from support.conversations import history, segment
 
 
-def chosen(tokens: list[int], scores: list[float], room: int, pins: frozenset[int] = frozenset()) -> frozenset[int]:
-    segments = [segment(str(i), tokens=t, pin="pinned" if i in pins else "") for i, t in enumerate(tokens)]
+def chosen(
+    tokens: list[int], scores: list[float], room: int, pins: frozenset[int] = frozenset()
+) -> frozenset[int]:
+    segments = [
+        segment(str(i), tokens=t, pin="pinned" if i in pins else "") for i, t in enumerate(tokens)
+    ]
     return Greedy().select(history(segments), np.array(scores), room)
 
 

@@ -25,7 +25,9 @@ ROWS = st.lists(st.tuples(st.integers(1, 50), st.floats(-5, 5)), min_size=1, max
 
 
 @given(ROWS, st.integers(0, 300), st.integers(0, 300))
-def test_more_budget_never_loses_the_top_segment(rows: list[tuple[int, float]], room: int, more: int) -> None:
+def test_more_budget_never_loses_the_top_segment(
+    rows: list[tuple[int, float]], room: int, more: int
+) -> None:
     seen = history([segment(str(i), tokens=tokens) for i, (tokens, _) in enumerate(rows)])
     scores = np.array([score for _, score in rows])
     top = max(range(len(rows)), key=lambda i: (scores[i], i))
@@ -81,7 +83,9 @@ def test_structured_takes_whole_topics_by_their_depth() -> None:
 
 def tools(*texts: str, tokens: int = 10) -> History:
     """Return tool work, with talk ahead of it."""
-    return history([segment("hello"), *(segment(t, kind="tool", role="assistant", tokens=tokens) for t in texts)])
+    return history(
+        [segment("hello"), *(segment(t, kind="tool", role="assistant", tokens=tokens) for t in texts)]
+    )
 
 
 def test_coverage_keeps_every_value_once() -> None:
@@ -99,9 +103,21 @@ def test_what_is_pinned_covers_its_values() -> None:
 @pytest.mark.parametrize(
     ("texts", "scores", "kept", "changes", "then"),
     [
-        (["ship A1", "x1", "x2", "x3", "x4", "x5", "ship B2"], None, 7, {"half_life": 1e9, "references": 0.0}, None),
+        (
+            ["ship A1", "x1", "x2", "x3", "x4", "x5", "ship B2"],
+            None,
+            7,
+            {"half_life": 1e9, "references": 0.0},
+            None,
+        ),
         (["ship A1", "see A1", "ship B2"], None, 2, {"references": 0.0, "half_life": 1e9}, 3),
-        (["ship A1", "ship B2"], [0, 5.0, 0], 1, {"relevance": 0.0, "half_life": 4.0, "values": 1.0}, 2),
+        (
+            ["ship A1", "ship B2"],
+            [0, 5.0, 0],
+            1,
+            {"relevance": 0.0, "half_life": 4.0, "values": 1.0},
+            2,
+        ),
     ],
 )
 def test_worths_depend_on_age_references_and_relevance(
@@ -110,7 +126,9 @@ def test_worths_depend_on_age_references_and_relevance(
     seen = tools(*texts)
     given = np.array(scores if scores else np.zeros(len(texts) + 1))
     first = Coverage(values=1.0, references=0.9, half_life=16.0, relevance=5.0).select(seen, given, 10)
-    second = Coverage(**{"values": 1.0, "references": 0.9, "relevance": 5.0, **changes}).select(seen, given, 10)
+    second = Coverage(**{"values": 1.0, "references": 0.9, "relevance": 5.0, **changes}).select(
+        seen, given, 10
+    )
     assert kept in first
     if then is not None:
         assert then in second

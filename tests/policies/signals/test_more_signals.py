@@ -40,7 +40,12 @@ def test_speaker_reads_persons_where_nobody_has_a_name() -> None:
 
 
 def test_an_answer_that_begins_with_a_word_and_a_colon_is_no_speaker() -> None:
-    talk = [segment("hello"), segment("Note: be careful", role="assistant"), segment("ok"), segment("fine")]
+    talk = [
+        segment("hello"),
+        segment("Note: be careful", role="assistant"),
+        segment("ok"),
+        segment("fine"),
+    ]
     assert Speaker().score(history(talk, "what did I note?")) == pytest.approx([1, 0, 1, 1])
 
 
@@ -51,7 +56,13 @@ def test_recency_knows_hours() -> None:
 
 
 def test_references_count_later_namings_quotations_and_recalls() -> None:
-    texts = ["order W123 is late", "the sun is out today", 'you said "the sun is out today"', "cancel W123", "other"]
+    texts = [
+        "order W123 is late",
+        "the sun is out today",
+        'you said "the sun is out today"',
+        "cancel W123",
+        "other",
+    ]
     seen = replace(history([segment(t) for t in texts]), recalls=np.array([0, 0, 0, 0, 9.0]))
     only = {"identifiers": 0.0, "quotes": 0.0, "recalls": 0.0}
     for part, best in (("identifiers", 0), ("quotes", 1), ("recalls", 4)):
@@ -68,7 +79,11 @@ def test_task_shares_the_words_of_the_last_user_turns() -> None:
 
 
 def test_task_reads_all_user_turns_where_there_are_fewer_than_asked_for() -> None:
-    talk = [segment("the roof leaks"), segment("roof tiles", role="assistant"), segment("and the price")]
+    talk = [
+        segment("the roof leaks"),
+        segment("roof tiles", role="assistant"),
+        segment("and the price"),
+    ]
     seen = history(talk, "thanks")
     for turns in (2, 3, 100):
         assert Task(turns=turns).score(seen)[1] > 0
@@ -83,7 +98,12 @@ DIRECTIVES = [
     ("I'd prefer short answers", "preference"),
     ("No, that's wrong, it was Tuesday", "correction"),
 ]
-PLAIN = ["I always loved the sea.", "She never called.", "What is the time?", "We met in May, I prefer not to say."][:3]
+PLAIN = [
+    "I always loved the sea.",
+    "She never called.",
+    "What is the time?",
+    "We met in May, I prefer not to say.",
+][:3]
 
 
 @pytest.mark.parametrize(("text", "kind"), DIRECTIVES)
@@ -121,4 +141,6 @@ def test_features_read_identifiers_speakers_and_quotes() -> None:
     assert found.speaker == "ann"
     assert found.quotes == ("it was a dark night",)
     assert extract("hi", "Mary_Ann").speaker == "mary ann"
-    assert set(extract("parseJsonBody").terms) >= {term_id(t) for t in ("parsejsonbodi", "pars", "json", "bodi")}
+    assert set(extract("parseJsonBody").terms) >= {
+        term_id(t) for t in ("parsejsonbodi", "pars", "json", "bodi")
+    }

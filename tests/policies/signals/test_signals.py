@@ -14,7 +14,8 @@ from support.conversations import history, segment
 
 def test_keyword_prefers_segments_that_share_words_with_the_query() -> None:
     seen = history(
-        [segment("the cat sat"), segment("trains leave at noon"), segment("nothing here")], "when do trains leave?"
+        [segment("the cat sat"), segment("trains leave at noon"), segment("nothing here")],
+        "when do trains leave?",
     )
     scores = Keyword().score(seen)
     assert scores.argmax() == 1
@@ -29,7 +30,12 @@ def test_keyword_values_a_rare_word_above_a_common_one() -> None:
 
 def test_keyword_knows_inflected_words_and_pieces_of_identifiers() -> None:
     seen = history(
-        [segment("he paid for the trains"), segment("call load_user_settings()"), segment("other words")], "train user"
+        [
+            segment("he paid for the trains"),
+            segment("call load_user_settings()"),
+            segment("other words"),
+        ],
+        "train user",
     )
     scores = Keyword().score(seen)
     assert scores[0] > 0
@@ -88,5 +94,7 @@ def test_recency_halves_with_the_half_life() -> None:
 
 
 def test_role_values_what_it_is_told_to() -> None:
-    seen = history([segment(role="user"), segment(role="assistant"), segment(role="assistant", kind="tool")])
+    seen = history(
+        [segment(role="user"), segment(role="assistant"), segment(role="assistant", kind="tool")]
+    )
     assert Role(user=3, assistant=2, tool=1).score(seen) == pytest.approx([3, 2, 1])

@@ -19,11 +19,18 @@ def test_an_address_that_cannot_be_is_refused(setting: str, url: str) -> None:
 
 
 def test_passwords_in_addresses_are_never_shown() -> None:
-    given = {"upstream": {"url": "http://svc:SECRET@host/v1"}, "state": {"url": "redis://:SECRET@host:6379/0"}}
+    given = {
+        "upstream": {"url": "http://svc:SECRET@host/v1"},
+        "state": {"url": "redis://:SECRET@host:6379/0"},
+    }
     dumped = dump_settings(load_settings(None, given))
     assert "SECRET" not in dumped
     assert "host/v1" in dumped
-    assert shown(["https://a:b@c/d", 1, {"x": "http://u@h"}]) == ["https://***@c/d", 1, {"x": "http://***@h"}]
+    assert shown(["https://a:b@c/d", 1, {"x": "http://u@h"}]) == [
+        "https://***@c/d",
+        1,
+        {"x": "http://***@h"},
+    ]
 
 
 @pytest.mark.parametrize("name", ["server.max_body_mib", "embedder.deadline", "upstream.read_timeout"])

@@ -40,9 +40,18 @@ WRONG = [
     ("policies: {mine: {preset: nope}}", ["policies.mine.preset", '"nope"', "balanced"]),
     ("policies: {mine: {}}", ["policies.mine.signals", "empty", "semantic"]),
     ("policies: {mine: {flavour: 1}}", ["policies.mine.flavour", "not a setting"]),
-    ("policies: {mine: {signals: {telepathy: {}}}}", ["policies.mine.signals", '"telepathy"', "keyword"]),
-    ("policies: {mine: {signals: {keyword: {k2: 1}}}}", ["policies.mine.signals.keyword.k2", "not a setting", "k1"]),
-    ("policies: {mine: {signals: {keyword: {k1: much}}}}", ["policies.mine.signals.keyword", "'much'", "number"]),
+    (
+        "policies: {mine: {signals: {telepathy: {}}}}",
+        ["policies.mine.signals", '"telepathy"', "keyword"],
+    ),
+    (
+        "policies: {mine: {signals: {keyword: {k2: 1}}}}",
+        ["policies.mine.signals.keyword.k2", "not a setting", "k1"],
+    ),
+    (
+        "policies: {mine: {signals: {keyword: {k1: much}}}}",
+        ["policies.mine.signals.keyword", "'much'", "number"],
+    ),
     (
         "policies: {mine: {signals: {keyword: {weight: heavy}}}}",
         ["policies.mine.signals.keyword.weight", "'heavy'", "number"],
@@ -55,7 +64,10 @@ WRONG = [
         "policies: {mine: {preset: balanced, selector: {type: psychic}}}",
         ["policies.mine.selector.type", '"psychic"', "greedy"],
     ),
-    ("policies: {mine: {preset: balanced, pins: {last_turns: x}}}", ["policies.mine.pins", "'x'", "integer"]),
+    (
+        "policies: {mine: {preset: balanced, pins: {last_turns: x}}}",
+        ["policies.mine.pins", "'x'", "integer"],
+    ),
     (
         "policies: {mine: {preset: balanced, pins: {nails: 1}}}",
         ["policies.mine.pins.nails", "not a setting", "last_turns"],
@@ -105,7 +117,8 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mode"), [("mode: on", "on"), ("mode: off", "off"), ("mode: 'on'", "on"), ("mode: shadow", "shadow")]
+    ("text", "mode"),
+    [("mode: on", "on"), ("mode: off", "off"), ("mode: 'on'", "on"), ("mode: shadow", "shadow")],
 )
 def test_on_and_off_mean_what_they_say_in_yaml(tmp_path: Path, text: str, mode: str) -> None:
     assert loading.load_settings(written(tmp_path, text)).mode == mode
@@ -141,10 +154,16 @@ def test_the_file_in_the_repository_names_every_setting() -> None:
     ],
 )
 def test_the_environment_wins_over_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, path: tuple[str, ...], expected: Any
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    path: tuple[str, ...],
+    expected: Any,
 ) -> None:
     file = written(
-        tmp_path, "mode: 'on'\nserver: {port: 1111, host: 127.0.0.2}\nupstream: {url: 'http://file/v1', type: http}\n"
+        tmp_path,
+        "mode: 'on'\nserver: {port: 1111, host: 127.0.0.2}\nupstream: {url: 'http://file/v1', type: http}\n",
     )
     monkeypatch.setenv(variable, value)
     settings: Any = loading.load_settings(file)
@@ -161,11 +180,15 @@ def test_the_environment_changes_one_setting_of_a_block_and_leaves_the_others(
     assert (server.host, server.port) == ("127.0.0.2", 9999)
 
 
-def test_the_command_line_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_wins_over_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FOVEATE_SERVER__PORT", "9999")
     monkeypatch.setenv("FOVEATE_UPSTREAM__URL", "http://environment/v1")
     file = written(tmp_path, "server: {port: 1111, host: 127.0.0.2}")
-    settings = loading.load_settings(file, {"server": {"port": 2222}, "upstream": {"url": "http://line/v1"}})
+    settings = loading.load_settings(
+        file, {"server": {"port": 2222}, "upstream": {"url": "http://line/v1"}}
+    )
     assert settings.server.port == 2222
     assert settings.server.host == "127.0.0.2"
     assert settings.upstream.url == "http://line/v1"
@@ -180,7 +203,9 @@ def test_the_command_line_wins_over_the_environment(tmp_path: Path, monkeypatch:
         ("FOVEATE_SERVER", "{not json"),
     ],
 )
-def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+def test_a_wrong_variable_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError):
         loading.load_settings(None)
@@ -195,4 +220,7 @@ def test_secrets_are_hidden_where_settings_are_printed() -> None:
 
 def test_a_secret_survives_the_command_lines_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEATE_UPSTREAM__API_KEY", "sk-hidden")
-    assert loading.load_settings(None, {"server": {"port": 1}}).upstream.api_key.get_secret_value() == "sk-hidden"
+    assert (
+        loading.load_settings(None, {"server": {"port": 1}}).upstream.api_key.get_secret_value()
+        == "sk-hidden"
+    )

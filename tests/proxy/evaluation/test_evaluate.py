@@ -28,7 +28,9 @@ CASE = Case("s", "c", TALK, (frozenset({1}),))
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Embed by words."""
-    monkeypatch.setattr(evaluate, "build_embedder", lambda kind, model, threads, options: WordEmbedder())
+    monkeypatch.setattr(
+        evaluate, "build_embedder", lambda kind, model, threads, options: WordEmbedder()
+    )
 
 
 def run(wanted: evaluate.Measurement, folder: Path) -> dict[str, Any]:
@@ -54,7 +56,9 @@ def test_policies_and_baselines_are_measured_within_the_budget(tmp_path: Path) -
 
 @pytest.mark.usefixtures("words")
 def test_an_ablation_changes_one_part_at_a_time(tmp_path: Path) -> None:
-    wanted = evaluate.Measurement(DATA, ("balanced",), ("tau2_retail_gpt41",), (0.5,), baselines=False, ablate=True)
+    wanted = evaluate.Measurement(
+        DATA, ("balanced",), ("tau2_retail_gpt41",), (0.5,), baselines=False, ablate=True
+    )
     names = {row["contestant"] for row in run(wanted, tmp_path)["summary"]}
     assert {"balanced", "without keyword", "without the graph", "selector: mmr", "with task"} <= names
 
@@ -68,7 +72,11 @@ def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setattr(evaluate, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"foveate\[eval\]"):
         evaluate.evaluate(
-            config.Settings(), evaluate.Measurement(DATA, ("balanced",)), Console(quiet=True), None, Path("x.png")
+            config.Settings(),
+            evaluate.Measurement(DATA, ("balanced",)),
+            Console(quiet=True),
+            None,
+            Path("x.png"),
         )
 
 
@@ -80,7 +88,10 @@ def test_a_plot_is_a_png(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_run() -> None:
-    with pytest.raises(ConfigError, match="the model file is gone"), evaluate.CaseReader(UnloadableEmbedder()):
+    with (
+        pytest.raises(ConfigError, match="the model file is gone"),
+        evaluate.CaseReader(UnloadableEmbedder()),
+    ):
         pass
 
 

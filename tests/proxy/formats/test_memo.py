@@ -21,7 +21,9 @@ def content(messages: list[Any]) -> bytes:
     return json.dumps(body(messages)).encode()
 
 
-def test_a_history_that_has_grown_is_read_from_its_latest_turn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_that_has_grown_is_read_from_its_latest_turn_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     built: list[object] = []
     linked: list[object] = []
     build, link = memo.build, memo.linked
@@ -45,9 +47,13 @@ def test_a_conversation_keeps_one_beginning_and_all_beginnings_count_as_memory()
     for size in range(1, 100, 2):
         parse(known, content(turns[:size]))
     assert len(known._prefixes.young) == 1
-    for start in range(0, 300, 2):  # a caller who sends the latest hundred: nothing of the beginning stays
+    for start in range(
+        0, 300, 2
+    ):  # a caller who sends the latest hundred: nothing of the beginning stays
         parse(known, content(turns[start : start + 101]))
-    assert len(known._prefixes.young) + len(known._prefixes.old) <= cache.max_bytes / (100 * Prefix.SIZE)
+    assert len(known._prefixes.young) + len(known._prefixes.old) <= cache.max_bytes / (
+        100 * Prefix.SIZE
+    )
 
 
 def test_equal_messages_are_worked_on_once_and_differently_split_ones_apart() -> None:

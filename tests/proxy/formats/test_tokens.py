@@ -32,7 +32,9 @@ def test_a_models_encoding(model: str, encoding: str) -> None:
     assert encoding_name(model) == encoding
 
 
-@pytest.mark.parametrize("text", ["<|endoftext|>", "<|im_start|>system", "\ud800", "\x00", "\U0001f600" * 10, ""])
+@pytest.mark.parametrize(
+    "text", ["<|endoftext|>", "<|im_start|>system", "\ud800", "\x00", "\U0001f600" * 10, ""]
+)
 def test_any_text_can_be_counted(text: str) -> None:
     assert TokenCounter("o200k_base").text(text) >= len(text) // 20
 
@@ -56,5 +58,7 @@ print("all")
         "PYTHONPATH": str(root / ".package"),
         "HOME": str(tmp_path),
     }
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.stdout == "all\n", done.stderr

@@ -16,7 +16,9 @@ Pack = Callable[[bytes], bytes]
 
 
 @given(st.binary(max_size=2000), st.sampled_from([gzip.compress, zlib.compress]), st.integers(1, 3000))
-def test_inflating_gives_back_what_was_packed_up_to_the_limit(content: bytes, pack: Pack, limit: int) -> None:
+def test_inflating_gives_back_what_was_packed_up_to_the_limit(
+    content: bytes, pack: Pack, limit: int
+) -> None:
     packed = pack(content)
     assert inflated(packed, b"gzip") == content
     assert inflated(packed, b"gzip", limit) == content[:limit]

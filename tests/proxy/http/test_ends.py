@@ -24,7 +24,10 @@ def ends_of(content: bytes, encoding: bytes = b"", size: int = 100) -> tuple[byt
 @given(st.integers(0, 4 * END), st.integers(1, 2 * END))
 def test_both_ends_of_an_answer_in_any_chunks_are_kept(length: int, size: int) -> None:
     content = bytes(n % 251 for n in range(length))
-    assert ends_of(content, size=max(size, length // 200)) == (content[:END], content[-END:] if content else b"")
+    assert ends_of(content, size=max(size, length // 200)) == (
+        content[:END],
+        content[-END:] if content else b"",
+    )
 
 
 def test_of_a_long_answer_no_more_is_held_than_its_ends() -> None:
@@ -36,9 +39,12 @@ def test_of_a_long_answer_no_more_is_held_than_its_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "pack"), [(b"gzip", gzip.compress), (b"GZIP ", gzip.compress), (b"deflate", zlib.compress)]
+    ("encoding", "pack"),
+    [(b"gzip", gzip.compress), (b"GZIP ", gzip.compress), (b"deflate", zlib.compress)],
 )
-def test_a_compressed_answer_is_read_without_its_compression(encoding: bytes, pack: Callable[[bytes], bytes]) -> None:
+def test_a_compressed_answer_is_read_without_its_compression(
+    encoding: bytes, pack: Callable[[bytes], bytes]
+) -> None:
     content = b"a" * END + b"b" * END
     assert ends_of(pack(content), encoding, size=7) == (content[:END], content[-END:])
 

@@ -17,7 +17,11 @@ FOREIGN: list[Headers] = [
 ]
 OWN: list[Headers] = [
     [(b"host", b"127.0.0.1:8787")],
-    [(b"host", b"127.0.0.1:8787"), (b"origin", b"http://127.0.0.1:8787"), (b"sec-fetch-site", b"same-origin")],
+    [
+        (b"host", b"127.0.0.1:8787"),
+        (b"origin", b"http://127.0.0.1:8787"),
+        (b"sec-fetch-site", b"same-origin"),
+    ],
 ]
 
 

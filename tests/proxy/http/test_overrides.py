@@ -10,7 +10,8 @@ from foveate.proxy.http.overrides import Overrides, read_overrides
 
 
 @pytest.mark.parametrize(
-    ("value", "budget"), [("16000", Budget(16000, 16000)), ("16000/8000", Budget(16000, 8000)), ("1/1", Budget(1, 1))]
+    ("value", "budget"),
+    [("16000", Budget(16000, 16000)), ("16000/8000", Budget(16000, 8000)), ("1/1", Budget(1, 1))],
 )
 def test_a_budget_is_read(value: str, budget: Budget) -> None:
     assert read_overrides([(b"x-pruning-budget", value.encode())], {"p"}).budget == budget
@@ -20,7 +21,9 @@ def test_economy_is_the_windows_own_budget_and_cuts_below_it() -> None:
     assert read_overrides([(b"x-pruning-budget", b" economy ")], {"p"}) == Overrides(thrifty=True)
 
 
-@pytest.mark.parametrize("value", ["Economy", "economy/2", "economies", "16000/economy", "", "0", "8000/16000"])
+@pytest.mark.parametrize(
+    "value", ["Economy", "economy/2", "economies", "16000/economy", "", "0", "8000/16000"]
+)
 def test_no_other_word_is_a_budget(value: str) -> None:
     with pytest.raises(RequestError, match=r"X-Pruning-Budget: .* is not allowed; send .*"):
         read_overrides([(b"x-pruning-budget", value.encode())], {"p"})
@@ -31,6 +34,8 @@ def test_no_headers_leave_all_to_the_settings() -> None:
 
 
 def test_a_refused_header_is_a_400() -> None:
-    with pytest.raises(RequestError, match="X-Pruning-Policy: 'x' is not allowed; send one of p, q") as caught:
+    with pytest.raises(
+        RequestError, match="X-Pruning-Policy: 'x' is not allowed; send one of p, q"
+    ) as caught:
         read_overrides([(b"x-pruning-policy", b"x")], {"q", "p"})
     assert caught.value.status == 400

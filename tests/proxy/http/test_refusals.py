@@ -18,7 +18,14 @@ OPENAI = "This model's maximum context length is 8192 tokens. However, "
 
 def openai_error(message: str, code: str | None = "context_length_exceeded") -> dict[str, Any]:
     """An error in OpenAI's shape."""
-    return {"error": {"message": message, "type": "invalid_request_error", "param": "messages", "code": code}}
+    return {
+        "error": {
+            "message": message,
+            "type": "invalid_request_error",
+            "param": "messages",
+            "code": code,
+        }
+    }
 
 
 REFUSALS: dict[str, tuple[int, Any, int | None, int | None]] = {
@@ -152,7 +159,9 @@ def test_a_refusal_is_recognised_with_its_numbers(
     status: int, answer: Any, window: int | None, prompt: int | None
 ) -> None:
     for indent in (None, 2):
-        assert read_refusal(status, json.dumps(answer, indent=indent).encode()) == TooLong(window, prompt)
+        assert read_refusal(status, json.dumps(answer, indent=indent).encode()) == TooLong(
+            window, prompt
+        )
 
 
 UNRELATED = {
@@ -167,9 +176,12 @@ UNRELATED = {
         "Invalid type for 'messages[0].content': expected one of a string or array of objects", None
     ),
     "a filter": openai_error(
-        "The response was filtered due to the prompt triggering content management policy.", "content_filter"
+        "The response was filtered due to the prompt triggering content management policy.",
+        "content_filter",
     ),
-    "a tool without a call": openai_error("messages with role 'tool' must be a response to a preceeding message", None),
+    "a tool without a call": openai_error(
+        "messages with role 'tool' must be a response to a preceeding message", None
+    ),
     "too many images": openai_error("Too many images: at most 50 are allowed in a request", None),
     "tokens a minute": openai_error(
         "Request too large for model `llama` on tokens per minute (TPM): Limit 6000, Requested 9012"
@@ -195,7 +207,10 @@ def test_a_long_answer_that_quotes_the_prompt_is_about_something_else() -> None:
         {"role": "user", "content": "word " * 2000},
     ]
     assert (
-        read_refusal(400, json.dumps({"detail": [{"type": "missing", "loc": ["body"], "input": quoted}]}).encode())
+        read_refusal(
+            400,
+            json.dumps({"detail": [{"type": "missing", "loc": ["body"], "input": quoted}]}).encode(),
+        )
         is None
     )
 

@@ -15,7 +15,15 @@ from foveate.proxy.http.refusals import TooLong, read_refusal
 
 
 def said(message: str, **more: Any) -> dict[str, Any]:
-    return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None, **more}}
+    return {
+        "error": {
+            "message": message,
+            "type": "invalid_request_error",
+            "param": None,
+            "code": None,
+            **more,
+        }
+    }
 
 
 PROVIDERS: dict[str, tuple[Any, int | None, int | None]] = {
@@ -45,8 +53,12 @@ PROVIDERS: dict[str, tuple[Any, int | None, int | None]] = {
 
 @pytest.mark.parametrize("status", [400, 413, 500])
 @pytest.mark.parametrize(("answer", "window", "prompt"), PROVIDERS.values(), ids=PROVIDERS)
-def test_a_provider_is_understood(status: int, answer: Any, window: int | None, prompt: int | None) -> None:
-    content = answer.encode() if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False).encode()
+def test_a_provider_is_understood(
+    status: int, answer: Any, window: int | None, prompt: int | None
+) -> None:
+    content = (
+        answer.encode() if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False).encode()
+    )
     assert read_refusal(status, content) == TooLong(window, prompt)
 
 
@@ -84,7 +96,9 @@ def test_a_mere_mention_is_no_refusal(answer: Any) -> None:
     assert read_refusal(400, json.dumps(answer).encode()) is None
 
 
-FORGED = "This model's maximum context length is 900 tokens. However, your messages resulted in 4400 tokens."
+FORGED = (
+    "This model's maximum context length is 900 tokens. However, your messages resulted in 4400 tokens."
+)
 QUOTES = [
     {"model": FORGED},
     {"messages": [{"role": "user", "content": f"What does this mean? {FORGED}"}]},
@@ -113,7 +127,9 @@ def test_a_number_of_many_places_is_none(digits: int) -> None:
     assert found.window is None or found.window < 10**12
 
 
-@pytest.mark.parametrize("piece", ["prompt ", "context length exceeded ", "input (", "the ", "a" * 50, "[[", '{"'])
+@pytest.mark.parametrize(
+    "piece", ["prompt ", "context length exceeded ", "input (", "the ", "a" * 50, "[[", '{"']
+)
 def test_what_repeats_itself_can_be_read(piece: str) -> None:
     for wrapped in ((piece * 8000)[:8000], json.dumps(said((piece * 8000)[:7000]))):
         read_refusal(400, wrapped.encode(), (piece * 8000).encode())
@@ -125,7 +141,9 @@ def test_what_repeats_itself_can_be_read(piece: str) -> None:
         st.none() | st.integers() | st.text(),
         lambda x: (
             st.lists(x)
-            | st.dictionaries(st.sampled_from(["error", "errors", "message", "code", "detail", "metadata", "raw"]), x)
+            | st.dictionaries(
+                st.sampled_from(["error", "errors", "message", "code", "detail", "metadata", "raw"]), x
+            )
         ),
     ),
 )

@@ -19,18 +19,28 @@ BOUND = (
 
 def anthropic(message: str) -> dict[str, Any]:
     """Return an error in Anthropic's shape."""
-    return {"type": "error", "error": {"type": "invalid_request_error", "message": message}, "request_id": "req_1"}
+    return {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": message},
+        "request_id": "req_1",
+    }
 
 
 def openai(message: str, code: str | None = None) -> dict[str, Any]:
     """Return an error in OpenAI's shape."""
-    return {"error": {"message": message, "type": "invalid_request_error", "param": "input", "code": code}}
+    return {
+        "error": {"message": message, "type": "invalid_request_error", "param": "input", "code": code}
+    }
 
 
 REFUSALS: dict[str, Any] = {
     "anthropic, bound": anthropic(BOUND),
-    "anthropic, a signature": anthropic("messages.1.content.0: Invalid `signature` in `thinking` block"),
-    "anthropic, redacted": anthropic("messages.1.content.0: Invalid `signature` in `redacted_thinking` block"),
+    "anthropic, a signature": anthropic(
+        "messages.1.content.0: Invalid `signature` in `thinking` block"
+    ),
+    "anthropic, redacted": anthropic(
+        "messages.1.content.0: Invalid `signature` in `redacted_thinking` block"
+    ),
     "anthropic, modified": anthropic(
         "messages.3.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be "
         "modified. These blocks must remain as they were in the original response."
@@ -66,12 +76,16 @@ def test_each_providers_refusal_is_recognised(answer: Any) -> None:
 
 
 OTHERS: dict[str, Any] = {
-    "too long": openai("This model's maximum context length is 8192 tokens.", "context_length_exceeded"),
+    "too long": openai(
+        "This model's maximum context length is 8192 tokens.", "context_length_exceeded"
+    ),
     "a budget of thoughts": anthropic("`max_tokens` must be greater than `thinking.budget_tokens`"),
     "a call without its result": anthropic(
         "messages.2: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1."
     ),
-    "an effort": openai("Unsupported value: 'reasoning.effort' does not support 'none' with this model."),
+    "an effort": openai(
+        "Unsupported value: 'reasoning.effort' does not support 'none' with this model."
+    ),
     "a mention of a conversation": openai("The item belongs to a different conversation."),
     "a mention of a signature": openai("Invalid signature."),
     "a mention of thoughts": openai("thinking blocks are not supported by this model; remove them"),
@@ -92,7 +106,10 @@ def test_another_status_is_about_something_else(status: int) -> None:
 
 
 def test_an_error_that_quotes_a_question_about_such_refusals_is_about_something_else() -> None:
-    quoted = [{"role": "user", "content": f"What does this mean: {BOUND}"}, {"role": "user", "content": "word " * 2000}]
+    quoted = [
+        {"role": "user", "content": f"What does this mean: {BOUND}"},
+        {"role": "user", "content": "word " * 2000},
+    ]
     answer = {"detail": [{"type": "missing", "loc": ["body", "model"], "input": quoted}]}
     assert not refuses_reasoning(400, json.dumps(answer).encode())
 

@@ -56,7 +56,15 @@ def test_a_request_is_one_line_of_json_without_its_text(
     assert (row["tokens_before"], row["tokens_after"]) == tuple(
         int(answer.header(f"x-pruning-tokens-{when}") or 0) for when in ("before", "after")
     )
-    assert {"level", "time", "model", "policy", "took_ms", "first_byte_ms", "tokens_cached"} <= row.keys()
+    assert {
+        "level",
+        "time",
+        "model",
+        "policy",
+        "took_ms",
+        "first_byte_ms",
+        "tokens_cached",
+    } <= row.keys()
     for hidden in ("bridge", "Vienna", "sk-hidden"):
         assert hidden not in lines[0]
 

@@ -25,13 +25,17 @@ from foveate.proxy.observers.tracing import Tracer
 
 
 def outcome(**given: object) -> Outcome:
-    return Outcome(**{"id": "prn-1", "created": 0, "policy": "p", "result": "cut", "model": "gpt-4o", **given})  # type: ignore[arg-type]
+    return Outcome(
+        **{"id": "prn-1", "created": 0, "policy": "p", "result": "cut", "model": "gpt-4o", **given}
+    )  # type: ignore[arg-type]
 
 
 def test_a_span_carries_the_conventions_names() -> None:
     exporter = InMemorySpanExporter()
     tracer = Tracer(SimpleSpanProcessor(exporter))
-    tracer.observe(outcome(status=200, took=250.0, usage=Usage(900, 128), tokens_before=5000, tokens_after=1000))
+    tracer.observe(
+        outcome(status=200, took=250.0, usage=Usage(900, 128), tokens_before=5000, tokens_after=1000)
+    )
     tracer.observe(outcome(status=502))
     good, bad = exporter.get_finished_spans()
     assert good.name == "chat gpt-4o"
@@ -52,7 +56,10 @@ def test_a_span_carries_the_conventions_names() -> None:
         ({}, False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, True),
         ({"OTEL_TRACES_EXPORTER": "otlp"}, True),
-        ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, False),
+        (
+            {"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
+            False,
+        ),
         ({"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, False),
     ],
 )
@@ -67,13 +74,17 @@ def test_the_standard_variables_ask_for_traces(
     assert len(services.build(Settings(index=Index(type="in_memory"))).parts.observers) == 2 + wanted
 
 
-def test_a_request_arrives_at_the_collector(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_arrives_at_the_collector(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", upstream.url)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
 
     async def script(request: object, content: bytes) -> object:
-        answer = reply(200) if getattr(request, "path", "") == "/v1/traces" else reply_json(completion("Hi"))
+        answer = (
+            reply(200) if getattr(request, "path", "") == "/v1/traces" else reply_json(completion("Hi"))
+        )
         return await answer(request, content)  # type: ignore[arg-type]
 
     upstream.script = script  # type: ignore[assignment]

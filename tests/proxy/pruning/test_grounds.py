@@ -55,7 +55,9 @@ def test_a_moment_tells_the_silence_and_the_rent_since_the_earlier_request() -> 
     assert (moment.idle, moment.rent) == (70.0, 5.0)
     assert moment.rates is not None
     assert (moment.rates.read, moment.rates.lifetime) == (0.1, 60)
-    assert moment_of(grounds(PARSED, earlier=earlier(3, at=NOW + 70)), ECONOMY).idle == 0.0  # another machine's clock
+    assert (
+        moment_of(grounds(PARSED, earlier=earlier(3, at=NOW + 70)), ECONOMY).idle == 0.0
+    )  # another machine's clock
     assert moment_of(grounds(PARSED), ECONOMY).idle == 0.0
 
 
@@ -68,7 +70,10 @@ def test_earlier_decisions_hold_for_the_model_that_has_the_prompt_cached() -> No
 
 def test_who_insists_on_a_policy_gets_no_decisions_of_another() -> None:
     cut = state([1, 2])
-    assert standing(grounds(PARSED, insisted=True, earlier=earlier(5, cut, policy="another"))) == PruneState()
+    assert (
+        standing(grounds(PARSED, insisted=True, earlier=earlier(5, cut, policy="another")))
+        == PruneState()
+    )
     assert standing(grounds(PARSED, insisted=True, earlier=earlier(5, cut, policy="mine"))) == cut
     assert standing(grounds(PARSED, earlier=earlier(5, cut, policy="another"))) == cut
 
@@ -76,7 +81,9 @@ def test_who_insists_on_a_policy_gets_no_decisions_of_another() -> None:
 def test_what_is_remembered_of_a_cut_is_who_has_made_it_and_when() -> None:
     made = settled(grounds(PARSED), selection(PARSED, state([1, 2]), cut=True), rent=0.0)
     assert made == earlier(ITEMS, state([1, 2]), policy="mine")
-    assert settled(grounds(PARSED), selection(PARSED, PruneState()), rent=7.0) == earlier(ITEMS, rent=7.0)
+    assert settled(grounds(PARSED), selection(PARSED, PruneState()), rent=7.0) == earlier(
+        ITEMS, rent=7.0
+    )
 
 
 def test_a_cut_that_still_serves_is_its_makers() -> None:

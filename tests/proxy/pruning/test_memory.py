@@ -25,7 +25,9 @@ GUARD = 30.0  # seconds after which something hangs
 
 keys = st.tuples(st.integers(0, 10**6), st.integers(0, 20), st.integers(-1, 10**4))
 states = st.builds(
-    PruneState, st.frozensets(keys), st.dictionaries(st.integers(-1, 10**6), st.lists(keys).map(tuple), max_size=5)
+    PruneState,
+    st.frozensets(keys),
+    st.dictionaries(st.integers(-1, 10**6), st.lists(keys).map(tuple), max_size=5),
 )
 
 
@@ -83,7 +85,9 @@ async def test_an_edited_history_is_found_up_to_its_edit() -> None:
     memory = Memory(in_memory())
     await memory.keep(conversation("a", IDS[:3]), known(3, PruneState()))
     await memory.keep(conversation("a", IDS[:5]), known(5))
-    assert await memory.recall(conversation("a", [*IDS[:3], "another", *IDS[4:]])) == known(3, PruneState())
+    assert await memory.recall(conversation("a", [*IDS[:3], "another", *IDS[4:]])) == known(
+        3, PruneState()
+    )
     assert await memory.recall(conversation("a", ["another", *IDS[1:]])) is None
 
 
@@ -122,11 +126,15 @@ async def test_a_named_session_is_found_whatever_became_of_the_history() -> None
 
 
 def test_a_rewritten_history_takes_its_decisions_along() -> None:
-    record = Record(8, "p", tuple(sorted(STATE.dropped)), tuple(sorted(STATE.recalled.items())), tuple(IDS))
+    record = Record(
+        8, "p", tuple(sorted(STATE.dropped)), tuple(sorted(STATE.recalled.items())), tuple(IDS)
+    )
     assert moved(record, ["new", *IDS]).state == PruneState(
         frozenset({(2, 0, -1), (3, 0, 0), (3, 0, 3)}), {6: ((2, 0, -1), (3, 0, 3)), 8: ()}
     )
-    assert moved(record, IDS[2:]).state == PruneState(frozenset({(0, 0, 0), (0, 0, 3)}), {3: ((0, 0, 3),), 5: ()})
+    assert moved(record, IDS[2:]).state == PruneState(
+        frozenset({(0, 0, 0), (0, 0, 3)}), {3: ((0, 0, 3),), 5: ()}
+    )
     assert moved(record, []) == Recollection(0, PruneState(), "p")
     assert moved(record, [*IDS[:6], "else"]).items == 6
 
@@ -144,7 +152,9 @@ async def test_a_state_comes_back_as_it_was(state: PruneState) -> None:
     assert await memory.recall(conversation("a", IDS)) == known(8, state)
 
 
-@pytest.mark.parametrize("value", [b"", b"nonsense", b"\x93\x08", b"\xc1", b"\x94\xa1x\x90\x90\x90", b"{}"])
+@pytest.mark.parametrize(
+    "value", [b"", b"nonsense", b"\x93\x08", b"\xc1", b"\x94\xa1x\x90\x90\x90", b"{}"]
+)
 @pytest.mark.parametrize("session", ["", "one"])
 async def test_an_entry_that_does_not_parse_is_dropped(value: bytes, session: str) -> None:
     store = in_memory()
@@ -200,7 +210,9 @@ async def test_a_store_that_fails_is_asked_again_after_the_pause(
     assert len(caplog.records) == 1
 
 
-async def test_a_store_of_this_process_that_fails_costs_a_fresh_decision(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_store_of_this_process_that_fails_costs_a_fresh_decision(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     store = Broken()
     store.remote = False
     memory = Memory(store)
@@ -243,7 +255,9 @@ async def test_closing_ends_what_still_waits() -> None:
 
 
 def test_a_message_that_was_left_out_whole_is_left_out_in_its_parts() -> None:
-    split = [segment(key=key) for key in [(0, 0, -1), (1, 0, 0), (1, 0, 1), (2, 0, 0), (2, 0, 3), (3, 0, 0)]]
+    split = [
+        segment(key=key) for key in [(0, 0, -1), (1, 0, 0), (1, 0, 1), (2, 0, 0), (2, 0, 3), (3, 0, 0)]
+    ]
     assert in_parts(known(8), split).state.dropped == {(1, 0, 0), (1, 0, 1), (2, 0, 0), (2, 0, 3)}
 
 

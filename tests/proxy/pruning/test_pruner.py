@@ -20,7 +20,9 @@ def deciding() -> Iterator[Deciding]:
 
 def speech(n: int) -> str:
     """Return some 2000 tokens in paragraphs."""
-    return "\n\n".join([f"Point {n}.{i}: {TOPICS[(n + i) % len(TOPICS)]}, as everybody knows." for i in range(100)])
+    return "\n\n".join(
+        [f"Point {n}.{i}: {TOPICS[(n + i) % len(TOPICS)]}, as everybody knows." for i in range(100)]
+    )
 
 
 def test_what_a_cut_has_left_out_whole_stays_out_once_it_would_be_split(deciding: Deciding) -> None:
@@ -57,7 +59,10 @@ def test_two_models_that_are_asked_the_same_in_turn_each_keep_their_cut(deciding
     key = caller()
     said: list[dict[str, Any]] = []
     for n in range(8):
-        said += [{"role": "user", "content": speech(n)}, {"role": "assistant", "content": f"Noted, {n}."}]
+        said += [
+            {"role": "user", "content": speech(n)},
+            {"role": "assistant", "content": f"Noted, {n}."},
+        ]
     previous: dict[str, list[bytes]] = {"gpt-4o": [], "gpt-4.1": []}
     for n in range(3):
         said.append({"role": "user", "content": f"Go on, {n}."})

@@ -60,7 +60,9 @@ def bare_after(
 ) -> set[int]:
     """Return the items whose reasoning is taken out."""
     origins = origins_of(parsed, earlier, distrusted)
-    return {item for item, _, _ in without_strangers(parsed, selection, before(earlier), origins).state.bare}
+    return {
+        item for item, _, _ in without_strangers(parsed, selection, before(earlier), origins).state.bare
+    }
 
 
 def test_reasoning_of_a_history_that_was_never_cut_is_at_home() -> None:

@@ -47,7 +47,10 @@ def signed(turns: int) -> Talk:
         thought = message.pop("reasoning_content", None)
         if thought:
             words = {"type": "text", "text": message["content"]}
-            message["content"] = [{"type": "thinking", "thinking": thought, "signature": "c2lnbmVk"}, words]
+            message["content"] = [
+                {"type": "thinking", "thinking": thought, "signature": "c2lnbmVk"},
+                words,
+            ]
     return said
 
 
@@ -76,7 +79,11 @@ def test_signed_reasoning_that_alone_takes_a_history_over_its_budget_goes(decidi
 def test_what_went_stays_out_when_the_conversation_goes_on(deciding: Deciding) -> None:
     key = caller()
     before = pieces(deciding.ask(plain(10), key, HIGH, LOW).body)
-    said = [*plain(10), {"role": "assistant", "content": "Any time."}, {"role": "user", "content": "Good."}]
+    said = [
+        *plain(10),
+        {"role": "assistant", "content": "Any time."},
+        {"role": "user", "content": "Good."},
+    ]
     after = deciding.ask(said, key, HIGH, LOW)
     assert after.outcome.result == "sticky"
     assert pieces(after.body)[: len(before)] == before
@@ -85,7 +92,11 @@ def test_what_went_stays_out_when_the_conversation_goes_on(deciding: Deciding) -
 def test_signed_reasoning_that_went_stays_out_too(deciding: Deciding) -> None:
     key = caller()
     before = MESSAGES.read(ask_messages(deciding, key, signed(10)).body).items
-    said = [*signed(10), {"role": "assistant", "content": "Any time."}, {"role": "user", "content": "Good."}]
+    said = [
+        *signed(10),
+        {"role": "assistant", "content": "Any time."},
+        {"role": "user", "content": "Good."},
+    ]
     after = ask_messages(deciding, key, said)
     assert after.outcome.result == "sticky"
     assert MESSAGES.read(after.body).items[: len(before)] == before

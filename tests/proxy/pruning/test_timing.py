@@ -14,7 +14,15 @@ from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.types import Budget, PruneState, Segment
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.pruning.prices import Rates
-from foveate.proxy.pruning.timing import Moment, Timing, bought, ends_with_user, growth, staying, timing_of
+from foveate.proxy.pruning.timing import (
+    Moment,
+    Timing,
+    bought,
+    ends_with_user,
+    growth,
+    staying,
+    timing_of,
+)
 from support.conversations import segment, situation
 
 RATES = Rates(read=0.1, write=1.25, lifetime=300)
@@ -76,7 +84,9 @@ def test_a_prompt_near_its_limit_is_cut_once_its_cache_has_expired() -> None:
     assert timed(given, Moment(idle=301, rates=RATES)) == Timing(300, 0.0)
     assert timed(given, Moment(idle=299, rates=RATES)) == NO_CUT
     assert timed(given, Moment(idle=9999)) == NO_CUT  # nobody knows when its cache expires
-    assert timed(near(turns(10), high=2000), Moment(idle=301, rates=RATES)) == NO_CUT  # it will not be cut soon
+    assert (
+        timed(near(turns(10), high=2000), Moment(idle=301, rates=RATES)) == NO_CUT
+    )  # it will not be cut soon
 
 
 def test_nothing_is_cut_for_money_unless_it_is_asked_for() -> None:
@@ -110,7 +120,13 @@ def test_without_prices_nothing_is_bought() -> None:
     assert bought(10**6, Moment(1e9, 1e9, None), ECONOMY, cold=False) == Timing(None, 1e9)
 
 
-@given(st.floats(0.01, 1), st.floats(1, 2), st.integers(1, 300), st.integers(1, 4000), st.integers(0, 20_000))
+@given(
+    st.floats(0.01, 1),
+    st.floats(1, 2),
+    st.integers(1, 300),
+    st.integers(1, 4000),
+    st.integers(0, 20_000),
+)
 def test_at_every_price_a_session_costs_at_most_a_fourth_more_than_without_a_cut(
     read: float, write: float, length: int, growing: int, standing: int
 ) -> None:

@@ -23,14 +23,25 @@ HELLO = [{"role": "user", "content": "hello"}]
 ASK = {"model": "openai/gpt-4o", "messages": HELLO}
 KEY = "sk-caller-0123456789abcdef"
 BEARER: Headers = [(b"authorization", f"Bearer {KEY}".encode())]
-TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
-TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
+TOOL_CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"city":"Oslo"}'},
+}
+TOOLS = [
+    {
+        "type": "function",
+        "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
+    }
+]
 COMPLETION = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
     "created": 1,
     "model": "gpt-4o",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+    ],
     "usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6},
 }
 
@@ -57,17 +68,27 @@ def nothing_but_loopback() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_keys_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+    for name in (
+        "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
 def request(
     body: object, headers: Headers = BEARER, method: str = "POST", path: str = "/v1/chat/completions"
 ) -> UpstreamRequest:
-    return UpstreamRequest(method, path, headers, body if isinstance(body, bytes) else orjson.dumps(body))
+    return UpstreamRequest(
+        method, path, headers, body if isinstance(body, bytes) else orjson.dumps(body)
+    )
 
 
-async def ask(upstream: LiteLLM, body: object, headers: Headers = BEARER) -> tuple[UpstreamResponse, bytes]:
+async def ask(
+    upstream: LiteLLM, body: object, headers: Headers = BEARER
+) -> tuple[UpstreamResponse, bytes]:
     response = await upstream.send(request(body, headers))
     content = b"".join([piece async for piece in response.body])
     await response.aclose()
@@ -118,7 +139,9 @@ class Server:
     async def complete(self, incoming: web.Request) -> web.StreamResponse:
         return web.json_response(COMPLETION)
 
-    def refuse(self, status: int, error: Mapping[str, object], headers: dict[str, str] | None = None) -> None:
+    def refuse(
+        self, status: int, error: Mapping[str, object], headers: dict[str, str] | None = None
+    ) -> None:
         async def answer(incoming: web.Request) -> web.StreamResponse:
             return web.json_response({"error": error}, status=status, headers=headers)
 
@@ -207,7 +230,9 @@ async def test_a_mock_response_comes_as_a_chat_completion() -> None:
 
 
 async def test_a_mock_stream_comes_as_events() -> None:
-    response, content = await ask(LiteLLM(defaults={"mock_response": "well met"}), {**ASK, "stream": True})
+    response, content = await ask(
+        LiteLLM(defaults={"mock_response": "well met"}), {**ASK, "stream": True}
+    )
     assert response.status == 200
     assert dict(response.headers)[b"content-type"].startswith(b"text/event-stream")
     chunks = chunks_of(content)
@@ -226,17 +251,25 @@ async def test_usage_is_streamed_when_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", ["cohere_chat/command-r-plus", "anthropic/claude-2", "groq/llama3-70b-8192", "replicate/meta/x"]
+    "model",
+    ["cohere_chat/command-r-plus", "anthropic/claude-2", "groq/llama3-70b-8192", "replicate/meta/x"],
 )
 async def test_counting_tokens_of_any_model_downloads_nothing(model: str) -> None:
-    body = {"model": model, "messages": HELLO, "stream": True, "stream_options": {"include_usage": True}}
+    body = {
+        "model": model,
+        "messages": HELLO,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
     response, content = await ask(LiteLLM(defaults={"mock_response": "well met"}), body)
     assert response.status == 200
     assert chunks_of(content)[-1].usage is not None
 
 
 async def test_a_mock_tool_call_keeps_its_shape() -> None:
-    response, content = await ask(LiteLLM(defaults={"mock_tool_calls": [TOOL_CALL]}), {**ASK, "tools": TOOLS})
+    response, content = await ask(
+        LiteLLM(defaults={"mock_tool_calls": [TOOL_CALL]}), {**ASK, "tools": TOOLS}
+    )
     assert response.status == 200
     call = orjson.loads(content)["choices"][0]["message"]["tool_calls"][0]
     assert {"id": call["id"], "type": call["type"], "function": call["function"]} == TOOL_CALL
@@ -251,7 +284,9 @@ async def test_a_mock_tool_call_keeps_its_shape() -> None:
         ("litellm.InternalServerError", 500, None),
     ],
 )
-async def test_a_mock_exception_keeps_its_status(mock: str, status: int, code: str | None, stream: bool) -> None:
+async def test_a_mock_exception_keeps_its_status(
+    mock: str, status: int, code: str | None, stream: bool
+) -> None:
     response, content = await ask(LiteLLM(defaults={"mock_response": mock}), {**ASK, "stream": stream})
     assert response.status == status
     assert error_of(content)["code"] == code
@@ -285,9 +320,13 @@ async def test_a_body_that_is_no_chat_completion_is_refused(body: object, named:
     assert named in error_of(content)["message"]
 
 
-@pytest.mark.parametrize("model", ["oobabooga/https://evil.example/v1", "openai/../x", "a?b", "a#b", "a\nb", "x" * 300])
+@pytest.mark.parametrize(
+    "model", ["oobabooga/https://evil.example/v1", "openai/../x", "a?b", "a#b", "a\nb", "x" * 300]
+)
 async def test_a_model_that_could_be_an_address_is_refused(model: str) -> None:
-    response, _ = await ask(LiteLLM(defaults={"mock_response": "no"}), {"model": model, "messages": HELLO})
+    response, _ = await ask(
+        LiteLLM(defaults={"mock_response": "no"}), {"model": model, "messages": HELLO}
+    )
     assert response.status == 400
 
 
@@ -306,7 +345,8 @@ async def test_an_unknown_provider_is_named(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/v1/embeddings"), ("GET", "/v1/chat/completions"), ("DELETE", "/v1/models")]
+    ("method", "path"),
+    [("POST", "/v1/embeddings"), ("GET", "/v1/chat/completions"), ("DELETE", "/v1/models")],
 )
 async def test_other_paths_are_not_found(method: str, path: str) -> None:
     response = await LiteLLM().send(request({}, method=method, path=path))
@@ -322,7 +362,9 @@ async def test_the_list_of_models_is_empty() -> None:
     assert orjson.loads(b"".join([p async for p in response.body])) == {"object": "list", "data": []}
 
 
-@pytest.mark.parametrize("model", ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-pro"])
+@pytest.mark.parametrize(
+    "model", ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-pro"]
+)
 async def test_a_request_without_any_key_says_where_to_put_one(model: str) -> None:
     response, content = await ask(LiteLLM(), {"model": model, "messages": HELLO}, [])
     assert response.status == 401
@@ -331,13 +373,22 @@ async def test_a_request_without_any_key_says_where_to_put_one(model: str) -> No
 
 
 async def test_a_live_answer_comes_back(live: LiteLLM, server: Server) -> None:
-    response, content = await ask(live, {**ASK, "temperature": 0.5, "tools": TOOLS, "top_k": 4, "seed": 7})
+    response, content = await ask(
+        live, {**ASK, "temperature": 0.5, "tools": TOOLS, "top_k": 4, "seed": 7}
+    )
     assert response.status == 200
     completion = ChatCompletion.model_validate_json(content)
     assert completion.choices[0].message.content == "hi"
     assert completion.usage is not None
     assert completion.usage.prompt_tokens == 5
-    expected = {"model": "gpt-4o", "messages": HELLO, "temperature": 0.5, "tools": TOOLS, "top_k": 4, "seed": 7}
+    expected = {
+        "model": "gpt-4o",
+        "messages": HELLO,
+        "temperature": 0.5,
+        "tools": TOOLS,
+        "top_k": 4,
+        "seed": 7,
+    }
     assert {name: server.bodies[0].get(name) for name in expected} == expected
 
 
@@ -388,7 +439,13 @@ async def test_a_parameter_that_the_provider_does_not_know_is_left_out(server: S
 
     server.answer = message
     upstream = LiteLLM(api_base=server.url)
-    body = {"model": "anthropic/claude-sonnet-4-5", "messages": HELLO, "seed": 7, "logit_bias": {"1": 2}, "top_k": 3}
+    body = {
+        "model": "anthropic/claude-sonnet-4-5",
+        "messages": HELLO,
+        "seed": 7,
+        "logit_bias": {"1": 2},
+        "top_k": 3,
+    }
     response, content = await ask(upstream, body)
     assert response.status == 200
     assert ChatCompletion.model_validate_json(content).choices[0].message.content == "bonjour"
@@ -441,14 +498,20 @@ async def test_the_machines_cloud_credentials_are_not_displaced_by_a_callers_key
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_REGION_NAME", "us-east-1")
-    response, content = await ask(LiteLLM(), {"model": "bedrock/anthropic.claude-v2", "messages": HELLO})
+    response, content = await ask(
+        LiteLLM(), {"model": "bedrock/anthropic.claude-v2", "messages": HELLO}
+    )
     assert response.status == 401
     assert "locate credentials" in error_of(content)["message"]
 
 
-async def test_nothing_is_logged_of_a_request(live: LiteLLM, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_logged_of_a_request(
+    live: LiteLLM, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG")
-    server.refuse(401, {"message": f"Incorrect API key provided: {KEY}", "type": "invalid_request_error"})
+    server.refuse(
+        401, {"message": f"Incorrect API key provided: {KEY}", "type": "invalid_request_error"}
+    )
     await ask(live, {**ASK, "messages": [{"role": "user", "content": "a private word"}]})
     assert KEY not in caplog.text
     assert "private" not in caplog.text
@@ -465,7 +528,9 @@ async def test_the_callers_key_cannot_name_a_variable(
 
 async def test_each_chunk_is_passed_on_when_it_arrives(live: LiteLLM, server: Server) -> None:
     server.answer = server.stream
-    response = await live.send(request({**ASK, "stream": True, "stream_options": {"include_usage": True}}))
+    response = await live.send(
+        request({**ASK, "stream": True, "stream_options": {"include_usage": True}})
+    )
     content = await anext(response.body)
     assert b"one" in content
     server.go_on.set()
@@ -481,7 +546,12 @@ async def test_streamed_tool_calls_keep_their_pieces(live: LiteLLM, server: Serv
     async def stream(incoming: web.Request) -> web.StreamResponse:
         response = await begin(incoming)
         pieces: list[dict[str, object]] = [
-            {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}},
+            {
+                "index": 0,
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "weather", "arguments": ""},
+            },
             {"index": 0, "function": {"arguments": '{"city":'}},
             {"index": 0, "function": {"arguments": '"Oslo"}'}},
         ]
@@ -495,12 +565,16 @@ async def test_streamed_tool_calls_keep_their_pieces(live: LiteLLM, server: Serv
     chunks = chunks_of(content)
     calls = [call for c in chunks for call in c.choices[0].delta.tool_calls or [] if call.function]
     assert calls[0].id == "call_1"
-    assert "".join(call.function.arguments or "" for call in calls if call.function) == '{"city":"Oslo"}'
+    assert (
+        "".join(call.function.arguments or "" for call in calls if call.function) == '{"city":"Oslo"}'
+    )
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_refused_key_comes_back_as_401_and_is_not_repeated(live: LiteLLM, server: Server, stream: bool) -> None:
+async def test_a_refused_key_comes_back_as_401_and_is_not_repeated(
+    live: LiteLLM, server: Server, stream: bool
+) -> None:
     told = f"Incorrect API key provided: {KEY}. Also sk-proj-ab*****************wxyz."
     server.refuse(401, {"message": told, "type": "invalid_request_error", "code": "invalid_api_key"})
     response, content = await ask(live, {**ASK, "stream": stream})
@@ -523,14 +597,18 @@ async def test_a_rate_limit_comes_back_with_the_time_to_wait(live: LiteLLM, serv
 
 async def test_a_context_that_is_too_long_is_named(live: LiteLLM, server: Server) -> None:
     told = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
-    server.refuse(400, {"message": told, "type": "invalid_request_error", "code": "context_length_exceeded"})
+    server.refuse(
+        400, {"message": told, "type": "invalid_request_error", "code": "context_length_exceeded"}
+    )
     response, content = await ask(live, ASK)
     assert response.status == 400
     assert error_of(content)["code"] == "context_length_exceeded"
     assert "8192" in error_of(content)["message"]
 
 
-async def test_a_message_that_litellm_cannot_turn_is_the_callers_mistake(live: LiteLLM, server: Server) -> None:
+async def test_a_message_that_litellm_cannot_turn_is_the_callers_mistake(
+    live: LiteLLM, server: Server
+) -> None:
     response, content = await ask(live, {**ASK, "messages": [{"role": "user", "content": 5}]})
     assert response.status == 400
     assert "Traceback" not in error_of(content)["message"]
@@ -575,7 +653,9 @@ async def test_a_hang_up_during_the_stream_closes_the_connection(live: LiteLLM, 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_hang_up_before_the_answer_closes_the_connection(live: LiteLLM, server: Server, stream: bool) -> None:
+async def test_a_hang_up_before_the_answer_closes_the_connection(
+    live: LiteLLM, server: Server, stream: bool
+) -> None:
     server.answer = server.hang
     asking = asyncio.create_task(live.send(request({**ASK, "stream": stream})))
     await server.arrived.wait()

@@ -30,7 +30,9 @@ async def test_the_default_speaks_http() -> None:
 
 
 def test_a_users_own_is_built_with_the_settings_that_it_takes() -> None:
-    settings = Upstream(type=f"{__name__}:Mine", url="http://x", api_key="sk-1", options={"region": "eu"})  # type: ignore[arg-type]
+    settings = Upstream(
+        type=f"{__name__}:Mine", url="http://x", api_key="sk-1", options={"region": "eu"}
+    )  # type: ignore[arg-type]
     made = build_upstream(settings)
     assert isinstance(made, Mine)
     assert made.given == ("http://x", "sk-1", "eu")
@@ -39,7 +41,10 @@ def test_a_users_own_is_built_with_the_settings_that_it_takes() -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"type": "smoke"}, 'upstream.type "smoke" is not one of http, echo, litellm; write module:Class'),
+        (
+            {"type": "smoke"},
+            'upstream.type "smoke" is not one of http, echo, litellm; write module:Class',
+        ),
         ({"type": "no_such_module:Up"}, "cannot be imported: No module named 'no_such_module'"),
         ({"type": "echo", "options": {"loud": True}}, r"upstream: .*Echo.* cannot be built .*'loud'"),
     ],

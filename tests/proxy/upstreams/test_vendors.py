@@ -29,7 +29,10 @@ def test_anthropics_clients_go_to_their_address(url: str, anthropic_url: str, ad
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/threads/t/messages", "/v1/chat/completions"])
 def test_all_others_go_to_the_upstream(path: str) -> None:
     upstream = Http(OPENAI_URL, anthropic_url="https://gateway.test")
-    assert str(upstream.address(path, [(b"authorization", b"Bearer k")])) == f"https://api.openai.com{path}"
+    assert (
+        str(upstream.address(path, [(b"authorization", b"Bearer k")]))
+        == f"https://api.openai.com{path}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,9 @@ def test_a_key_stands_in_the_header_that_the_caller_uses() -> None:
     bearer = with_key([(b"authorization", b"Bearer theirs"), *ANTHROPIC], b"ours")
     assert bearer == [*ANTHROPIC, (b"authorization", b"Bearer ours")]
     assert with_key([(b"x-api-key", b"theirs")], b"ours") == [(b"x-api-key", b"ours")]
-    assert with_key([(b"authorization", b"Bearer a"), (b"x-api-key", b"b")], b"ours") == [(b"x-api-key", b"ours")]
+    assert with_key([(b"authorization", b"Bearer a"), (b"x-api-key", b"b")], b"ours") == [
+        (b"x-api-key", b"ours")
+    ]
     assert with_key([], b"ours") == [(b"x-api-key", b"ours")]
 
 

@@ -29,7 +29,9 @@ async def test_a_future_in_time_has_a_result_and_one_that_failed_never() -> None
     assert not never.cancelled(), "it goes on"
 
 
-async def test_each_kind_of_fault_is_told_once_and_every_one_counted(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_kind_of_fault_is_told_once_and_every_one_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     faults = Faults()
     with caplog.at_level(logging.WARNING):
         for error in (OSError("one"), OSError("two"), RuntimeError("three")):

@@ -149,7 +149,9 @@ async def test_an_index_is_never_asked_for_what_it_is_known_to_lack(make: Make) 
     assert asked == {s.id for s in said(name="a")}
 
 
-async def test_an_index_that_is_late_costs_its_vectors_and_nothing_is_embedded_meanwhile(make: Make) -> None:
+async def test_an_index_that_is_late_costs_its_vectors_and_nothing_is_embedded_meanwhile(
+    make: Make,
+) -> None:
     embedder, index = WordEmbedder(), SlowIndex()
     made = make(embedder, index, deadline=0.05)
     found, _ = await complete(made, said())
@@ -200,7 +202,9 @@ async def test_a_model_that_tells_queries_from_texts_embeds_the_latest_turn_as_b
 async def test_ages_and_recalls_are_those_of_the_index(make: Make) -> None:
     index = InMemory()
     segments = said(3)
-    index.upsert("t", [Entry(s.id, word_vector(s.text), first_seen=1_700_000_000) for s in segments[:2]])
+    index.upsert(
+        "t", [Entry(s.id, word_vector(s.text), first_seen=1_700_000_000) for s in segments[:2]]
+    )
     made = make(WordEmbedder(), index)
     found, _ = await complete(made, segments)
     assert found.age_hours[0] > 1000

@@ -77,7 +77,9 @@ async def test_a_model_that_takes_many_texts_at_a_time_is_given_them(make: Make)
     assert max(calls) >= 20
 
 
-async def test_the_background_pauses_while_the_event_loop_is_busy(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_background_pauses_while_the_event_loop_is_busy(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pauses: dict[bool, list[float]] = {True: [], False: []}
     busy, spent = False, 0.0
 
@@ -93,7 +95,9 @@ async def test_the_background_pauses_while_the_event_loop_is_busy(make: Make, mo
     # Of this module alone: other event loops run in this process.
     clock = SimpleNamespace(**{**vars(time), "thread_time": thread_time})
     monkeypatch.setattr("foveate.proxy.vectors.queue.time", clock)
-    monkeypatch.setattr("foveate.proxy.vectors.queue.asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
+    monkeypatch.setattr(
+        "foveate.proxy.vectors.queue.asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause})
+    )
     embedder = GatedEmbedder(0.001)
     embedder.go.set()
     made = make(embedder)
@@ -105,7 +109,9 @@ async def test_the_background_pauses_while_the_event_loop_is_busy(make: Make, mo
     assert set(pauses[False]) <= {0.0}
 
 
-async def test_what_comes_while_the_heap_is_tidied_is_embedded_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_comes_while_the_heap_is_tidied_is_embedded_too(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, go = threading.Event(), threading.Event()
     monkeypatch.setattr("foveate.proxy.process.give_back", lambda: (begun.set(), go.wait(15)))
     embedder = WordEmbedder()

@@ -34,7 +34,9 @@ def test_a_tool_call_and_its_result_are_one_segment() -> None:
 
 
 def test_parallel_calls_are_one_segment_with_all_their_results_in_any_order() -> None:
-    assert places([QUESTION, call("a", "b", "c"), result("c"), result("a"), result("b"), QUESTION])[1] == (1, 2, 3, 4)
+    assert places([QUESTION, call("a", "b", "c"), result("c"), result("a"), result("b"), QUESTION])[
+        1
+    ] == (1, 2, 3, 4)
 
 
 def test_results_that_stand_apart_from_their_call_go_with_it() -> None:
@@ -52,7 +54,9 @@ def test_calls_one_after_another_are_segments_of_their_own() -> None:
 
 
 def test_a_tool_segment_is_of_the_kind_tool_and_reads_its_arguments_and_results() -> None:
-    segment = read(body([call("key_7", name="find_user"), result("key_7", "Ada Lovelace"), QUESTION])).segments[0]
+    segment = read(
+        body([call("key_7", name="find_user"), result("key_7", "Ada Lovelace"), QUESTION])
+    ).segments[0]
     assert (segment.kind, segment.role) == ("tool", "assistant")
     for word in ("find_user", "key_7", "Ada Lovelace"):
         assert word in segment.text
@@ -61,7 +65,12 @@ def test_a_tool_segment_is_of_the_kind_tool_and_reads_its_arguments_and_results(
 def test_an_old_function_call_is_one_segment_with_its_result() -> None:
     asked = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}
     answered = {"role": "function", "name": "f", "content": "1"}
-    assert places([QUESTION, asked, answered, asked, answered, QUESTION]) == [(0,), (1, 2), (3, 4), (5,)]
+    assert places([QUESTION, asked, answered, asked, answered, QUESTION]) == [
+        (0,),
+        (1, 2),
+        (3, 4),
+        (5,),
+    ]
 
 
 def test_a_result_without_a_call_is_a_segment_of_its_own() -> None:
@@ -134,30 +143,47 @@ def test_an_empty_text_part_beside_a_long_one_does_no_harm() -> None:
     [
         {"role": "system", "content": LONG},
         {**call("a"), "content": LONG},
-        {"role": "user", "content": [{"type": "text", "text": LONG}, {"type": "image_url", "image_url": {"url": "x"}}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": LONG},
+                {"type": "image_url", "image_url": {"url": "x"}},
+            ],
+        },
     ],
     ids=["system", "tool call", "with an image"],
 )
 def test_what_must_stay_whole_is_never_split(message: dict[str, Any]) -> None:
     parsed = read(
-        body([message, result("a"), QUESTION] if "tool_calls" in message else [message, QUESTION]), split_over=300
+        body([message, result("a"), QUESTION] if "tool_calls" in message else [message, QUESTION]),
+        split_over=300,
     )
     assert [s.key[2] for s in parsed.segments] == [-1, -1]
 
 
 def test_a_mark_pins_every_part_and_changes_none() -> None:
     plain = {"role": "user", "content": [{"type": "text", "text": LONG}]}
-    marked = {"role": "user", "content": [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]}
-    before, after = (read(body([message, QUESTION]), split_over=300).segments for message in (plain, marked))
+    marked = {
+        "role": "user",
+        "content": [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}],
+    }
+    before, after = (
+        read(body([message, QUESTION]), split_over=300).segments for message in (plain, marked)
+    )
     assert [(s.id, s.key) for s in after] == [(s.id, s.key) for s in before]
     assert {s.pin for s in after[:-1]} == {"cache_control"}
 
 
-def test_excerpts_make_the_same_text_of_a_string_and_of_its_one_part_and_stand_alone_ahead_of_a_picture() -> None:
+def test_excerpts_make_the_same_text_of_a_string_and_of_its_one_part_and_stand_alone_ahead_of_a_picture() -> (
+    None
+):
     picture = {"type": "image_url", "image_url": {"url": "https://x/y.png"}}
     made = []
     for content in ("And now?", [{"type": "text", "text": "And now?"}], [picture]):
-        messages = [{"role": "user", "content": "I live in Oslo."}, {"role": "user", "content": content}]
+        messages = [
+            {"role": "user", "content": "I live in Oslo."},
+            {"role": "user", "content": content},
+        ]
         parsed = read(body(messages))
         prompt = CHAT.rebuild(parsed, layout(parsed, [1], {1: (0,)}))
         made.append(json.loads(prompt.body)["messages"][0]["content"])
@@ -194,7 +220,10 @@ def test_cache_control_pins(where: str) -> None:
 
 
 def test_the_query_is_the_latest_user_turn() -> None:
-    assert read(body([QUESTION, {"role": "user", "content": "last"}, call("a"), result("a")])).query == "last"
+    assert (
+        read(body([QUESTION, {"role": "user", "content": "last"}, call("a"), result("a")])).query
+        == "last"
+    )
     assert read(body([{"role": "assistant", "content": "only"}])).query == "only"
     assert read(body([])).query == ""
 
@@ -225,7 +254,9 @@ def test_no_messages_are_no_segments() -> None:
 
 
 def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
-    parsed = read(b'{"messages": [], "model": "a", "messages": [{"role": "user", "content": "hi"}], "model": "b"}')
+    parsed = read(
+        b'{"messages": [], "model": "a", "messages": [{"role": "user", "content": "hi"}], "model": "b"}'
+    )
     assert [s.text for s in parsed.segments] == ["hi"]
     assert parsed.outline.model == "b"
     assert rebuilt(parsed, {0}) == {"messages": [{"role": "user", "content": "hi"}], "model": "b"}
@@ -268,7 +299,12 @@ def test_items_are_the_messages_and_none_where_they_cannot_be_read() -> None:
 
 def test_an_error_is_in_openais_shape() -> None:
     assert json.loads(CHAT.error(RequestError(400, "no such thing", code="nothing"))) == {
-        "error": {"message": "no such thing", "type": "invalid_request_error", "param": None, "code": "nothing"}
+        "error": {
+            "message": "no such thing",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "nothing",
+        }
     }
 
 

@@ -17,8 +17,16 @@ JARGON = [
         "content": "You are a helpful, pattern-following assistant that translates corporate jargon "
         "into plain English.",
     },
-    {"role": "system", "name": "example_user", "content": "New synergies will help drive top-line growth."},
-    {"role": "system", "name": "example_assistant", "content": "Things working well together will increase revenue."},
+    {
+        "role": "system",
+        "name": "example_user",
+        "content": "New synergies will help drive top-line growth.",
+    },
+    {
+        "role": "system",
+        "name": "example_assistant",
+        "content": "Things working well together will increase revenue.",
+    },
     {
         "role": "system",
         "name": "example_user",
@@ -36,7 +44,10 @@ JARGON = [
     },
 ]
 WEATHER = [
-    {"role": "system", "content": "You are a helpful assistant that can answer to questions about the weather."},
+    {
+        "role": "system",
+        "content": "You are a helpful assistant that can answer to questions about the weather.",
+    },
     {"role": "user", "content": "What's the weather like in San Francisco?"},
 ]
 TOOLS = [
@@ -48,7 +59,10 @@ TOOLS = [
             "parameters": {
                 "type": "object",
                 "properties": {
-                    "location": {"type": "string", "description": "The city and state, e.g. San Francisco, CA"},
+                    "location": {
+                        "type": "string",
+                        "description": "The city and state, e.g. San Francisco, CA",
+                    },
                     "unit": {
                         "type": "string",
                         "description": "The unit of temperature to return",
@@ -64,7 +78,13 @@ TOOLS = [
 
 @pytest.mark.parametrize(
     ("model", "tokens"),
-    [("gpt-3.5-turbo", 129), ("gpt-4-0613", 129), ("gpt-4", 129), ("gpt-4o", 124), ("gpt-4o-mini", 124)],
+    [
+        ("gpt-3.5-turbo", 129),
+        ("gpt-4-0613", 129),
+        ("gpt-4", 129),
+        ("gpt-4o", 124),
+        ("gpt-4o-mini", 124),
+    ],
 )
 def test_messages_count_as_in_openais_cookbook(model: str, tokens: int) -> None:
     assert read({"model": model, "messages": JARGON}, encoding=encoding_name(model)).tokens == tokens
@@ -90,5 +110,7 @@ def test_tools_count_as_in_openais_cookbook(model: str, tokens: int) -> None:
         ({"type": "refusal", "refusal": "no"}, 1),
     ],
 )
-def test_a_content_part_counts_by_its_kind_and_never_by_its_bytes(part: dict[str, Any], tokens: int) -> None:
+def test_a_content_part_counts_by_its_kind_and_never_by_its_bytes(
+    part: dict[str, Any], tokens: int
+) -> None:
     assert part_tokens(part, TokenCounter("o200k_base")) == tokens

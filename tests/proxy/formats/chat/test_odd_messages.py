@@ -22,19 +22,28 @@ ODD: dict[str, Any] = {
     "a part without a type": {"role": "user", "content": [{"text": LONG}]},
     "a part whose type is a list": {"role": "user", "content": [{"type": ["text"], "text": LONG}]},
     "a part that is a string": {"role": "user", "content": [LONG]},
-    "a part that is a number": {"role": "assistant", "content": [7, None, {"type": "text", "text": LONG}]},
+    "a part that is a number": {
+        "role": "assistant",
+        "content": [7, None, {"type": "text", "text": LONG}],
+    },
     "content that is an object": {"role": "assistant", "content": {"answer": LONG}},
     "content that is a number": {"role": "assistant", "content": 1e308},
     "a role of another API": {"role": "model", "content": LONG},
     "a role that is an object": {"role": {"name": "user"}, "content": LONG},
     "no role": {"content": LONG},
-    "calls that are no list": {"role": "assistant", "tool_calls": {"id": "c1", "function": {"name": "f"}}},
+    "calls that are no list": {
+        "role": "assistant",
+        "tool_calls": {"id": "c1", "function": {"name": "f"}},
+    },
     "calls that are no objects": {"role": "assistant", "tool_calls": [None, 5, "f"]},
     "an id that is an object": {"role": "tool", "tool_call_id": {"a": 1}, "content": "x"},
     "a message that is a string": "hello",
     "a message that is null": None,
     "a message that is a list": [{"role": "user", "content": "x"}],
-    "reasoning that is a list": {"role": "assistant", "content": [{"type": "thinking", "thinking": [{"text": LONG}]}]},
+    "reasoning that is a list": {
+        "role": "assistant",
+        "content": [{"type": "thinking", "thinking": [{"text": LONG}]}],
+    },
 }
 DEEP = b"[" * 700 + b"]" * 700
 
@@ -52,7 +61,9 @@ def test_an_odd_message_is_understood_as_a_whole_and_counted_by_its_json(message
     assert found.tokens > 0.5 * COUNTER.text(LONG) if LONG[:20] in told else found.tokens > 0
 
 
-@pytest.mark.parametrize("kind", ["a part of another API", "a part that is a string", "a role of another API"])
+@pytest.mark.parametrize(
+    "kind", ["a part of another API", "a part that is a string", "a role of another API"]
+)
 def test_what_is_not_known_is_never_split(kind: str) -> None:
     assert block(ODD[kind]).pieces == ()
 
@@ -72,7 +83,9 @@ def test_a_message_nested_too_deep_to_be_written_anew_keeps_its_role() -> None:
         ({"type": "audio_url", "audio_url": {"url": "A" * 9000}}, AUDIO),
     ],
 )
-def test_pictures_files_and_recordings_are_estimated_whatever_api_names_them(part: Any, tokens: int) -> None:
+def test_pictures_files_and_recordings_are_estimated_whatever_api_names_them(
+    part: Any, tokens: int
+) -> None:
     assert block({"role": "user", "content": [part]}).tokens == tokens + 4
 
 
@@ -88,7 +101,8 @@ def test_pictures_that_a_model_has_made_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"\\ud800", b"\\udc00 a", b"a \\ud83d b", b"\xff\xfe", b"\\\\\\ud800", b"\\ud800\\ud83d\\ude00"]
+    "text",
+    [b"\\ud800", b"\\udc00 a", b"a \\ud83d b", b"\xff\xfe", b"\\\\\\ud800", b"\\ud800\\ud83d\\ude00"],
 )
 def test_text_that_no_unicode_is_reads_as_the_replacement_character(text: bytes) -> None:
     found = block(b'{"role": "user", "content": "' + text + b'"}')
@@ -134,7 +148,10 @@ def units(messages: list[Any]) -> list[tuple[int, ...]]:
 
 
 def call(*ids: Any) -> dict[str, Any]:
-    made = [{"type": "function", "function": {"name": "f"}, **({} if i == "none" else {"id": i})} for i in ids]
+    made = [
+        {"type": "function", "function": {"name": "f"}, **({} if i == "none" else {"id": i})}
+        for i in ids
+    ]
     return {"role": "assistant", "content": None, "tool_calls": made}
 
 
@@ -148,7 +165,16 @@ TALK = {"role": "user", "content": "and?"}
 @pytest.mark.parametrize("made", ["", None, "none"])
 @pytest.mark.parametrize("answered", ["", None, "none"])
 def test_calls_and_results_without_ids_pair_by_their_order(made: Any, answered: Any) -> None:
-    history = [TALK, call(made), result(answered), TALK, call(made, made), result(answered), result(answered), TALK]
+    history = [
+        TALK,
+        call(made),
+        result(answered),
+        TALK,
+        call(made, made),
+        result(answered),
+        result(answered),
+        TALK,
+    ]
     assert units(history) == [(0,), (1, 2), (3,), (4, 5, 6), (7,)]
 
 
@@ -165,7 +191,10 @@ def test_an_id_that_comes_again_is_that_of_the_latest_call() -> None:
 
 
 def test_a_result_whose_call_stands_ahead_of_the_start_looks_back() -> None:
-    items = [Item("i", 1, (b,)) for b in (block(call("a")), block(result("a")), block(call("")), block(result("")))]
+    items = [
+        Item("i", 1, (b,))
+        for b in (block(call("a")), block(result("a")), block(call("")), block(result("")))
+    ]
     assert items[2].blocks[0].calls == {BY_ORDER}
     assert looks_back(items, 1)
     assert not looks_back(items, 2)

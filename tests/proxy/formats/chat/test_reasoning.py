@@ -83,7 +83,9 @@ def test_encrypted_reasoning_counts_as_bytes_and_not_as_text() -> None:
 
 
 @pytest.mark.parametrize(("message", "bound"), WAYS.values(), ids=WAYS)
-def test_what_is_taken_out_is_the_reasoning_and_nothing_else(message: dict[str, Any], bound: bool) -> None:
+def test_what_is_taken_out_is_the_reasoning_and_nothing_else(
+    message: dict[str, Any], bound: bool
+) -> None:
     parsed = read({"model": "gpt-4o", "messages": [message]})
     prompt = CHAT.rebuild(parsed, [Row(0, None, (), bare=True)])
     left = json.loads(prompt.body)["messages"][0]
@@ -95,7 +97,9 @@ def test_what_is_taken_out_is_the_reasoning_and_nothing_else(message: dict[str, 
 
 
 @pytest.mark.parametrize(("message", "bound"), WAYS.values(), ids=WAYS)
-def test_a_message_is_the_same_with_its_reasoning_and_without(message: dict[str, Any], bound: bool) -> None:
+def test_a_message_is_the_same_with_its_reasoning_and_without(
+    message: dict[str, Any], bound: bool
+) -> None:
     thoughtful = read({"model": "gpt-4o", "messages": [message]})
     assert thoughtful.items[0].id == read({"model": "gpt-4o", "messages": [SAID]}).items[0].id
 
@@ -103,12 +107,17 @@ def test_a_message_is_the_same_with_its_reasoning_and_without(message: dict[str,
 def left_of(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message less its reasoning."""
     parsed = read({"model": "gpt-4o", "messages": [message]})
-    left: dict[str, Any] = json.loads(CHAT.rebuild(parsed, [Row(0, None, (), bare=True)]).body)["messages"][0]
+    left: dict[str, Any] = json.loads(CHAT.rebuild(parsed, [Row(0, None, (), bare=True)]).body)[
+        "messages"
+    ][0]
     return left
 
 
 def test_a_message_of_nothing_but_reasoning_says_that_it_was_left_out() -> None:
-    assert left_of({"role": "assistant", "content": [SIGNED]}) == {"role": "assistant", "content": THOUGHT_LEFT_OUT}
+    assert left_of({"role": "assistant", "content": [SIGNED]}) == {
+        "role": "assistant",
+        "content": THOUGHT_LEFT_OUT,
+    }
 
 
 def test_beside_calls_nothing_has_to_be_said() -> None:
@@ -116,8 +125,15 @@ def test_beside_calls_nothing_has_to_be_said() -> None:
 
 
 def test_an_answer_with_bound_reasoning_is_never_split() -> None:
-    long = "\n\n".join(f"Paragraph {n} tells of the harbour bridge and its cables. " * 8 for n in range(40))
-    split = read({"model": "gpt-4o", "messages": [{**SAID, "content": long}, {"role": "user", "content": "and?"}]})
+    long = "\n\n".join(
+        f"Paragraph {n} tells of the harbour bridge and its cables. " * 8 for n in range(40)
+    )
+    split = read(
+        {
+            "model": "gpt-4o",
+            "messages": [{**SAID, "content": long}, {"role": "user", "content": "and?"}],
+        }
+    )
     assert len(split.segments) > 2
     message = {**SAID, "content": long, "thinking_blocks": [{**SIGNED, "thinking": "short"}]}
     whole = read({"model": "gpt-4o", "messages": [message, {"role": "user", "content": "and?"}]})

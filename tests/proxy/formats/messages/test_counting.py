@@ -63,7 +63,11 @@ def test_what_is_encrypted_counts_as_what_it_hides() -> None:
 
 
 def test_system_and_tools_stand_whatever_goes() -> None:
-    tool = {"name": "f", "description": "Does it", "input_schema": {"type": "object", "properties": {"x": {}}}}
+    tool = {
+        "name": "f",
+        "description": "Does it",
+        "input_schema": {"type": "object", "properties": {"x": {}}},
+    }
     parsed = read(request([user("q")], system=[text("Be brief.")], tools=[tool]), wire=WIRE)
     assert parsed.fixed_tokens > COUNTER.text("Be brief.") + COUNTER.json(tool["input_schema"])
     assert standing_tokens("tools", [{**tool, "defer_loading": True}], COUNTER) == 0
@@ -84,8 +88,14 @@ USAGE = b'"usage":{"input_tokens":5,"cache_creation_input_tokens":20,"cache_read
 
 
 def test_usage_stands_at_a_streams_head() -> None:
-    head = b'event: message_start\ndata: {"type":"message_start","message":{"content":[],' + USAGE + b"}}\n\n"
-    assert read_usage(head, b'data: {"type":"message_delta","usage":{"output_tokens":9}}') == Usage(325, 300)
+    head = (
+        b'event: message_start\ndata: {"type":"message_start","message":{"content":[],'
+        + USAGE
+        + b"}}\n\n"
+    )
+    assert read_usage(head, b'data: {"type":"message_delta","usage":{"output_tokens":9}}') == Usage(
+        325, 300
+    )
 
 
 def test_usage_stands_at_an_answers_end() -> None:

@@ -10,7 +10,10 @@ from foveate.proxy.formats.messages import Messages
 from support.deciding import read
 
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
-PDF = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}}
+PDF = {
+    "type": "document",
+    "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"},
+}
 NOTES = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Notes."}}
 WORDS = {"type": "text", "text": "Look."}
 

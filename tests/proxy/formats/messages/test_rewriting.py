@@ -47,7 +47,13 @@ def test_results_go_and_words_beside_them_stay() -> None:
 
 
 def test_an_open_loop_is_not_faked_where_reasoning_is_insisted_on() -> None:
-    talk = [user("q"), assistant(thought("hm"), use("a")), user(result("a")), assistant(thought("so"), "a"), user("q2")]
+    talk = [
+        user("q"),
+        assistant(thought("hm"), use("a")),
+        user(result("a")),
+        assistant(thought("so"), "a"),
+        user("q2"),
+    ]
     closing = {"role": "assistant", "content": "[... the answer was left out ...]"}
     manual = {"type": "enabled", "budget_tokens": 1024}
     assert left(talk, 2, thinking=manual) == [*talk[:3], closing, talk[4]]
@@ -55,7 +61,13 @@ def test_an_open_loop_is_not_faked_where_reasoning_is_insisted_on() -> None:
 
 
 def test_a_mark_moves_to_the_last_of_its_span_that_stays() -> None:
-    talk = [user("q"), assistant("a"), assistant(use("a")), user(result("a", cache_control=MARK)), user("q2")]
+    talk = [
+        user("q"),
+        assistant("a"),
+        assistant(use("a")),
+        user(result("a", cache_control=MARK)),
+        user("q2"),
+    ]
     assert left(talk, 2) == [talk[0], assistant(text("a", cache_control=MARK)), talk[4]]
     assert left(talk, 1, 2) == [user(text("q", cache_control=MARK)), talk[4]]
     string = [{"role": "user", "content": "q"}, *talk[1:]]
@@ -69,7 +81,13 @@ def test_a_moved_mark_gives_way_to_one_that_is_there() -> None:
 
 
 def test_reasoning_is_taken_out_and_nothing_is_left_empty() -> None:
-    talk = [user("q"), assistant(thought("hm"), "a"), user("q2"), assistant(thought("only")), user("q3")]
+    talk = [
+        user("q"),
+        assistant(thought("hm"), "a"),
+        user("q2"),
+        assistant(thought("only")),
+        user("q3"),
+    ]
     parsed = read(request(talk), wire=WIRE)
     keys = {s.key for s in parsed.segments if s.thought}
     found = json.loads(WIRE.rebuild(parsed, layout(parsed, range(5), {}, keys)).body)["messages"]
@@ -80,7 +98,9 @@ def test_reasoning_is_taken_out_and_nothing_is_left_empty() -> None:
 def test_excerpts_stand_between_results_and_words() -> None:
     talk = [user("the train leaves at nine"), assistant(use("a")), user(result("a"), "when?")]
     parsed = read(request(talk), wire=WIRE)
-    found = json.loads(WIRE.rebuild(parsed, layout(parsed, {1, 2}, {2: (0,)})).body)["messages"][-1]["content"]
+    found = json.loads(WIRE.rebuild(parsed, layout(parsed, {1, 2}, {2: (0,)})).body)["messages"][-1][
+        "content"
+    ]
     assert [part["type"] for part in found] == ["tool_result", "text", "text"]
     assert "the train leaves at nine" in found[1]["text"]
     assert found[2] == text("when?")
@@ -101,7 +121,13 @@ def test_what_is_not_changed_keeps_the_callers_bytes() -> None:
 
 
 def test_what_a_compaction_stands_for_goes_on_as_it_is() -> None:
-    talk = [user("old"), assistant("older"), assistant({"type": "compaction", "content": "sum"}), user("q"), user("q2")]
+    talk = [
+        user("old"),
+        assistant("older"),
+        assistant({"type": "compaction", "content": "sum"}),
+        user("q"),
+        user("q2"),
+    ]
     parsed = read(request(talk), wire=WIRE)
     found = rebuilt(parsed, {0, 2}, wire=WIRE)["messages"]
     assert found == [*talk[:3], talk[4]]
@@ -110,7 +136,9 @@ def test_what_a_compaction_stands_for_goes_on_as_it_is() -> None:
 def test_a_count_without_reasoning_asks_for_no_manual_budget() -> None:
     edits = {"edits": [{"type": "clear_thinking_20251015"}]}
     manual = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "context_management": edits}
-    asked = request([user("q"), assistant(thought("hm"), "a"), assistant(thought("hm")), user("q2")], **manual)
+    asked = request(
+        [user("q"), assistant(thought("hm"), "a"), assistant(thought("hm")), user("q2")], **manual
+    )
     refused = b'{"error":{"message":"The block is bound to a different conversation."}}'
     again = recount(json.dumps(asked).encode(), refused)
     assert again

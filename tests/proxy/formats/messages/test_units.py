@@ -32,7 +32,11 @@ def test_every_plain_message_is_a_segment() -> None:
 
 def test_calls_are_one_segment_with_all_their_results() -> None:
     made = assistant(thought("hm"), "I look", use("a"), use("b"))
-    assert addresses(user("q"), made, user(result("b"), result("a")), QUESTION)[1] == ((1, 0), (2, 0), (2, 1))
+    assert addresses(user("q"), made, user(result("b"), result("a")), QUESTION)[1] == (
+        (1, 0),
+        (2, 0),
+        (2, 1),
+    )
 
 
 def test_results_in_two_messages_belong_to_their_call() -> None:
@@ -42,7 +46,9 @@ def test_results_in_two_messages_belong_to_their_call() -> None:
 
 
 def test_words_beside_results_open_a_turn_of_their_own() -> None:
-    found = segments(user("q"), assistant(use("a")), user(result("a"), REMINDER, "stop that"), assistant("ok"))
+    found = segments(
+        user("q"), assistant(use("a")), user(result("a"), REMINDER, "stop that"), assistant("ok")
+    )
     assert [(s.role, s.key, s.turn) for s in found] == [
         ("user", (0, 0, -1), 1), ("assistant", (1, 0, -1), 1), ("user", (2, 1, -1), 2), ("assistant", (3, 0, -1), 2),
     ]  # fmt: skip
@@ -50,7 +56,10 @@ def test_words_beside_results_open_a_turn_of_their_own() -> None:
 
 
 def test_a_reminder_beside_results_goes_with_them() -> None:
-    assert addresses(user("q"), assistant(use("a")), user(result("a"), REMINDER)) == [((0, 0),), ((1, 0), (2, 0))]
+    assert addresses(user("q"), assistant(use("a")), user(result("a"), REMINDER)) == [
+        ((0, 0),),
+        ((1, 0), (2, 0)),
+    ]
 
 
 def test_a_reminder_beside_words_is_no_part_of_the_question() -> None:
@@ -61,16 +70,23 @@ def test_a_reminder_beside_words_is_no_part_of_the_question() -> None:
 def test_a_turn_that_goes_on_after_the_providers_own_tool_is_one_segment() -> None:
     search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}}
     found = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
-    assert addresses(user("q"), assistant(search), assistant(found, "there"), QUESTION)[1] == ((1, 0), (2, 0))
+    assert addresses(user("q"), assistant(search), assistant(found, "there"), QUESTION)[1] == (
+        (1, 0),
+        (2, 0),
+    )
     assert addresses(user("q"), assistant(search, found, "there"), QUESTION)[1] == ((1, 0),)
 
 
 def test_reasoning_is_told_from_what_is_said() -> None:
     found = segments(user("q"), assistant(thought("I think so"), "yes"), QUESTION)[1]
     assert (found.text, found.bound, found.thought > 0) == ("yes", True, True)
-    hidden = segments(user("q"), assistant({"type": "redacted_thinking", "data": "x"}, "yes"), QUESTION)[1]
+    hidden = segments(
+        user("q"), assistant({"type": "redacted_thinking", "data": "x"}, "yes"), QUESTION
+    )[1]
     assert (hidden.bound, hidden.thought) == (True, 1)
-    unsigned = segments(user("q"), assistant({"type": "thinking", "thinking": "hm", "signature": ""}, "yes"))[1]
+    unsigned = segments(
+        user("q"), assistant({"type": "thinking", "thinking": "hm", "signature": ""}, "yes")
+    )[1]
     assert (unsigned.bound, unsigned.thought > 0) == (False, True)
 
 
@@ -101,7 +117,10 @@ def test_what_a_compaction_stands_for_does_not_count() -> None:
 
 
 def test_marks_and_reasoning_are_no_part_of_what_a_message_is() -> None:
-    plain, other = assistant("yes"), assistant(thought("hm"), text("yes", cache_control={"type": "ephemeral"}))
+    plain, other = (
+        assistant("yes"),
+        assistant(thought("hm"), text("yes", cache_control={"type": "ephemeral"})),
+    )
     assert segments(plain)[0].id == segments(other)[0].id
     assert segments({"role": "user", "content": "yes"})[0].id == segments(user("yes"))[0].id
     assert segments(user("yes"))[0].id != segments(assistant("yes"))[0].id

@@ -21,10 +21,15 @@ def outline(items: Any, **more: Any) -> Any:
 
 def test_items_are_the_callers_own_bytes() -> None:
     body = b'{"input" : [ {"role":"user",  "content":"h\\u00e9"} , {"type":"new", "x":1.50}] , "model":"m"}'
-    assert WIRE.read(body).items == [b'{"role":"user",  "content":"h\\u00e9"}', b'{"type":"new", "x":1.50}']
+    assert WIRE.read(body).items == [
+        b'{"role":"user",  "content":"h\\u00e9"}',
+        b'{"type":"new", "x":1.50}',
+    ]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"messages": []}', b'{"input": 7}', b'{"input": {"a": 1}}', b"{"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"messages": []}', b'{"input": 7}', b'{"input": {"a": 1}}', b"{"]
+)
 def test_what_is_no_request_is_a_format_error(body: bytes) -> None:
     with pytest.raises(FormatError):
         WIRE.read(body)
@@ -47,7 +52,9 @@ def test_output_is_reserved_as_the_caller_says() -> None:
         ([{"role": "user", "content": "item_reference"}], {}, ""),
     ],
 )
-def test_a_history_that_the_server_holds_stays_as_it_is(items: Any, more: dict[str, Any], why: str) -> None:
+def test_a_history_that_the_server_holds_stays_as_it_is(
+    items: Any, more: dict[str, Any], why: str
+) -> None:
     assert outline(items, **more).stays == why
 
 
@@ -58,7 +65,10 @@ def test_a_request_to_sum_up_is_settled() -> None:
 
 
 def test_instructions_tools_and_formats_count_whatever_is_dropped() -> None:
-    schema = {"type": "object", "properties": {"city": {"type": "string", "description": "where " * 20}}}
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string", "description": "where " * 20}},
+    }
     tool = {"type": "function", "name": "weather", "description": "says", "parameters": schema}
     form = {"format": {"type": "json_schema", "name": "x", "schema": schema}}
     bare = read(response("hi"), wire=WIRE).fixed_tokens
@@ -75,8 +85,24 @@ def test_encrypted_content_is_no_text() -> None:
 @pytest.mark.parametrize(
     ("part", "least", "most"),
     [
-        ({"type": "input_image", "image_url": "data:image/png;base64," + "A" * 9000, "detail": "auto"}, 500, 1000),
-        ({"type": "input_image", "image_url": "data:image/png;base64," + "A" * 9000, "detail": "low"}, 50, 200),
+        (
+            {
+                "type": "input_image",
+                "image_url": "data:image/png;base64," + "A" * 9000,
+                "detail": "auto",
+            },
+            500,
+            1000,
+        ),
+        (
+            {
+                "type": "input_image",
+                "image_url": "data:image/png;base64," + "A" * 9000,
+                "detail": "low",
+            },
+            50,
+            200,
+        ),
         ({"type": "input_file", "file_data": "A" * 90000}, 1000, 2000),
     ],
 )
@@ -89,7 +115,11 @@ def test_pictures_and_files_are_stated_estimates(part: dict[str, Any], least: in
 def test_usage_stands_at_the_end_of_an_answer_streamed_or_not() -> None:
     told = {"input_tokens": 120, "input_tokens_details": {"cached_tokens": 64}, "output_tokens": 5}
     whole = json.dumps({"output": [{"text": '"input_tokens": 9'}], "usage": told}).encode()
-    event = b"event: response.completed\ndata: " + json.dumps({"response": {"usage": told}}).encode() + b"\n\n"
+    event = (
+        b"event: response.completed\ndata: "
+        + json.dumps({"response": {"usage": told}}).encode()
+        + b"\n\n"
+    )
     for tail in (whole, event):
         usage = WIRE.usage(b"", tail)
         assert usage is not None
@@ -99,4 +129,6 @@ def test_usage_stands_at_the_end_of_an_answer_streamed_or_not() -> None:
 
 def test_errors_come_in_openais_shape() -> None:
     told = json.loads(WIRE.error(RequestError(400, "no", code="bad")))
-    assert told == {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "bad"}}
+    assert told == {
+        "error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "bad"}
+    }

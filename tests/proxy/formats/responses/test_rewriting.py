@@ -51,7 +51,13 @@ def test_unknown_fields_and_odd_numbers_survive_a_rewrite() -> None:
 
 
 def test_a_shortened_answer_keeps_its_parts_less_what_counts_characters() -> None:
-    part = {"type": "output_text", "text": LONG, "annotations": [{"start_index": 3}], "logprobs": [1], "extra": 1}
+    part = {
+        "type": "output_text",
+        "text": LONG,
+        "annotations": [{"start_index": 3}],
+        "logprobs": [1],
+        "extra": 1,
+    }
     item = {"type": "message", "id": "msg_1", "role": "assistant", "content": [part]}
     parsed = read(response([user("hi"), item, user("?")]), split_over=100, wire=WIRE)
     assert len(parsed.segments) > 4
@@ -79,12 +85,16 @@ def test_excerpts_stand_ahead_of_the_users_words_in_the_wires_own_parts() -> Non
             assert left["content"][1:] == [picture]
 
 
-def test_excerpts_make_the_same_text_of_a_string_and_of_its_one_part_and_stand_alone_ahead_of_a_picture() -> None:
+def test_excerpts_make_the_same_text_of_a_string_and_of_its_one_part_and_stand_alone_ahead_of_a_picture() -> (
+    None
+):
     picture = {"type": "input_image", "image_url": "https://x/y.png", "detail": "auto"}
     made = []
     for content in ("And now?", [{"type": "input_text", "text": "And now?"}], [picture]):
         parsed = read(response([user("I live in Oslo."), said("Noted."), user(content)]), wire=WIRE)
-        made.append(json.loads(WIRE.rebuild(parsed, layout(parsed, [2], {2: (0,)})).body)["input"][0]["content"])
+        made.append(
+            json.loads(WIRE.rebuild(parsed, layout(parsed, [2], {2: (0,)})).body)["input"][0]["content"]
+        )
     assert made[1] == [{"type": "input_text", "text": made[0]}]
     assert made[2][1:] == [picture]
 

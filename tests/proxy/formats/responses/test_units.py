@@ -58,7 +58,13 @@ def test_calls_without_ids_are_paired_in_their_order() -> None:
 
 
 def test_a_local_shell_names_its_call_by_id() -> None:
-    made = {"type": "local_shell_call", "id": "ls_1", "call_id": "c1", "action": {}, "status": "completed"}
+    made = {
+        "type": "local_shell_call",
+        "id": "ls_1",
+        "call_id": "c1",
+        "action": {},
+        "status": "completed",
+    }
     given = {"type": "local_shell_call_output", "id": "ls_1", "output": "x"}
     assert places([made, QUESTION, given, user("?")]) == [(0, 2), (1,), (3,)]
 
@@ -66,12 +72,24 @@ def test_a_local_shell_names_its_call_by_id() -> None:
 def test_what_a_program_has_called_goes_with_the_program() -> None:
     program = {"type": "program", "id": "p", "call_id": "prog", "code": "f()", "fingerprint": "=="}
     inner = {**called("a"), "caller": {"type": "program", "caller_id": "prog"}}
-    ended = {"type": "program_output", "id": "po", "call_id": "prog", "result": "1", "status": "completed"}
+    ended = {
+        "type": "program_output",
+        "id": "po",
+        "call_id": "prog",
+        "result": "1",
+        "status": "completed",
+    }
     assert places([program, inner, output("a"), ended, QUESTION]) == [(0, 1, 2, 3), (4,)]
 
 
 def test_an_approval_stays_with_its_request_and_both_are_pinned() -> None:
-    asked = {"type": "mcp_approval_request", "id": "m1", "name": "f", "arguments": "{}", "server_label": "s"}
+    asked = {
+        "type": "mcp_approval_request",
+        "id": "m1",
+        "name": "f",
+        "arguments": "{}",
+        "server_label": "s",
+    }
     answered = {"type": "mcp_approval_response", "approval_request_id": "m1", "approve": True}
     parsed = read(response([asked, answered, QUESTION]), wire=WIRE)
     assert [place.items for place in parsed.places] == [(0, 1), (2,)]
@@ -79,7 +97,15 @@ def test_an_approval_stays_with_its_request_and_both_are_pinned() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["mcp_list_tools", "additional_tools", "configuration_update", "compaction", "tool_search_call", "novelty"]
+    "kind",
+    [
+        "mcp_list_tools",
+        "additional_tools",
+        "configuration_update",
+        "compaction",
+        "tool_search_call",
+        "novelty",
+    ],
 )
 def test_what_is_in_force_or_not_known_is_pinned(kind: str) -> None:
     parsed = read(response([{"type": kind, "id": "x", "tools": []}, QUESTION]), wire=WIRE)
@@ -89,13 +115,18 @@ def test_what_is_in_force_or_not_known_is_pinned(kind: str) -> None:
 def test_a_cache_mark_pins_and_is_no_part_of_what_is_said() -> None:
     part = {"type": "input_text", "text": "hi"}
     marked = user([{**part, "prompt_cache_breakpoint": {"mode": "explicit"}}])
-    plain, found = (read(response([item, QUESTION]), wire=WIRE).segments[0] for item in (user([part]), marked))
+    plain, found = (
+        read(response([item, QUESTION]), wire=WIRE).segments[0] for item in (user([part]), marked)
+    )
     assert (found.pin, plain.pin) == ("prompt_cache_breakpoint", "")
     assert found.id == plain.id == read(response([user("hi"), QUESTION]), wire=WIRE).segments[0].id
 
 
 def test_ids_and_statuses_are_no_part_of_what_is_said() -> None:
-    named, bare = (read(response([item, QUESTION]), wire=WIRE).segments[0].id for item in (said("a", "1"), said("a")))
+    named, bare = (
+        read(response([item, QUESTION]), wire=WIRE).segments[0].id
+        for item in (said("a", "1"), said("a"))
+    )
     assert named == bare
 
 
@@ -106,9 +137,15 @@ def test_reasoning_known_by_its_id_alone_is_told_apart_by_it() -> None:
 
 
 def test_encrypted_reasoning_is_bound_and_plain_text_is_not() -> None:
-    plain = {"type": "reasoning", "id": "rs", "summary": [], "content": [{"type": "reasoning_text", "text": "hm " * 9}]}
+    plain = {
+        "type": "reasoning",
+        "id": "rs",
+        "summary": [],
+        "content": [{"type": "reasoning_text", "text": "hm " * 9}],
+    }
     sealed, open_text = (
-        read(response([item, said("a"), QUESTION]), wire=WIRE).segments[0] for item in (thought("1"), plain)
+        read(response([item, said("a"), QUESTION]), wire=WIRE).segments[0]
+        for item in (thought("1"), plain)
     )
     assert (sealed.bound, open_text.bound) == (True, False)
     assert open_text.thought > 9
@@ -123,7 +160,8 @@ def test_what_needs_its_reasoning_keeps_it() -> None:
     }
     nameless = {name: value for name, value in search.items() if name != "id"}
     named, free = (
-        read(response([thought("1"), item, said("a"), QUESTION]), wire=WIRE).segments[0] for item in (search, nameless)
+        read(response([thought("1"), item, said("a"), QUESTION]), wire=WIRE).segments[0]
+        for item in (search, nameless)
     )
     assert (named.thought, named.bound) == (0, False)
     assert free.bound
@@ -131,8 +169,17 @@ def test_what_needs_its_reasoning_keeps_it() -> None:
 
 
 def test_a_tool_segment_reads_names_arguments_and_outputs_but_no_ids() -> None:
-    shell = {"type": "shell_call", "id": "sh_9", "call_id": "call_s", "action": {"commands": ["ls -la"]}}
-    listed = {"type": "shell_call_output", "call_id": "call_s", "output": [{"stdout": "Ada.txt", "stderr": ""}]}
+    shell = {
+        "type": "shell_call",
+        "id": "sh_9",
+        "call_id": "call_s",
+        "action": {"commands": ["ls -la"]},
+    }
+    listed = {
+        "type": "shell_call_output",
+        "call_id": "call_s",
+        "output": [{"stdout": "Ada.txt", "stderr": ""}],
+    }
     (segment, _) = read(response([thought("1", "secret"), shell, listed, QUESTION]), wire=WIRE).segments
     assert segment.kind == "tool"
     assert "ls -la" in segment.text
@@ -142,5 +189,7 @@ def test_a_tool_segment_reads_names_arguments_and_outputs_but_no_ids() -> None:
 
 def test_what_stands_before_a_summary_is_counted_as_summed_up() -> None:
     compacted = {"type": "compaction", "id": "cmp", "encrypted_content": "==="}
-    parsed = read(response([user("a"), compacted, user("b"), compacted | {"id": "c2"}, QUESTION]), wire=WIRE)
+    parsed = read(
+        response([user("a"), compacted, user("b"), compacted | {"id": "c2"}, QUESTION]), wire=WIRE
+    )
     assert parsed.summed_up == 3

@@ -27,10 +27,20 @@ from support.deciding import read
     ],
 )
 def test_any_schema_can_be_counted(schema: Any) -> None:
-    assert read(body([], tools=[{"type": "function", "function": {"name": "f", "parameters": schema}}])).tokens > 0
+    assert (
+        read(
+            body([], tools=[{"type": "function", "function": {"name": "f", "parameters": schema}}])
+        ).tokens
+        > 0
+    )
 
 
 def test_nested_schemas_count_in_full() -> None:
     inner = {"type": "object", "properties": {"b": {"type": "string", "description": "words " * 30}}}
-    for schema in ({"properties": {"a": inner}}, {"items": inner}, {"anyOf": [inner]}, {"$defs": {"x": inner}}):
+    for schema in (
+        {"properties": {"a": inner}},
+        {"items": inner},
+        {"anyOf": [inner]},
+        {"$defs": {"x": inner}},
+    ):
         assert schema_tokens(schema, TokenCounter("o200k_base")) > 30

@@ -5,7 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.proxy.pruning.limits.calibration import ENOUGH, HIGHEST, LOWEST, MAX_CALLERS, SEEN, SMALLEST, Calibration
+from foveate.proxy.pruning.limits.calibration import (
+    ENOUGH,
+    HIGHEST,
+    LOWEST,
+    MAX_CALLERS,
+    SEEN,
+    SMALLEST,
+    Calibration,
+)
 
 KEY = ("m", "o200k_base", "ada")
 

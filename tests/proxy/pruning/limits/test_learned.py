@@ -80,7 +80,13 @@ def test_only_so_much_is_remembered() -> None:
     assert len(learned._seen) == len(learned._callers["m"]) == MAX_LEARNED
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), st.integers(-10, 10**6), st.integers(-10, 10**6))))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcd"), st.booleans(), st.integers(-10, 10**6), st.integers(-10, 10**6)
+        )
+    )
+)
 def test_no_caller_ever_lowers_anothers_window_alone(events: list[tuple[str, bool, int, int]]) -> None:
     learned = Learned()
     for caller, refused, window, sent in events:

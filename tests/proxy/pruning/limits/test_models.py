@@ -6,7 +6,13 @@ import pytest
 
 from foveate.proxy.pruning.limits.models import look_up, model_names, model_table, size_of
 
-TABLE = {"openai/gpt-9": 1, "gpt-9": 2, "llama-4-8b-instruct": 3, "anthropic.claude-9": 4, "vendor/deep:free": 5}
+TABLE = {
+    "openai/gpt-9": 1,
+    "gpt-9": 2,
+    "llama-4-8b-instruct": 3,
+    "anthropic.claude-9": 4,
+    "vendor/deep:free": 5,
+}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +30,9 @@ def test_a_decorated_name_is_looked_up_as_what_it_decorates(model: str, found: i
     assert look_up(model, TABLE) == found
 
 
-@pytest.mark.parametrize("model", ["/" * 100_000, ":" * 100_000, "a/" * 50_000, "-latest" * 20_000, "ft:" * 50_000])
+@pytest.mark.parametrize(
+    "model", ["/" * 100_000, ":" * 100_000, "a/" * 50_000, "-latest" * 20_000, "ft:" * 50_000]
+)
 def test_any_name_has_a_few_names_only(model: str) -> None:
     assert len(model_names(model[:256])) < 60
 

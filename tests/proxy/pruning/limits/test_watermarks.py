@@ -33,14 +33,22 @@ def request(budget: Budget | None = None) -> Request:
     return Request(CHAT, b"{}", Overrides(budget=budget), "tenant")
 
 
-async def found(marks: Watermarks, budget: Budget | None = None, model: str = "gpt-4o", **given: Any) -> Limits:
+async def found(
+    marks: Watermarks, budget: Budget | None = None, model: str = "gpt-4o", **given: Any
+) -> Limits:
     parsed = read(body(long_chat(5), model=model, tools=[TOOL]))
     return await marks.of(request(budget), wanted(**given), parsed)
 
 
 def sent(model: str, tokens: int, **given: Any) -> Outcome:
     """Return the outcome of a request that was sent."""
-    told = {"tokens_before": tokens, "tokens_after": tokens, "tokens_estimated": tokens, "model": model, **given}
+    told = {
+        "tokens_before": tokens,
+        "tokens_after": tokens,
+        "tokens_estimated": tokens,
+        "model": model,
+        **given,
+    }
     return Outcome(id="1", created=0, result="untouched", policy="p", **told)
 
 

@@ -95,7 +95,9 @@ class Impatient(Windows):
 
 def models(**tokens: int) -> bytes:
     """A list as vLLM gives it."""
-    return json.dumps({"data": [{"id": name, "max_model_len": n} for name, n in tokens.items()]}).encode()
+    return json.dumps(
+        {"data": [{"id": name, "max_model_len": n} for name, n in tokens.items()]}
+    ).encode()
 
 
 def windows(upstream: Listing, cls: type[Windows] = Windows, **configured: int) -> Windows:
@@ -105,7 +107,9 @@ def windows(upstream: Listing, cls: type[Windows] = Windows, **configured: int) 
 
 @pytest.mark.parametrize(("row", "tokens"), LISTS.values(), ids=LISTS)
 def test_the_list_of_each_kind_of_server_is_read(row: dict[str, Any], tokens: int) -> None:
-    content = json.dumps({"object": "list", "data": [{"id": "other", "object": "model"}, {"id": "m", **row}]}).encode()
+    content = json.dumps(
+        {"object": "list", "data": [{"id": "other", "object": "model"}, {"id": "m", **row}]}
+    ).encode()
     assert listed(content) == {"m": tokens}
 
 
@@ -136,7 +140,9 @@ async def test_the_settings_win_and_nothing_is_asked() -> None:
 async def test_the_upstreams_own_list_comes_before_the_table() -> None:
     upstream = Listing(models(**{"gpt-4o": 5000, "local": 4000}))
     found = windows(upstream)
-    assert await found.window("gpt-4o", LONG, [(b"authorization", b"Bearer k")]) == Window(5000, "upstream")
+    assert await found.window("gpt-4o", LONG, [(b"authorization", b"Bearer k")]) == Window(
+        5000, "upstream"
+    )
     assert await found.window("local", LONG, []) == Window(4000, "upstream")
     assert await found.window("gpt-4", LONG, []) == Window(8192, "litellm")
     assert await found.window("a/b/local", LONG, []) == Window(4000, "upstream")
@@ -197,8 +203,12 @@ async def test_a_bad_keys_failed_list_costs_no_other_key_theirs() -> None:
     upstream = Choosy(models(m=5000))
     found = windows(upstream)
     for _ in range(3):
-        assert (await found.window("m", LONG, [(b"authorization", b"Bearer bad")], "mallory")).source == "default"
-    assert await found.window("m", LONG, [(b"authorization", b"Bearer good")], "ada") == Window(5000, "upstream")
+        assert (
+            await found.window("m", LONG, [(b"authorization", b"Bearer bad")], "mallory")
+        ).source == "default"
+    assert await found.window("m", LONG, [(b"authorization", b"Bearer good")], "ada") == Window(
+        5000, "upstream"
+    )
     assert len([r for r in upstream.asked if r.path == "/v1/models"]) == 2
 
 
@@ -227,7 +237,13 @@ async def test_a_model_that_nobody_lists_is_asked_for_where_servers_tell_it() ->
     found = windows(upstream)
     for _ in range(2):
         assert await found.window("deep", LONG, []) == Window(4321, "upstream")
-    assert [r.path for r in upstream.asked] == ["/v1/models", "/api/v0/models", "/props", "/info", "/api/show"]
+    assert [r.path for r in upstream.asked] == [
+        "/v1/models",
+        "/api/v0/models",
+        "/props",
+        "/info",
+        "/api/show",
+    ]
 
 
 def test_an_answer_that_stands_apart_takes_nothing_of_the_window() -> None:
@@ -250,7 +266,9 @@ def offline(**models: int) -> Windows:
         ("", Window(5000, "default")),
     ],
 )  # fmt: skip
-def test_a_window_comes_from_the_settings_then_the_table_then_the_default(model: str, window: Window) -> None:
+def test_a_window_comes_from_the_settings_then_the_table_then_the_default(
+    model: str, window: Window
+) -> None:
     assert offline(mine=1234).known(model) == window
 
 
@@ -259,7 +277,9 @@ def test_an_unknown_window_is_warned_of_once_a_model(caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.WARNING):
         for model in ("unheard-of", "unheard-of", "another"):
             found.known(model)
-    assert [("unheard-of" in r.getMessage(), "window.models" in r.getMessage()) for r in caplog.records] == [
+    assert [
+        ("unheard-of" in r.getMessage(), "window.models" in r.getMessage()) for r in caplog.records
+    ] == [
         (True, True),
         (False, True),
     ]
@@ -267,7 +287,12 @@ def test_an_unknown_window_is_warned_of_once_a_model(caplog: pytest.LogCaptureFi
 
 @pytest.mark.parametrize(
     ("reserved", "budget"),
-    [(None, Budget(810, 540)), (200, Budget(720, 480)), (5000, Budget(450, 300)), (500, Budget(450, 300))],
+    [
+        (None, Budget(810, 540)),
+        (200, Budget(720, 480)),
+        (5000, Budget(450, 300)),
+        (500, Budget(450, 300)),
+    ],
 )
 def test_the_budget_is_a_share_of_what_the_answer_leaves(reserved: int | None, budget: Budget) -> None:
     assert offline().budget(Window(1000, "config"), reserved) == budget

@@ -42,7 +42,9 @@ async def test_what_lay_unused_for_too_long_is_gone() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 3000)), max_size=40))
-async def test_the_store_never_holds_more_than_its_bound_and_knows_what_it_holds(puts: list[tuple[str, int]]) -> None:
+async def test_the_store_never_holds_more_than_its_bound_and_knows_what_it_holds(
+    puts: list[tuple[str, int]],
+) -> None:
     store = store_of(4000)
     for key, size in puts:
         await store.put(key, b"x" * size)

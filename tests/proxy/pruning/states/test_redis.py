@@ -64,7 +64,9 @@ class Server:
             "--dir",
             str(self._folder),
         ]
-        self._process = subprocess.Popen([BINARY, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [BINARY, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         until(self.answers)
 
     def answers(self) -> bool:
@@ -159,7 +161,9 @@ async def test_an_entry_of_another_type_or_that_does_not_parse_is_dropped(server
     await memory.aclose()
 
 
-async def test_a_server_that_is_not_there_is_an_error_of_the_store(server: Server, store: RedisStates) -> None:
+async def test_a_server_that_is_not_there_is_an_error_of_the_store(
+    server: Server, store: RedisStates
+) -> None:
     server.stop()
     with pytest.raises(StateStoreError):
         await store.first(["a"])
@@ -196,7 +200,9 @@ def test_a_conversation_goes_on_at_another_worker_and_survives_the_loss_of_redis
     messages = long_chat(30)
     settings = settings_for(upstream.url)
     workers = [
-        Live(application(services_with(Memory(RedisStates(server.url, ttl_hours=1), pause=0), settings)))
+        Live(
+            application(services_with(Memory(RedisStates(server.url, ttl_hours=1), pause=0), settings))
+        )
         for _ in range(2)
     ]
     results: list[str | None] = []

@@ -66,7 +66,9 @@ async def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> Non
     await second.aclose()
 
 
-async def test_the_first_known_key_is_answered_with_its_position(store: SqliteStates, tmp_path: Path) -> None:
+async def test_the_first_known_key_is_answered_with_its_position(
+    store: SqliteStates, tmp_path: Path
+) -> None:
     for name in "bc":
         await store.put(name, name.encode())
     until(lambda: len(rows(tmp_path)) == 2)
@@ -130,7 +132,9 @@ async def test_what_lay_unused_for_too_long_is_gone(tmp_path: Path) -> None:
     assert len(rows(tmp_path)) == TRIM_AFTER + 1
 
 
-async def test_the_file_never_holds_much_more_than_its_bound_and_the_oldest_go_first(tmp_path: Path) -> None:
+async def test_the_file_never_holds_much_more_than_its_bound_and_the_oldest_go_first(
+    tmp_path: Path,
+) -> None:
     store = opened(tmp_path, max_mib=0.2)
     count = 4 * TRIM_AFTER
     for n in range(count):
@@ -145,7 +149,9 @@ async def test_the_file_never_holds_much_more_than_its_bound_and_the_oldest_go_f
 async def test_no_text_is_written(tmp_path: Path) -> None:
     memory = Memory(opened(tmp_path))
     state = PruneState(frozenset({(0, 0, -1)}))
-    await memory.keep(conversation("whose", ["deadbeef"], session="my name"), Recollection(1, state, "balanced"))
+    await memory.keep(
+        conversation("whose", ["deadbeef"], session="my name"), Recollection(1, state, "balanced")
+    )
     await memory.aclose()
     assert b"my name" not in (tmp_path / NAME).read_bytes()
 
@@ -159,7 +165,9 @@ async def lives_in_memory(store: SqliteStates) -> None:
     await store.aclose()
 
 
-@pytest.mark.parametrize("what", ["a file in place of the folder", "a folder in place of the file", "not a database"])
+@pytest.mark.parametrize(
+    "what", ["a file in place of the folder", "a folder in place of the file", "not a database"]
+)
 async def test_a_file_that_cannot_be_opened_costs_no_more_than_its_decisions_at_a_restart(
     what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -177,7 +185,9 @@ async def test_a_file_that_cannot_be_opened_costs_no_more_than_its_decisions_at_
     assert "until a restart only" in caplog.text
 
 
-async def test_a_file_that_cannot_be_written_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_file_that_cannot_be_written_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = opened(tmp_path / "data")
     shutil.rmtree(tmp_path / "data")
     (tmp_path / "data").write_bytes(b"")

@@ -38,7 +38,9 @@ def test_the_default_is_a_file_and_others_are_named(tmp_path: Path) -> None:
 
 
 def test_a_users_own_is_built_with_the_settings_that_it_takes(tmp_path: Path) -> None:
-    made = build_states(State(type=f"{__name__}:Mine", url="sqlite:x", ttl_hours=2, options={"table": "t"}), tmp_path)
+    made = build_states(
+        State(type=f"{__name__}:Mine", url="sqlite:x", ttl_hours=2, options={"table": "t"}), tmp_path
+    )
     assert isinstance(made, Mine)
     assert made.given == ("sqlite:x", 2, "t")
 
@@ -46,11 +48,19 @@ def test_a_users_own_is_built_with_the_settings_that_it_takes(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"type": "etcd"}, 'state.type "etcd" is not one of sqlite, in_memory, redis; write module:Class'),
+        (
+            {"type": "etcd"},
+            'state.type "etcd" is not one of sqlite, in_memory, redis; write module:Class',
+        ),
         ({"type": "no_such_module:Store"}, "cannot be imported: No module named 'no_such_module'"),
-        ({"type": "in_memory", "options": {"colour": "red"}}, r"state: .*InMemoryStates.* cannot be built .*'colour'"),
+        (
+            {"type": "in_memory", "options": {"colour": "red"}},
+            r"state: .*InMemoryStates.* cannot be built .*'colour'",
+        ),
     ],
 )
-def test_one_that_cannot_be_built_is_named(tmp_path: Path, settings: dict[str, object], told: str) -> None:
+def test_one_that_cannot_be_built_is_named(
+    tmp_path: Path, settings: dict[str, object], told: str
+) -> None:
     with pytest.raises(ConfigError, match=told):
         build_states(State(**settings), tmp_path)  # type: ignore[arg-type]

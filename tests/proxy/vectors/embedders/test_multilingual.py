@@ -12,7 +12,9 @@ from foveate.proxy.vectors.embedders.e5 import expanded
 from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
 from foveate.proxy.vectors.embedders.multilingual import Multilingual, bundled_model
 
-installed = pytest.mark.skipif(not bundled_model().is_file(), reason="the extra foveate[multilingual] is not installed")
+installed = pytest.mark.skipif(
+    not bundled_model().is_file(), reason="the extra foveate[multilingual] is not installed"
+)
 TRAIN = {
     "en": "The night train to Vienna leaves from platform seven.",
     "de": "Der Nachtzug nach Wien fährt von Gleis sieben ab.",
@@ -22,7 +24,12 @@ TRAIN = {
     "ar": "يغادر القطار الليلي إلى فيينا من الرصيف السابع.",
     "hi": "वियना जाने वाली रात की ट्रेन प्लेटफ़ॉर्म सात से निकलती है।",
 }
-OTHER = ["My sister has baked a cake.", "小猫在沙发上睡觉。", "Счёт до сих пор не оплачен.", "会議は木曜日です。"]
+OTHER = [
+    "My sister has baked a cake.",
+    "小猫在沙发上睡觉。",
+    "Счёт до сих пор не оплачен.",
+    "会議は木曜日です。",
+]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +49,9 @@ def test_vectors_have_unit_length(embedder: Multilingual) -> None:
 
 
 @installed
-def test_the_same_meaning_lies_close_in_every_language_and_others_do_not(embedder: Multilingual) -> None:
+def test_the_same_meaning_lies_close_in_every_language_and_others_do_not(
+    embedder: Multilingual,
+) -> None:
     trains, others = embedder.embed(list(TRAIN.values())), embedder.embed(OTHER)
     assert ((trains @ trains.T).mean(axis=1) > (trains @ others.T).max(axis=1) + 0.1).all()
     assert np.abs(trains @ others.T).mean() < 0.2
@@ -68,6 +77,8 @@ def test_a_model_file_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_weights_of_four_bits_are_sixteen_steps_of_a_scale() -> None:
-    block = np.concatenate([np.array([0.5], dtype="<f2").view(np.uint8), np.arange(16, dtype=np.uint8) * 17])
+    block = np.concatenate(
+        [np.array([0.5], dtype="<f2").view(np.uint8), np.arange(16, dtype=np.uint8) * 17]
+    )
     steps = np.arange(16) - 8
     assert (expanded(block[None, None]) == 0.5 * np.concatenate([steps, steps])).all()

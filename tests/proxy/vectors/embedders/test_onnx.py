@@ -10,7 +10,14 @@ import pytest
 
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
-from foveate.proxy.vectors.embedders.onnx import PLAIN, RELEVANCE, RELEVANCE_SHA256, Onnx, plain_model, verify
+from foveate.proxy.vectors.embedders.onnx import (
+    PLAIN,
+    RELEVANCE,
+    RELEVANCE_SHA256,
+    Onnx,
+    plain_model,
+    verify,
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +91,9 @@ def test_a_changed_model_is_refused() -> None:
         verify("relevance.npz", content, RELEVANCE_SHA256, "reinstall")
 
 
-def test_a_file_of_the_same_weights_gives_the_same_vectors_under_another_name(embedder: Onnx, tmp_path: Path) -> None:
+def test_a_file_of_the_same_weights_gives_the_same_vectors_under_another_name(
+    embedder: Onnx, tmp_path: Path
+) -> None:
     copy = tmp_path / "copy.npz"
     copy.write_bytes(RELEVANCE.read_bytes())
     other = Onnx(str(copy))
@@ -97,8 +106,15 @@ def test_the_answer_lies_closer_to_its_question_than_to_plain_minilm(embedder: O
     """What the model was trained for: an answer need not look like its question."""
     plain = Onnx(PLAIN)
     plain.load()
-    texts = ["When did she start the job?", "Ann: Monday, finally!!", "Ann: Do you start your job search?"]
-    gaps = [asked @ right - asked @ wrong for asked, right, wrong in (embedder.embed(texts), plain.embed(texts))]
+    texts = [
+        "When did she start the job?",
+        "Ann: Monday, finally!!",
+        "Ann: Do you start your job search?",
+    ]
+    gaps = [
+        asked @ right - asked @ wrong
+        for asked, right, wrong in (embedder.embed(texts), plain.embed(texts))
+    ]
     assert gaps[0] > gaps[1]
 
 

@@ -18,7 +18,9 @@ from foveate.proxy.vectors.embedders.onnx import PLAIN, Onnx
 from foveate.proxy.vectors.embedders.sentence_transformers import BATCH, SentenceTransformers
 
 EXTRA = "pip install 'foveate[sentence-transformers]'"
-needs_extra = pytest.mark.skipif(find_spec("sentence_transformers") is None, reason=f"the extra is absent: {EXTRA}")
+needs_extra = pytest.mark.skipif(
+    find_spec("sentence_transformers") is None, reason=f"the extra is absent: {EXTRA}"
+)
 
 CODE = """
 def fibonacci(n: int) -> int:
@@ -28,7 +30,8 @@ def fibonacci(n: int) -> int:
     return a
 """
 LONG = " ".join(
-    f"On day {day} the team moved service {day % 7} to the new cluster and wrote down what broke." for day in range(40)
+    f"On day {day} the team moved service {day % 7} to the new cluster and wrote down what broke."
+    for day in range(40)
 )
 TEXTS = [
     "ok",
@@ -127,7 +130,10 @@ def test_a_model_that_is_not_here_is_named_and_not_downloaded(addresses: list[ob
 
 @needs_extra
 def test_a_cached_model_is_found_by_its_name(
-    addresses: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedder: SentenceTransformers
+    addresses: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    embedder: SentenceTransformers,
 ) -> None:
     from huggingface_hub import constants
 
@@ -168,7 +174,9 @@ def test_it_is_not_imported_before_it_is_loaded() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_model_that_tells_queries_from_texts_is_told_which_is_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_tells_queries_from_texts_is_told_which_is_which(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     e5 = SentenceTransformers("e5", query_prefix="query: ", text_prefix="passage: ")
     monkeypatch.setattr(e5, "_encode", lambda texts: texts)
     assert list(e5.embed(["a"])) == ["passage: a"]
@@ -179,6 +187,9 @@ def test_a_model_that_tells_queries_from_texts_is_told_which_is_which(monkeypatc
 
 
 def test_names_tell_models_apart() -> None:
-    names = [SentenceTransformers(m).name for m in ("all-MiniLM-L6-v2", "x/all-MiniLM-L6-v2", "/models/MiniLM", "")]
+    names = [
+        SentenceTransformers(m).name
+        for m in ("all-MiniLM-L6-v2", "x/all-MiniLM-L6-v2", "/models/MiniLM", "")
+    ]
     assert len(set(names)) == len(names)
     assert names[0].startswith("st-all-MiniLM-L6-v2-")

@@ -148,7 +148,9 @@ def test_chroma_reads_what_an_earlier_version_has_stored_with_more(tmp_path: Pat
     index = Chroma("words", tmp_path)
     index.open()
     index._collection.upsert(
-        ids=["t:a"], embeddings=[word_vector("red")], metadatas=[{"kind": "code", "first_seen": 5, "recalls": 0}]
+        ids=["t:a"],
+        embeddings=[word_vector("red")],
+        metadatas=[{"kind": "code", "first_seen": 5, "recalls": 0}],
     )
     assert index.get("t", ["a"])["a"].first_seen == 5
 
@@ -179,11 +181,16 @@ def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
     ("kind", "told"),
     [
         ("milvus", 'index.type "milvus" is not one of chroma, in_memory'),
-        ("no_such_module:Index", 'index.type "no_such_module:Index" cannot be imported: No module named'),
+        (
+            "no_such_module:Index",
+            'index.type "no_such_module:Index" cannot be imported: No module named',
+        ),
         (f"{__name__}:Absent", "cannot be imported: .*no attribute 'Absent'"),
     ],
 )
-def test_an_index_that_is_not_there_is_named_with_the_choices(tmp_path: Path, kind: str, told: str) -> None:
+def test_an_index_that_is_not_there_is_named_with_the_choices(
+    tmp_path: Path, kind: str, told: str
+) -> None:
     with pytest.raises(ConfigError, match=told):
         build_index(kind, "words", tmp_path, "", {})
 
@@ -227,7 +234,9 @@ def test_an_index_whose_process_ends_while_it_is_asked_says_so(apart: Apart) -> 
     assert apart.get("t", ["a"]) == {}
 
 
-def test_an_index_whose_process_hangs_is_ended_and_begun_anew(apart: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_whose_process_hangs_is_ended_and_begun_anew(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
     apart.upsert("t", [entry("a", "red")])
     assert apart._process is not None
     apart._process.send_signal(signal.SIGSTOP)
@@ -247,7 +256,9 @@ def test_an_index_that_cannot_be_opened_leaves_no_process(tmp_path: Path) -> Non
         assert apart._process is None
 
 
-def test_modules_in_the_working_folder_are_not_the_indexs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_in_the_working_folder_are_not_the_indexs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("proxy", "random", "chromadb"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
     monkeypatch.chdir(tmp_path)
@@ -266,7 +277,10 @@ def test_an_index_ends_with_the_process_that_uses_it(tmp_path: Path) -> None:
         "print(a._process.pid, flush=True); os._exit(9)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT / ".package", capture_output=True, check=False
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=ROOT / ".package",
+        capture_output=True,
+        check=False,
     )
     pid = int(done.stdout)
     until(lambda: not alive(pid))
