@@ -62,7 +62,7 @@ def cut(history: History, policy: Policy, terms: Terms) -> Selection:
     fixed = frozenset([i for i, s in enumerate(history.segments) if s.pin])
     for attempt in range(SEAMS):
         chosen, below = policy.select(competing, scores[rows], max(0, room))
-        kept, over = mended(history.segments, fixed | {rows[i] for i in chosen}, spent, terms, {})
+        kept, over = _mended(history.segments, fixed | {rows[i] for i in chosen}, spent, terms, {})
         if over <= 0 or room <= 0:
             break
         room -= over << attempt
@@ -98,7 +98,7 @@ def cut_inside(history: History, policy: Policy, terms: Terms, divided: Divided)
     fixed = frozenset([i for i, s in enumerate(segments) if s.pin])
     for attempt in range(SEAMS):
         found = cut_pieces(lots, max(0, room), need, policy.results, terms.reader)
-        kept, over = mended(segments, fixed | found.kept, spent, terms, found.shown)
+        kept, over = _mended(segments, fixed | found.kept, spent, terms, found.shown)
         if over <= 0 or room <= 0:
             break
         room -= over << attempt
@@ -134,7 +134,7 @@ def pinned_inside(
     return tuple([replace(s, pin=p.pin) for s, p in zip(segments, pins, strict=True)])
 
 
-def mended(
+def _mended(
     segments: Sequence[Segment],
     kept: frozenset[int],
     spent: Collection[Key],

@@ -105,7 +105,7 @@ def extract(text: str, name: str = "") -> Features:
         identifiers=tuple(
             dict.fromkeys(value for raw in _VALUE.findall(plain) if (value := _identifier(raw)))
         ),
-        speaker=speaker_of(text, name),
+        speaker=_speaker_of(text, name),
         quotes=tuple(quotes)[:MAX_QUOTES],
         manner=manner_of(text),
     )
@@ -157,7 +157,7 @@ def _known_identifier(raw: str) -> str:
     return value.lstrip("#").lower() if literal or (value.isupper() and len(value) > 2) else ""
 
 
-def speaker_of(text: str, name: str) -> str:
+def _speaker_of(text: str, name: str) -> str:
     """Return who speaks, lower case: `name`, else a "Name: " at the head of the text, else empty."""
     if name:
         return name.replace("_", " ").lower()

@@ -41,7 +41,7 @@ class Pins:
         end = len(segments) - 1
         latest = users[-1] if users else end
         needs = {i: required(s, i, latest, end) for i, s in enumerate(segments)}
-        spare = repeats(segments)
+        spare = _repeats(segments)
         reasons = {i: reason for i, reason in needs.items() if reason and i not in spare}
         if latest > 0 and segments[latest].key[1] > 0:  # the user has spoken beside results
             reasons.setdefault(latest - 1, "beside the latest user turn")
@@ -72,7 +72,7 @@ class Pins:
         return tuple(replace(s, pin=reasons[i]) if i in reasons else s for i, s in enumerate(segments))
 
 
-def repeats(segments: Sequence[Segment]) -> frozenset[int]:
+def _repeats(segments: Sequence[Segment]) -> frozenset[int]:
     """Return positions of instructions that are said both before and after: agents repeat their
     reminders.
     """

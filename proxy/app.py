@@ -39,7 +39,7 @@ class Traffic:
             await self.state.services.handler(scope, receive, send)
 
 
-async def settled(built: services.Services) -> None:
+async def _settled(built: services.Services) -> None:
     """Tidy up once all is loaded."""
     await built.parts.histories.opened()
     process.settle()
@@ -54,7 +54,7 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services.start()
-        settling = asyncio.create_task(settled(app.state.services))
+        settling = asyncio.create_task(_settled(app.state.services))
         watching = asyncio.create_task(Watcher(app.state, source).run()) if source else None
         yield
         settling.cancel()

@@ -98,7 +98,7 @@ class Watcher:
             check_change(wanted, running.settings)
             settings, reloads.waiting = within_reach(wanted, running.settings)
             fresh = await asyncio.to_thread(services.rebuild, settings, running)
-            await opened(fresh, running)
+            await _opened(fresh, running)
         except ConfigError as error:
             self._refuse(str(error))
             return
@@ -142,7 +142,7 @@ def within_reach(wanted: Settings, running: Settings) -> tuple[Settings, str]:
     return reached, f"{', '.join(left)} will change with a restart" if left else ""
 
 
-async def opened(fresh: Services, running: Services) -> None:
+async def _opened(fresh: Services, running: Services) -> None:
     """Open what is new in `fresh`; ConfigError where that fails, and it is closed again."""
     fresh.pruner.start()
     histories = fresh.parts.histories

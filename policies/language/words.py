@@ -60,11 +60,11 @@ def words(text: str) -> list[str]:
         if word:
             found.append(word)
         else:
-            found.extend(pieces(paired, 2) if paired else pieces(tripled, 3))
+            found.extend(_pieces(paired, 2) if paired else _pieces(tripled, 3))
     return found
 
 
-def pieces(run: str, length: int) -> Iterator[str]:
+def _pieces(run: str, length: int) -> Iterator[str]:
     """Return every stretch of `length` characters, or the whole where it is shorter."""
     if len(run) <= length:
         return iter((run,))

@@ -59,7 +59,7 @@ def births(new: Newborn, high: int, results: Results, reader: Reader) -> Mapping
             shown = repeated(result, equal, state, reader)
         elif WORTH * result.tokens > room and not asks_for_part(result.call):
             need = need or need_of(segments, new.query, reader)
-            shown = shortened(result, need, room, results, reader)
+            shown = _shortened(result, need, room, results, reader)
         else:
             continue
         if shown is not None:
@@ -105,7 +105,7 @@ def repeated(result: ToolResult, equal: ToolResult, state: PruneState, reader: R
     )
 
 
-def shortened(
+def _shortened(
     result: ToolResult, need: Need, room: int, results: Results, reader: Reader
 ) -> Shown | None:
     """Return what of a result is worth `room` tokens, None where it cannot be divided or would hardly

@@ -75,7 +75,9 @@ def whole_at_end(results: Sequence[ToolResult], room: int) -> frozenset[Key]:
 
 def cut_pieces(lots: Sequence[Lot], room: int, need: Need, results: Results, reader: Reader) -> Cut:
     """Return what of the lots fills `room` tokens."""
-    return settle(lots, compete([lot.offer for lot in lots], need, room, results, reader.count), reader)
+    return _settle(
+        lots, compete([lot.offer for lot in lots], need, room, results, reader.count), reader
+    )
 
 
 def lots_of(
@@ -139,7 +141,7 @@ def frame_of(
     )
 
 
-def settle(lots: Sequence[Lot], chosen: Sequence[Collection[int]], reader: Reader) -> Cut:
+def _settle(lots: Sequence[Lot], chosen: Sequence[Collection[int]], reader: Reader) -> Cut:
     """Return the cut in which those pieces of each lot stay."""
     kept = {
         lot.position for lot, pieces in zip(lots, chosen, strict=True) if pieces or lot.offer.pinned

@@ -70,7 +70,7 @@ def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
     parent = np.concatenate([_parents(o, int(s)) for o, s in zip(offers, starts, strict=False)])
     leaf = np.concatenate([o.reading.leaf for o in offers])
     tokens = np.concatenate([o.reading.size * o.ratio + 0.5 for o in offers])
-    scale = standing(offers, need, results)
+    scale = _standing(offers, need, results)
     base = _base(offers, starts, need, results) * scale[offer] * leaf
     values, places, worth = _values(offers, starts, scale, leaf)
     total = np.bincount(places, worth[values], offer.size)
@@ -81,7 +81,7 @@ def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
     return Field(offer, unit, parent, leaf, tokens, base, values, places, worth)
 
 
-def standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
+def _standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
     """Return how much the pieces of each result count: recent ones, and those that the turn or the step
     is about.
 

@@ -35,13 +35,13 @@ class References:
             for identifier in identifiers:
                 named[identifier] = named.get(identifier, 0) + 1
         if self.quotes:
-            counts += self.quotes * quoted(history)
+            counts += self.quotes * _quoted(history)
         logs = np.log1p(counts + self.recalls * history.recalls)
         most = float(logs.max()) if logs.size else 0.0
         return logs / most if most else logs
 
 
-def quoted(history: History, most: int = 64) -> Scores:
+def _quoted(history: History, most: int = 64) -> Scores:
     """Return how often each segment is quoted by a later one, by the `most` newest quotations, shape
     (n,).
     """

@@ -99,7 +99,7 @@ class Memo:
             each or self._learned(raw, tenant) for each, raw in zip(found, outline.items, strict=True)
         ]
         items = [each.item for each in known]
-        latest = latest_turn(items)
+        latest = _latest_turn(items)
         prefix = self._longest_prefix(items, latest, tenant)
         if prefix.items and looks_back(items, len(prefix.items)):
             prefix = NOTHING
@@ -153,7 +153,7 @@ class Memo:
         return tokens
 
 
-def latest_turn(items: Sequence[Item]) -> int:
+def _latest_turn(items: Sequence[Item]) -> int:
     """Return the position of the latest user's item; beyond the end where no user has spoken."""
     for i in range(len(items) - 1, -1, -1):
         if any(block.role == "user" for block in items[i].blocks):

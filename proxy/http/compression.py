@@ -19,7 +19,7 @@ def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
     cannot be read.
     """
     found = b""
-    for piece in pieces(content, encoding):
+    for piece in _pieces(content, encoding):
         found += piece
         if limit and len(found) >= limit:
             break
@@ -32,7 +32,7 @@ def ends_of(content: bytes, encoding: bytes, size: int) -> tuple[bytes, bytes]:
     """
     head = tail = b""
     made = 0
-    for piece in pieces(content, encoding):
+    for piece in _pieces(content, encoding):
         made += len(piece)
         if made > MOST:
             return b"", b""
@@ -41,7 +41,7 @@ def ends_of(content: bytes, encoding: bytes, size: int) -> tuple[bytes, bytes]:
     return head, tail
 
 
-def pieces(content: bytes, encoding: bytes) -> Iterator[bytes]:
+def _pieces(content: bytes, encoding: bytes) -> Iterator[bytes]:
     """Yield the content without its compression in pieces of about STEP bytes, as far as it can be
     read.
     """

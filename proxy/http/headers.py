@@ -18,17 +18,17 @@ OF_THE_CONNECTION = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
 def end_to_end(headers: Headers) -> Headers:
     """Return the headers that are meant for the other end."""
-    return without(headers, HOP_BY_HOP)
+    return _without(headers, HOP_BY_HOP)
 
 
 def outgoing(headers: Headers) -> Headers:
     """Return what the upstream may see of a caller's headers: none of our own, nor what the connection
     decides.
     """
-    return [pair for pair in without(headers, OF_THE_CONNECTION) if not pair[0].startswith(PREFIX)]
+    return [pair for pair in _without(headers, OF_THE_CONNECTION) if not pair[0].startswith(PREFIX)]
 
 
-def without(headers: Headers, dropped: frozenset[bytes]) -> Headers:
+def _without(headers: Headers, dropped: frozenset[bytes]) -> Headers:
     """Return headers less those in `dropped` and those that a Connection header names."""
     named = [value for name, value in headers if name.lower() == b"connection"]
     for value in named:

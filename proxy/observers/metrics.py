@@ -149,10 +149,10 @@ class Metrics(Collector):
         for stage, spent in list(self._stages.items()):
             stages.add_metric([stage], *spent.read())
         yield stages
-        yield whole(
+        yield _whole(
             "first_byte_seconds", "From a request's arrival to its answer's head.", self._first_byte
         )
-        yield whole("request_seconds", "From a request's arrival to its answer's end.", self._took)
+        yield _whole("request_seconds", "From a request's arrival to its answer's end.", self._took)
         for name, (help_text, value) in self._reading.gauges.items():
             yield GaugeMetricFamily(f"foveate_{name}", help_text, value=value)
         for name, (help_text, value) in self._reading.counters.items():
@@ -177,7 +177,7 @@ def labelled(name: str, help_text: str, label: str, rows: Mapping[str, int]) -> 
     return family
 
 
-def whole(name: str, help_text: str, spent: Histogram) -> HistogramMetricFamily:
+def _whole(name: str, help_text: str, spent: Histogram) -> HistogramMetricFamily:
     """Return a histogram without labels."""
     buckets, total = spent.read()
     return HistogramMetricFamily(f"foveate_{name}", help_text, buckets=buckets, sum_value=total)

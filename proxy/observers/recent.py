@@ -15,7 +15,7 @@ from foveate.proxy.pruning.request import Request
 MAX_LEDGERS = 16 * 1024 * 1024  # bytes of packed ledgers: thousands of segments a request add up
 
 
-class Kept(msgspec.Struct, frozen=True):
+class _Kept(msgspec.Struct, frozen=True):
     """A finished request."""
 
     serial: int  # grows with every change
@@ -39,7 +39,7 @@ class Recent:
         self.epoch = time.time_ns()  # serials of another process mean nothing
         self.serial = 0
         self.text_bytes = self._ledger_bytes = 0
-        self._outcomes: OrderedDict[str, Kept] = OrderedDict()
+        self._outcomes: OrderedDict[str, _Kept] = OrderedDict()
         self._underway: dict[str, tuple[float, Request]] = {}
         self.limit(max_outcomes, max_text_bytes)
 
@@ -71,7 +71,7 @@ class Recent:
         """Keep `outcome`, in place of an earlier state of the same request."""
         self._forget(outcome.id)
         self.serial += 1
-        kept = Kept(self.serial, outcome, ledger.packed() if ledger else b"")
+        kept = _Kept(self.serial, outcome, ledger.packed() if ledger else b"")
         if request is not None and self.keeps_text:
             # Credentials are never kept: explaining the request again needs none.
             own = structs.replace(request, credentials=())

@@ -128,7 +128,7 @@ async def explain_again(
     try:
         again = explanation.asked_again(kept, policy, budget, frozenset(services.policies))
     except RequestError as error:
-        return refusal(error)
+        return _refusal(error)
     return as_json(explanation.explained(again, await services.pruner.decide(again)))
 
 
@@ -140,7 +140,7 @@ async def explain(asking: Request) -> Response:
     try:
         rehearsal = await rehearse(asking)
     except RequestError as error:
-        return refusal(error)
+        return _refusal(error)
     return as_json(explanation.explained(rehearsal.request, rehearsal.decision))
 
 
@@ -150,7 +150,7 @@ async def prune_only(asking: Request) -> Response:
     try:
         decision = (await rehearse(asking)).decision
     except RequestError as error:
-        return refusal(error)
+        return _refusal(error)
     told = {name.decode(): value.decode() for name, value in report(decision.outcome, 0.0)}
     return Response(
         decision.body, media_type="application/json", headers={**told, "cache-control": "no-store"}
@@ -194,7 +194,7 @@ def as_json(value: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, {"cache-control": "no-store"}, "application/json")
 
 
-def refusal(error: RequestError) -> Response:
+def _refusal(error: RequestError) -> Response:
     """Return an error in OpenAI's shape."""
     return Response(error.body(), error.status, media_type="application/json")
 

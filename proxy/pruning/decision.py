@@ -44,8 +44,8 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         narrowed=limits.narrowed,
         tokens_repeated=limits.counted(draft.repeated),
         tokens_recalled=sum(recalled),
-        tokens_born=shortened(selection, born=True),
-        tokens_cut=shortened(selection, born=False),
+        tokens_born=_shortened(selection, born=True),
+        tokens_cut=_shortened(selection, born=False),
         segments=len(parsed.segments),
         kept=len(selection.kept),
         recalled=len(recalled),
@@ -54,7 +54,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
     )
 
 
-def shortened(selection: Selection, born: bool) -> int:
+def _shortened(selection: Selection, born: bool) -> int:
     """Return the tokens that results in the prompt take less, for what was decided at their first
     appearance or not.
     """

@@ -64,7 +64,7 @@ def without_strangers(
         return selection
     bare = {s.key for s in thinking if s.key in before.bare or s.key in selection.state.bare}
     if selection.cut:
-        start = min(changed(before, selection.state), default=None)
+        start = min(_changed(before, selection.state), default=None)
         loosened = loose(parsed.segments, parsed.outline.insists)
         bare |= {s.key for s in loosened if not s.bound and start is not None and s.key > start}
     bare |= strangers(parsed, selection.state, bare, origins)
@@ -73,7 +73,7 @@ def without_strangers(
     return replace(selection, state=replace(selection.state, bare=frozenset(bare)))
 
 
-def changed(before: PruneState, after: PruneState) -> set[Key]:
+def _changed(before: PruneState, after: PruneState) -> set[Key]:
     """Return the keys of all that is another in one prompt than in the other."""
     results = {
         key

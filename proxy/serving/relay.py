@@ -111,7 +111,7 @@ class Relay:
             self._waited = (perf_counter() - start) * 1000
 
     async def _ask_twice(self, request: UpstreamRequest) -> UpstreamResponse:
-        response = checked(await self._upstream.send(request))
+        response = _checked(await self._upstream.send(request))
         if self._retry is None or not may_refuse(response):
             return response
         async with AsyncExitStack() as closing:
@@ -145,7 +145,7 @@ class Relay:
             await send({"type": "http.response.body", "body": b""})
 
 
-def checked(response: UpstreamResponse) -> UpstreamResponse:
+def _checked(response: UpstreamResponse) -> UpstreamResponse:
     """Return an answer whose status is one that HTTP has; UpstreamError 502 for any other."""
     if not 100 <= response.status < 600:
         raise UpstreamError(

@@ -53,14 +53,14 @@ class Echo:
         path = request.path.partition("?")[0]
         if request.method == "GET" and path == "/v1/models":
             model = {"id": "echo", "object": "model", "created": 0, "owned_by": "foveate"}
-            return answer(200, {"object": "list", "data": [model]})
+            return _answer(200, {"object": "list", "data": [model]})
         wire = next((wire for end, wire in self._served.items() if path.endswith(end)), None)
         if request.method != "POST" or wire is None:
             served = ", ".join(f"POST /v1{end}" for end in self._served)
             message = (
                 f"the echo upstream serves {served} and GET /v1/models, not {request.method} {path}"
             )
-            return refusal(404, message)
+            return _refusal(404, message)
         content = (
             request.body
             if isinstance(request.body, bytes)
@@ -73,13 +73,13 @@ class Echo:
         except FormatError as error:
             told = wire.error(RequestError(400, str(error)))
             return UpstreamResponse(400, JSON, once(told))
-        return reply(VOICES[wire.name], orjson.loads(content), report(wire, outline, items, counter))
+        return reply(VOICES[wire.name], orjson.loads(content), _report(wire, outline, items, counter))
 
     async def aclose(self) -> None:
         """Do nothing."""
 
 
-def report(wire: Format, outline: Outline, items: list[Item], counter: TokenCounter) -> Speech:
+def _report(wire: Format, outline: Outline, items: list[Item], counter: TokenCounter) -> Speech:
     """Return what is said of a request: who speaks how often, its tokens, and how the latest user turn
     ends.
     """
@@ -97,24 +97,24 @@ def report(wire: Format, outline: Outline, items: list[Item], counter: TokenCoun
 def reply(voice: Voice, body: dict[str, Any], speech: Speech) -> UpstreamResponse:
     """Return the report as an answer, or as a stream where one is asked for."""
     if body.get("stream"):
-        return UpstreamResponse(200, EVENTS, streamed(voice.events(speech, body)))
-    return answer(200, voice.spoken(speech))
+        return UpstreamResponse(200, EVENTS, _streamed(voice.events(speech, body)))
+    return _answer(200, voice.spoken(speech))
 
 
-async def streamed(events: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _streamed(events: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Yield server-sent events, with room for other requests between them."""
     for event in events:
         yield event
         await asyncio.sleep(0)
 
 
-def refusal(status: int, message: str) -> UpstreamResponse:
+def _refusal(status: int, message: str) -> UpstreamResponse:
     """Return an error in OpenAI's shape."""
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-    return answer(status, {"error": error})
+    return _answer(status, {"error": error})
 
 
-def answer(status: int, value: dict[str, Any]) -> UpstreamResponse:
+def _answer(status: int, value: dict[str, Any]) -> UpstreamResponse:
     """Return a JSON answer."""
     return UpstreamResponse(status, JSON, once(orjson.dumps(value)))
 

@@ -89,7 +89,7 @@ class Http:
         return UpstreamResponse(
             status=response.status,
             headers=end_to_end([(n.lower(), v) for n, v in response.raw_headers]),
-            body=read(response),
+            body=_read(response),
             aclose=lambda: close(response),
         )
 
@@ -163,7 +163,7 @@ def text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-async def read(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _read(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """Yield the body as it arrives; UpstreamError where it breaks off."""
     content = response.content
     try:

@@ -117,14 +117,14 @@ class LiteLLM:
         """
         route = (request.method, request.path.partition("?")[0])
         if route == ("GET", MODELS):
-            return answer(200, {"object": "list", "data": []})
+            return _answer(200, {"object": "list", "data": []})
         if route != ("POST", SERVED):
             told = f"{request.method} {route[1]} is not served by the litellm upstream; it serves POST {SERVED}"
-            return refusal(RequestError(404, told))
+            return _refusal(RequestError(404, told))
         try:
-            body = parse(await read(request.body))
+            body = parse(await _read(request.body))
         except RequestError as error:
-            return refusal(error)
+            return _refusal(error)
         return await self._complete(body, bearer(request.headers))
 
     async def aclose(self) -> None:
@@ -147,16 +147,16 @@ class LiteLLM:
             given = {"api_key": key} if key and not own else {}
             found = await litellm.acompletion(**body, **self._fixed, **given)
             if not body["stream"]:
-                return answer(200, shaped(found.model_dump(exclude_none=True)))
-            return await streamed(found, errors, key)
+                return _answer(200, shaped(found.model_dump(exclude_none=True)))
+            return await _streamed(found, errors, key)
         except errors as raised:
             error = unwrapped(raised)
-            told = explain(error, key)
+            told = _explain(error, key)
             if isinstance(told, UpstreamError):
                 raise told from None
             if not key and ASKS_FOR_KEY.search(str(told)):
                 told = no_key(litellm, body["model"])
-            return refusal(told, retry_after(error))
+            return _refusal(told, retry_after(error))
 
 
 def load_litellm() -> ModuleType:
@@ -206,7 +206,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     return call
 
 
-async def read(body: bytes | AsyncIterator[bytes]) -> bytes:
+async def _read(body: bytes | AsyncIterator[bytes]) -> bytes:
     """Return a whole request body."""
     return body if isinstance(body, bytes) else b"".join([piece async for piece in body])
 
@@ -242,7 +242,7 @@ def no_key(litellm: ModuleType, model: str) -> RequestError:
     return RequestError(401, told, code="invalid_api_key")
 
 
-async def streamed(chunks: Any, errors: type[Exception], key: str) -> UpstreamResponse:
+async def _streamed(chunks: Any, errors: type[Exception], key: str) -> UpstreamResponse:
     """Return litellm's stream as an event stream, once its first chunk is there.
 
     litellm asks some providers only when the first chunk is read, so only then is the status known.
@@ -254,12 +254,12 @@ async def streamed(chunks: Any, errors: type[Exception], key: str) -> UpstreamRe
     return UpstreamResponse(
         200,
         [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")],
-        events(first, chunks, errors, key),
+        _events(first, chunks, errors, key),
         chunks.aclose,
     )
 
 
-async def events(first: Any, chunks: Any, errors: type[Exception], key: str) -> AsyncIterator[bytes]:
+async def _events(first: Any, chunks: Any, errors: type[Exception], key: str) -> AsyncIterator[bytes]:
     """Yield one event for each chunk, then the end; an error is the last event and leaves out the end."""
     try:
         if first is not None:
@@ -268,7 +268,7 @@ async def events(first: Any, chunks: Any, errors: type[Exception], key: str) -> 
             yield event(orjson.dumps(shaped(chunk.model_dump(exclude_none=True))))
         yield event(b"[DONE]")
     except errors as error:
-        yield event(explain(unwrapped(error), key).body())
+        yield event(_explain(unwrapped(error), key).body())
 
 
 def event(data: bytes) -> bytes:
@@ -297,7 +297,7 @@ def unwrapped(error: Exception) -> Exception:
     return inner if isinstance(inner, Exception) else error
 
 
-def explain(error: Exception, key: str) -> RequestError:
+def _explain(error: Exception, key: str) -> RequestError:
     """Return litellm's error with OpenAI's status, type and code, without keys or a traceback.
 
     An UpstreamError where the provider did not answer, as the http upstream has it.
@@ -352,17 +352,17 @@ def retry_after(error: Exception) -> Headers:
     return [(b"retry-after", str(value).encode("latin-1", "ignore"))] if value else []
 
 
-def refusal(error: RequestError, headers: Headers | None = None) -> UpstreamResponse:
+def _refusal(error: RequestError, headers: Headers | None = None) -> UpstreamResponse:
     """Return an error as an answer."""
-    return whole(error.status, error.body(), headers or [])
+    return _whole(error.status, error.body(), headers or [])
 
 
-def answer(status: int, found: dict[str, Any]) -> UpstreamResponse:
+def _answer(status: int, found: dict[str, Any]) -> UpstreamResponse:
     """Return JSON as an answer."""
-    return whole(status, orjson.dumps(found), [])
+    return _whole(status, orjson.dumps(found), [])
 
 
-def whole(status: int, body: bytes, headers: Headers) -> UpstreamResponse:
+def _whole(status: int, body: bytes, headers: Headers) -> UpstreamResponse:
     """Return an answer that is already complete."""
 
     async def once() -> AsyncIterator[bytes]:

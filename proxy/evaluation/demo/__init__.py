@@ -31,7 +31,7 @@ def run(budget: int, console: Console) -> None:
     messages = json.loads(
         files("foveate.proxy.evaluation.demo").joinpath("conversation.json").read_text()
     )["messages"]
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
+    with tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as address:
         client = openai.OpenAI(base_url=f"{address}/v1", api_key="demo", max_retries=0)
         answer = client.chat.completions.with_raw_response.create(
             model="gpt-4o", messages=messages, extra_headers={"X-Pruning-Budget": str(budget)}
@@ -47,7 +47,7 @@ def run(budget: int, console: Console) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def _serving(folder: Path) -> Iterator[str]:
     """Serve on a free loopback port with the echo upstream; yields the address."""
     here = {"host": "127.0.0.1", "port": 0}
     settings = load_settings(None, {"upstream": {"type": "echo"}, "data": str(folder), "server": here})

@@ -27,7 +27,7 @@ def message_tokens(message: dict[str, Any], counter: TokenCounter) -> int:
     count = PER_MESSAGE + counter.text(str(message.get("role", "")))
     for key, value in message.items():
         if key == "content":
-            count += content_tokens(value, counter)
+            count += _content_tokens(value, counter)
         elif key == "name" and isinstance(value, str):
             count += PER_NAME + counter.text(value)
         elif key in _CALLED and value:
@@ -52,7 +52,7 @@ def is_guessed(message: dict[str, Any]) -> bool:
     return odd or isinstance(content, dict) or not _GUESSED.isdisjoint(message)
 
 
-def content_tokens(content: Any, counter: TokenCounter) -> int:
+def _content_tokens(content: Any, counter: TokenCounter) -> int:
     """Return the tokens of a message's content: a string, or a list of parts."""
     if content is None:
         return 0

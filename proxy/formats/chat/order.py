@@ -18,12 +18,12 @@ def marked(items: Sequence[Item], rows: Sequence[Row]) -> Mapping[int, str]:
         return {}
     number = {row.item: n for n, row in enumerate(rows)}
     spoken = [i for i, item in enumerate(items) if item.blocks[0].role not in INSTRUCTIONS]
-    kinds = [kind_of(items[i].blocks[0]) for i in spoken]
+    kinds = [_kind_of(items[i].blocks[0]) for i in spoken]
     found = seams(kinds, [i in number for i in spoken])
     return {number[spoken[seam.before]]: seam.kind for seam in found}
 
 
-def kind_of(block: Block) -> str:
+def _kind_of(block: Block) -> str:
     """Return what kind of turn a message is, or is part of."""
     if block.kind == "tool" and block.role != "user":
         return WORK

@@ -11,7 +11,7 @@ from foveate.proxy.formats.wire.reading import check_items, is_count, named, own
 STANDING = ("tools", "functions", "response_format")  # `functions` is the older name of `tools`
 
 
-class Wire(msgspec.Struct):
+class _Wire(msgspec.Struct):
     """What is read of a request's top level, its values still the caller's bytes; empty where it has
     none.
     """
@@ -25,7 +25,7 @@ class Wire(msgspec.Struct):
     response_format: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(Wire)
+_decoder = msgspec.json.Decoder(_Wire)
 
 
 def outline_of(body: bytes) -> Outline:

@@ -40,7 +40,7 @@ def part_tokens(part: Part, counter: TokenCounter) -> int:
     if kind == "text" and isinstance(part.get("text"), str):
         return counter.text(part["text"])
     if kind == RESULT:
-        return PER_USE + content_tokens(part.get("content"), counter)
+        return PER_USE + _content_tokens(part.get("content"), counter)
     if kind in USES:
         return PER_USE + counter.text(str(part.get("name"))) + counter.json(part.get("input"))
     if is_thought(part):
@@ -65,7 +65,7 @@ def _is_file(part: Part) -> bool:
     return not isinstance(source, dict) or source.get("type") not in ("text", "content")
 
 
-def content_tokens(content: Any, counter: TokenCounter) -> int:
+def _content_tokens(content: Any, counter: TokenCounter) -> int:
     """Return the tokens of what stands inside a block: text, or a list of blocks."""
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):
         return parts_tokens(content, counter)
@@ -84,7 +84,7 @@ def document_tokens(part: Part, counter: TokenCounter) -> int:
         return said + pdf_tokens(source)
     if kind == "text":
         return said + counter.text(str(source.get("data")))
-    return said + (content_tokens(source.get("content"), counter) if kind == "content" else FILE)
+    return said + (_content_tokens(source.get("content"), counter) if kind == "content" else FILE)
 
 
 def other_tokens(value: Any, counter: TokenCounter) -> int:
@@ -105,7 +105,7 @@ def other_tokens(value: Any, counter: TokenCounter) -> int:
 def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:
     """Return the tokens of the top level `system`, or of `tools`."""
     if name == "system":
-        return PER_MESSAGE + content_tokens(value, counter) if value else 0
+        return PER_MESSAGE + _content_tokens(value, counter) if value else 0
     tools = value if isinstance(value, list) else []
     return sum([counter.json(_defined(tool)) for tool in tools if not _is_deferred(tool)])
 

@@ -15,7 +15,7 @@ from foveate.proxy.formats.wire.reading import check_items, decoded, named, own,
 STANDING = ("system", "tools")
 
 
-class Wire(msgspec.Struct):
+class _Wire(msgspec.Struct):
     """What is read of a request's top level, its values still the caller's bytes; empty where it has
     none.
     """
@@ -28,7 +28,7 @@ class Wire(msgspec.Struct):
     thinking: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(Wire)
+_decoder = msgspec.json.Decoder(_Wire)
 
 
 def outline_of(body: bytes) -> Outline:
@@ -42,14 +42,14 @@ def outline_of(body: bytes) -> Outline:
         raise FormatError("the body has no messages")
     messages = own([bytes(raw) for raw in wire.messages], readable, body)
     ahead = compacted(messages)
-    model, thinking = named(value(wire.model)), value(wire.thinking)
+    model, thinking = named(_value(wire.model)), _value(wire.thinking)
     fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
     return Outline(
         body,
         items=messages[ahead:],
         ahead=tuple(messages[:ahead]),
         model=model,
-        max_output=reserved(model, value(wire.max_tokens)),
+        max_output=reserved(model, _value(wire.max_tokens)),
         standing=tuple([(name, raw) for name, raw in fields if raw]),
         insists=isinstance(thinking, dict) and thinking.get("type") == "enabled",
     )
@@ -65,7 +65,7 @@ def reserved(model: str, most: Any) -> int | None:
     """
     if "claude" in model:
         return None
-    return most if is_count(most) else None
+    return most if _is_count(most) else None
 
 
 def compacted(messages: Sequence[bytes]) -> int:
@@ -86,12 +86,12 @@ def _compacts(raw: bytes) -> bool:
     return any(part.get("type") == COMPACTION and part.get("content") for part in parts)
 
 
-def value(raw: msgspec.Raw) -> Any:
+def _value(raw: msgspec.Raw) -> Any:
     """Return what a field says, None where there is none."""
     content = bytes(raw)
     return decoded(content) if content else None
 
 
-def is_count(limit: Any) -> bool:
+def _is_count(limit: Any) -> bool:
     """Say whether a limit is a number of tokens."""
     return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0

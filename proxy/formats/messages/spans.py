@@ -43,7 +43,7 @@ def with_mark(message: bytes, mark: bytes) -> bytes:
     """
     content = fields_of(message).get("content", b"null").strip()
     if content.startswith(b'"'):
-        return changed(message, content=array([marked(text_part(decoded(content)), mark)]))
+        return changed(message, content=array([_marked(text_part(decoded(content)), mark)]))
     if not content.startswith(b"["):
         return message
     parts = elements_of(content)
@@ -51,12 +51,12 @@ def with_mark(message: bytes, mark: bytes) -> bytes:
         part = decoded(parts[n])
         if not is_thought(part):
             if not part.get(MARK):
-                parts[n] = marked(parts[n], mark)
+                parts[n] = _marked(parts[n], mark)
             break
     return changed(message, content=array(parts))
 
 
-def marked(part: bytes, mark: bytes) -> bytes:
+def _marked(part: bytes, mark: bytes) -> bytes:
     """Return a content block with a cache mark."""
     return changed(part, **{MARK: mark})
 

@@ -28,11 +28,11 @@ def item_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
     """Return the tokens that one input item adds to a prompt."""
     kind = kinds.kind(item)
     if kind == "reasoning":
-        return thought_tokens(item, counter)
+        return _thought_tokens(item, counter)
     if kind == "message":
-        said = counter.text(str(item.get("role", ""))) + content_tokens(item.get("content"), counter)
+        said = counter.text(str(item.get("role", ""))) + _content_tokens(item.get("content"), counter)
     elif kind in kinds.OUTPUTS:
-        said = content_tokens(item.get("output", item.get("result")), counter)
+        said = _content_tokens(item.get("output", item.get("result")), counter)
     elif kind == "image_generation_call":
         said = IMAGE
     else:
@@ -40,12 +40,12 @@ def item_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
     return PER_ITEM + said
 
 
-def thought_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
+def _thought_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
     """Return the tokens of a reasoning item: of its text, or of what is encrypted of it where that is
     more.
     """
     parts = [*_listed(item.get("summary")), *_listed(item.get("content"))]
-    plain = sum([part_tokens(part, counter) for part in parts])
+    plain = sum([_part_tokens(part, counter) for part in parts])
     return max(plain, sealed_tokens(item), 1)
 
 
@@ -55,18 +55,18 @@ def sealed_tokens(item: dict[str, Any]) -> int:
     return max(0, len(sealed) * 3 // 4 - SEAL) // BYTES_PER_TOKEN if isinstance(sealed, str) else 0
 
 
-def content_tokens(content: Any, counter: TokenCounter) -> int:
+def _content_tokens(content: Any, counter: TokenCounter) -> int:
     """Return the tokens of a message's content or of a call's output: a string, or a list of parts."""
     if content is None:
         return 0
     if isinstance(content, str):
         return counter.text(content)
     if isinstance(content, list):
-        return sum([part_tokens(part, counter) for part in content])
-    return part_tokens(content, counter)
+        return sum([_part_tokens(part, counter) for part in content])
+    return _part_tokens(content, counter)
 
 
-def part_tokens(part: Any, counter: TokenCounter) -> int:
+def _part_tokens(part: Any, counter: TokenCounter) -> int:
     """Return the tokens of one part; those of what is no text are stated estimates."""
     if not isinstance(part, dict):
         return counter.json(part)
@@ -92,7 +92,7 @@ def is_guessed(item: dict[str, Any]) -> bool:
 def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:
     """Return the tokens of `instructions`, `tools`, or the format that `text` asks for."""
     if name == "instructions":
-        return PER_ITEM + 1 + content_tokens(value, counter) if value else 0
+        return PER_ITEM + 1 + _content_tokens(value, counter) if value else 0
     if name == "tools":
         return tools_tokens(value, counter)
     schema = value.get("format") if isinstance(value, dict) else None

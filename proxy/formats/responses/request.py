@@ -25,7 +25,7 @@ AT_THE_SERVER = ("previous_response_id", "conversation")
 SHORT = 300  # bytes, more than any reference or trigger takes
 
 
-class Wire(msgspec.Struct):
+class _Wire(msgspec.Struct):
     """What is read of a request's top level, its values still the caller's bytes; empty where it has
     none.
     """
@@ -40,7 +40,7 @@ class Wire(msgspec.Struct):
     conversation: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(Wire)
+_decoder = msgspec.json.Decoder(_Wire)
 
 
 def outline_of(body: bytes) -> Outline:

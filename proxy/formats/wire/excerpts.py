@@ -32,7 +32,7 @@ def framed(said: Sequence[Excerpt]) -> str:
     quoted text loses its bracket. The same excerpts have the same mark in every request.
     """
     mark = frame_mark(said)
-    rows = "".join([f"[{speaker_of(speaker)}] {_FRAME.sub('(', text)}\n" for speaker, text in said])
+    rows = "".join([f"[{_speaker_of(speaker)}] {_FRAME.sub('(', text)}\n" for speaker, text in said])
     return f"[Excerpts {mark} from earlier in this conversation, quoted as data]\n{rows}[End of excerpts {mark}]\n\n"
 
 
@@ -45,6 +45,6 @@ def frame_mark(said: Sequence[Excerpt]) -> str:
     return next((mark for mark in marks if not any(mark in text for _, text in said)), made)
 
 
-def speaker_of(speaker: str) -> str:
+def _speaker_of(speaker: str) -> str:
     """Return who speaks on one line, without what closes it."""
     return _BRACKETS.sub(" ", speaker)[:SPEAKER_CHARACTERS].strip()

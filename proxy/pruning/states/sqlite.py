@@ -35,7 +35,7 @@ ON CONFLICT (key) DO UPDATE SET used = excluded.used, value = excluded.value WHE
 """
 
 
-class Kept(NamedTuple):
+class _Kept(NamedTuple):
     """A value that was found: the position of its key among those asked for, and when it was put there."""
 
     position: int
@@ -103,15 +103,15 @@ class SqliteStates:
             return None
         return made
 
-    async def _held(self, keys: Sequence[str]) -> Kept | None:
+    async def _held(self, keys: Sequence[str]) -> _Kept | None:
         """Return what is in memory."""
         found = await self._latest.first(keys)
         if found is None:
             return None
         position, stamped = found
-        return Kept(position, STAMP.unpack_from(stamped)[0], stamped[STAMP.size :])
+        return _Kept(position, STAMP.unpack_from(stamped)[0], stamped[STAMP.size :])
 
-    def _newer(self, keys: Sequence[str], held: Kept | None) -> Kept | None:
+    def _newer(self, keys: Sequence[str], held: _Kept | None) -> _Kept | None:
         """Return what the file has under an earlier key than `held`, or later under the same, else
         `held`.
         """
@@ -126,7 +126,7 @@ class SqliteStates:
             return stored or held
         return stored if stored.position < held.position or stored.used > held.used else held
 
-    def _stored(self, keys: Sequence[str]) -> Kept | None:
+    def _stored(self, keys: Sequence[str]) -> _Kept | None:
         """Return what is in the file; StateStoreError where it cannot be read."""
         if self._reader is None:
             return None
@@ -140,7 +140,7 @@ class SqliteStates:
         except sqlite3.Error as error:
             raise StateStoreError(str(error)) from None
         known = {key: (used, value) for key, used, value in rows}
-        return next((Kept(i, *known[key]) for i, key in enumerate(keys) if key in known), None)
+        return next((_Kept(i, *known[key]) for i, key in enumerate(keys) if key in known), None)
 
     def _write(self) -> None:
         """Write what waits, until nothing does; in the thread."""

@@ -39,7 +39,7 @@ def compiled(model: Model) -> bytes:
     output, and meet activations quantised for each text. The table of words stays outside of the graph,
     4-bit and on disk: a text needs a few of its 250,000 rows.
     """
-    graph = Graph()
+    graph = _Graph()
     hidden = graph.normalised("words", model, "embeddings")
     for layer in range(LAYERS):
         hidden = minilm.encoded(graph, model, f"encoder.layer.{layer}.", hidden)
@@ -48,7 +48,7 @@ def compiled(model: Model) -> bytes:
     return graph.serialised()
 
 
-class Graph(minilm.Graph):
+class _Graph(minilm.Graph):
     """A graph that starts from the words' embeddings."""
 
     def serialised(self) -> bytes:

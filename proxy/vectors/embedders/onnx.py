@@ -45,7 +45,7 @@ class Onnx:
     def __init__(self, model: str = "", threads: int = 1) -> None:
         self._model = model
         self._threads = threads
-        self.name = name_of(model)
+        self.name = _name_of(model)
 
     def load(self) -> None:
         """Read the model and its tokenizer; ConfigError where one is missing or not the expected file."""
@@ -88,7 +88,7 @@ def tokenizer(longest: int) -> Any:
     return made
 
 
-def name_of(model: str) -> str:
+def _name_of(model: str) -> str:
     """Return what vectors of a model are kept under; another training of the relevance model has
     another name.
     """
@@ -109,11 +109,11 @@ def weights_of(model: str) -> Weights:
     if model == PLAIN:
         place = plain_model()
         return PackageWeights(
-            verify(str(place), read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN)
+            verify(str(place), _read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN)
         )
     if not model:
         return OwnWeights(verify("relevance.npz", RELEVANCE.read_bytes(), RELEVANCE_SHA256, REINSTALL))
-    return OwnWeights(read(Path(model).expanduser(), "name a file that training.export wrote"))
+    return OwnWeights(_read(Path(model).expanduser(), "name a file that training.export wrote"))
 
 
 def plain_model() -> Path:
@@ -122,7 +122,7 @@ def plain_model() -> Path:
     return Path(spec.origin).parent / "model.onnx" if spec and spec.origin else Path("model.onnx")
 
 
-def read(place: Path, remedy: str) -> bytes:
+def _read(place: Path, remedy: str) -> bytes:
     """Return a model file's content; ConfigError where it cannot be read."""
     try:
         return place.read_bytes()

@@ -19,7 +19,7 @@ from foveate.proxy.errors import ConfigError
 BATCH = 8
 
 
-class Model(Protocol):
+class _Model(Protocol):
     """What is used of a SentenceTransformer."""
 
     def encode(
@@ -53,7 +53,7 @@ class SentenceTransformers:
         self._query_prefix = query_prefix
         self._text_prefix = text_prefix
         self.symmetric = query_prefix == text_prefix
-        self.name = name_of(model, text_prefix)
+        self.name = _name_of(model, text_prefix)
 
     def load(self) -> None:
         """Import sentence-transformers and read the model; ConfigError where either is not installed."""
@@ -73,7 +73,7 @@ class SentenceTransformers:
             ) from None
         torch.set_num_threads(self._threads)
         try:
-            self._model: Model = SentenceTransformer(
+            self._model: _Model = SentenceTransformer(
                 folder_of(self._place), device="cpu", local_files_only=True
             )
         except (OSError, ValueError) as error:
@@ -129,7 +129,7 @@ def repository_of(model: str) -> str:
     return model if "/" in model else f"sentence-transformers/{model}"
 
 
-def name_of(model: str, prefix: str = "") -> str:
+def _name_of(model: str, prefix: str = "") -> str:
     """Return `st-`, the model's last name, and a hash that tells apart what shares it: folders, owners,
     prefixes.
     """
