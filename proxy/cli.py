@@ -15,11 +15,11 @@ from rich.console import Console
 
 from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
-from foveate.proxy.config.addresses import shown
+from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.config.loading import dump_settings, load_settings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.evaluation.table import verdicts_table
-from foveate.proxy.formats import FORMATS, load
+from foveate.proxy.formats import FORMATS, load_formats
 from foveate.proxy.observers import logs
 from foveate.proxy.watcher import Source
 
@@ -67,7 +67,7 @@ def serve(
     listening = listen(settings.server.host, settings.server.port)
     address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
     target = (
-        shown(settings.upstream.url)
+        shown_address(settings.upstream.url)
         if settings.upstream.type == "http"
         else f"the {settings.upstream.type} upstream"
     )
@@ -130,7 +130,7 @@ def explain(
     content = once.read_request(request)
     if path not in FORMATS:
         raise ConfigError(f"--path {path!r} is not one of {', '.join(FORMATS)}")
-    wire = load()[path]
+    wire = load_formats()[path]
     found = asyncio.run(once.explain_once(settings, wire, content, policy, budget))
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
@@ -174,7 +174,7 @@ def evaluate(
         data, tuple(policy or [settings.policy]), tuple(source or ()), tuple(sorted(budget or ())), limit, baselines,
         ablate,
     )  # fmt: skip
-    evaluation.evaluate(settings, wanted, Console(), as_json, plot)
+    evaluation.run_evaluation(settings, wanted, Console(), as_json, plot)
 
 
 def find(given: Path | None) -> Path | None:

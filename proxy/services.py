@@ -16,7 +16,7 @@ from foveate.proxy.formats.parser import Parser
 from foveate.proxy.http.origins import Origins
 from foveate.proxy.observers import Observer
 from foveate.proxy.observers.logs import RequestLog
-from foveate.proxy.observers.metrics import Metrics, Reading
+from foveate.proxy.observers.metrics import Gauges, Metrics
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.pruning.limits.calibration import Calibration
 from foveate.proxy.pruning.limits.watermarks import Watermarks
@@ -80,11 +80,11 @@ class Services:
         """Close everything."""
         await self.parts.aclose()
 
-    def reading(self) -> Reading:
+    def reading(self) -> Gauges:
         """Return what the parts hold now, for the metrics."""
         parts = self.parts
         histories, cache, recent = parts.histories, parts.cache, parts.recent
-        return Reading(
+        return Gauges(
             gauges={
                 "requests_in_progress": ("Requests under way.", self.handler.running),
                 "cache_bytes": ("Bytes of cached messages, features and vectors.", cache.bytes),
@@ -165,7 +165,7 @@ def rebuild(settings: schema.Settings, running: Services) -> Services:
 def assemble(settings: schema.Settings, parts: Parts) -> Services:
     """Return services of these parts, with a pruner and a handler of the settings."""
     policies = build_policies(settings)
-    wires = formats.load()
+    wires = formats.load_formats()
     mode = "dry-run" if settings.mode == "shadow" else settings.mode
     pruner = Pruner(
         Rules(mode, settings.policy, policies, settings.sticky, settings.economy),
@@ -188,7 +188,7 @@ def mebibytes(number: float) -> int:
     return int(number * 1024 * 1024)
 
 
-def text_bytes(settings: schema.Recent) -> int:
+def text_bytes(settings: schema.RecentSettings) -> int:
     """Return how many bytes of message text may be kept, 0 for none."""
     return mebibytes(settings.max_text_mib) if settings.keep_text else 0
 

@@ -13,9 +13,9 @@ from typing import Any
 from starlette.datastructures import State
 
 from foveate.proxy import services
-from foveate.proxy.config.addresses import shown
+from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.config.loading import check_access, load_settings
-from foveate.proxy.config.schema import Settings, Upstream
+from foveate.proxy.config.schema import Settings, UpstreamSettings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.services import Services
 
@@ -74,7 +74,7 @@ class Watcher:
         await asyncio.wait([reloading])
         error = None if reloading.cancelled() else reloading.exception()
         if error is not None:
-            self._refuse(f"{type(error).__name__}: {shown(str(error))}")
+            self._refuse(f"{type(error).__name__}: {shown_address(str(error))}")
 
     def _stamp_size(self) -> int | None:
         stamp = self._source.stamp()
@@ -121,7 +121,7 @@ def check_change(wanted: Settings, running: Settings) -> None:
     """Raise ConfigError for a change that a half-written file makes: one after which traffic would turn
     elsewhere.
     """
-    default = Upstream()
+    default = UpstreamSettings()
     if wanted.upstream == default and running.upstream != default:
         raise ConfigError(
             f"the file names no upstream any longer, and requests would go to {default.url}; "

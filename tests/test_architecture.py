@@ -65,7 +65,7 @@ CLIENTS = {
 WIRES = tuple(
     f"foveate.proxy.formats.{p.name}"
     for p in (ROOT / "proxy" / "formats").iterdir()
-    if (p / "__init__.py").is_file()
+    if (p / "__init__.py").is_file() and p.name != "wire"
 )
 FAMILIES = (
     "foveate.proxy.vectors.embedders",
@@ -307,7 +307,7 @@ def test_only_the_pruner_catches_everything(module: str) -> None:
 def test_every_file_opens_with_what_it_is_for(module: str) -> None:
     told = ast.get_docstring(TREES[module])
     assert told
-    assert told.splitlines()[0].endswith((".", ":"))
+    assert told.partition("\n\n")[0].endswith((".", ":"))
 
 
 def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -343,7 +343,6 @@ def test_files_are_short() -> None:
     assert len(long) <= 2, long
 
 
-# Folders that are still to be divided: each leaves this list, and the test says so, once it is.
 @pytest.mark.parametrize("folder", sorted({str(p.parent.relative_to(ROOT)) for p in FILES}))
 def test_folders_are_small(folder: str) -> None:
     assert len([p for p in FILES if str(p.parent.relative_to(ROOT)) == folder]) <= 12

@@ -14,7 +14,8 @@ from time import perf_counter
 from foveate.policies.types import PruneState
 from foveate.proxy.formats.memo import linked
 from foveate.proxy.formats.parsed import Item
-from foveate.proxy.pruning.memory import Conversation, Memory, Recollection
+from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.record import Conversation, Recollection
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from benchmarks.results.cases import Case, Message, Ruler, said, text_of, units_of
 from foveate.policies.results.competing import compete
 from foveate.policies.results.pieces.dividing import pieces_of
-from foveate.policies.results.pieces.piece import Piece, Pieces
+from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import Reading, reading_of, tokens_of
 from foveate.policies.results.scoring import Need, Offer
@@ -110,6 +110,8 @@ class History:
 def read(text: str, divided: bool) -> tuple[Pieces, Reading]:
     """The pieces of a result; of any other text, or of a short result, one for all of it."""
     pieces = (
-        pieces_of(text) if divided else Pieces(text, "text", (Piece("lines", 0, len(text), -1, 1, 1),))
+        pieces_of(text)
+        if divided
+        else Pieces(text, "text", (ResultPiece("lines", 0, len(text), -1, 1, 1),))
     )
     return pieces, reading_of(pieces)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from foveate.policies.results.pieces.dividing import pieces_of
-from foveate.policies.results.pieces.piece import Piece, Pieces
+from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import Reading, reading_of
 from foveate.policies.types import Shown
@@ -44,7 +44,7 @@ def read_divided(text: str) -> Read:
 
 def read_whole(text: str) -> Read:
     """Return a text as one piece."""
-    pieces = Pieces(text, "text", (Piece("lines", 0, len(text), -1, 1, 1),))
+    pieces = Pieces(text, "text", (ResultPiece("lines", 0, len(text), -1, 1, 1),))
     return Read(pieces, reading_of(pieces))
 
 

@@ -14,14 +14,14 @@ def checked(url: str) -> str:
     if url:
         parts = urlsplit(url)
         if not parts.hostname or (parts.port is not None and parts.port < 1):
-            raise ValueError(f"{shown(url)} names no host")
+            raise ValueError(f"{shown_address(url)} names no host")
     return url
 
 
-def shown(value: Any) -> Any:
+def shown_address(value: Any) -> Any:
     """Return a setting's value with the user and password of every address in it hidden."""
     if isinstance(value, str):
         return _USERINFO.sub("***@", value)
     if isinstance(value, dict):
-        return {name: shown(each) for name, each in value.items()}
-    return [shown(each) for each in value] if isinstance(value, list) else value
+        return {name: shown_address(each) for name, each in value.items()}
+    return [shown_address(each) for each in value] if isinstance(value, list) else value

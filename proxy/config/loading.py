@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from foveate.proxy.config.addresses import shown
+from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.config.policies import build_policies, merge
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, explain_error
@@ -104,5 +104,5 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def dump_settings(settings: Settings) -> str:
     """Return the settings as YAML, secrets and passwords in addresses hidden."""
-    text: str = yaml.safe_dump(shown(settings.model_dump(mode="json")), sort_keys=False)
+    text: str = yaml.safe_dump(shown_address(settings.model_dump(mode="json")), sort_keys=False)
     return text

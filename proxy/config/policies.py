@@ -119,7 +119,7 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def build_signal(where: str, name: str, given: dict[str, Any]) -> WeightedSignal:
     """Return a signal with its weight; ConfigError names what is wrong."""
-    cls = named(where, SIGNALS, name)
+    cls = named_class(where, SIGNALS, name)
     parameters = dict(given)
     weight = parameters.pop("weight", 1.0)
     return WeightedSignal(
@@ -139,10 +139,10 @@ def build_typed(where: str, registry: dict[str, str], given: dict[str, Any], def
     kind = parameters.pop("type", default)
     if kind == "none" and "none" in registry:
         return None
-    return construct(where, named(f"{where}.type", registry, kind), parameters)
+    return construct(where, named_class(f"{where}.type", registry, kind), parameters)
 
 
-def named(where: str, registry: dict[str, str], name: str) -> type:
+def named_class(where: str, registry: dict[str, str], name: str) -> type:
     """Return the class registered under `name`."""
     if name not in registry:
         raise ConfigError(f'{where} "{name}" is not one of {", ".join(registry)}')

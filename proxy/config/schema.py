@@ -46,7 +46,7 @@ class Callers(Section):
     origins: tuple[str, ...] = ()
 
 
-class Upstream(Section):
+class UpstreamSettings(Section):
     """Where requests go."""
 
     type: str = "http"
@@ -60,7 +60,7 @@ class Upstream(Section):
     read_timeout: float = Field(default=600, gt=0)
 
 
-class Window(Section):
+class WindowSettings(Section):
     """How much a model takes."""
 
     default: int = Field(default=128_000, gt=0)
@@ -68,14 +68,14 @@ class Window(Section):
     models: dict[str, Annotated[int, Field(gt=0)]] = {}
 
 
-class Budget(Section):
+class BudgetSettings(Section):
     """When it cuts and how far: shares of the window less the reserved output."""
 
     high: Share = 0.9
     low: Share = 0.6
 
     @model_validator(mode="after")
-    def _ordered(self) -> Budget:
+    def _ordered(self) -> BudgetSettings:
         if self.low > self.high:
             raise ValueError(f"low ({self.low}) is above high ({self.high}); it must not be")
         return self
@@ -106,7 +106,7 @@ class Segments(Section):
     split_over: int = Field(default=1500, ge=100)
 
 
-class Embedder(Section):
+class EmbedderSettings(Section):
     """What turns text into vectors."""
 
     type: str = "onnx"
@@ -136,13 +136,13 @@ class State(Section):
     ttl_hours: float = Field(default=24, gt=0)
 
 
-class Cache(Section):
+class CacheSettings(Section):
     """How much memory parsed segments and vectors may take."""
 
     max_mib: float = Field(default=64, gt=0)
 
 
-class Recent(Section):
+class RecentSettings(Section):
     """How many outcomes can be looked up."""
 
     max_outcomes: int = Field(default=500, ge=1)
@@ -181,17 +181,17 @@ class Settings(BaseSettings):
     server: Server = Server()
     admin: Admin = Admin()
     callers: Callers = Callers()
-    upstream: Upstream = Upstream()
-    window: Window = Window()
-    budget: Budget = Budget()
+    upstream: UpstreamSettings = UpstreamSettings()
+    window: WindowSettings = WindowSettings()
+    budget: BudgetSettings = BudgetSettings()
     economy: Economy = Economy()
     segments: Segments = Segments()
-    embedder: Embedder = Embedder()
+    embedder: EmbedderSettings = EmbedderSettings()
     index: Index = Index()
     sticky: bool = True
     state: State = State()
-    cache: Cache = Cache()
-    recent: Recent = Recent()
+    cache: CacheSettings = CacheSettings()
+    recent: RecentSettings = RecentSettings()
     policy: str = "balanced"
     policies: dict[str, PolicySettings] = {}
 

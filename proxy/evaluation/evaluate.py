@@ -233,7 +233,7 @@ class Measurement:
     ablate: bool = False
 
 
-def evaluate(
+def run_evaluation(
     settings: Settings, wanted: Measurement, console: Console, as_json: Path | None, png: Path | None
 ) -> None:
     """Measure, print the table, and write the files that are asked for; ConfigError where one cannot be

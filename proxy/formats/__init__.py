@@ -70,7 +70,7 @@ FORMATS = {
 }
 
 
-def load() -> dict[str, Format]:
+def load_formats() -> dict[str, Format]:
     """Return the format of each path."""
     found: dict[str, Format] = {}
     for path, target in FORMATS.items():

@@ -14,7 +14,7 @@ from foveate.proxy.formats import Format
 from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.units import Built, Unit, build, group, looks_back
+from foveate.proxy.formats.units import Built, Unit, build_unit, group, looks_back
 
 
 class Known:
@@ -56,7 +56,7 @@ class Prefix(msgspec.Struct, frozen=True):
             parts = split and bool(first.pieces)
             built = holder.built[block]
             if built is None or not built.holds(blocks, unit, turn, parts):
-                holder.built[block] = built = build(blocks, unit, turn, parts)
+                holder.built[block] = built = build_unit(blocks, unit, turn, parts)
             segments += built.segments
             places += built.places
         new = [each.item for each in known[len(self.items) : end]]

@@ -82,7 +82,7 @@ def looks_back(items: Sequence[Item], start: int) -> bool:
     return False
 
 
-def build(blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> Built:
+def build_unit(blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> Built:
     """Return the segments of a unit: one, or one a piece where its only block is `split`."""
     first = blocks[0]
     item, block = unit[0]

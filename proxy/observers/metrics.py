@@ -34,7 +34,7 @@ TOKENS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Gauges:
     """Numbers that are read when somebody asks: gauges and counters by name, with what each is."""
 
     gauges: Mapping[str, tuple[str, float]] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Metrics(Collector):
         self._stages: dict[str, Histogram] = {}
         self._first_byte = Histogram()
         self._took = Histogram()
-        self._reading = Reading()
+        self._reading = Gauges()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -114,7 +114,7 @@ class Metrics(Collector):
     def close(self) -> None:
         """Do nothing: numbers are read, never sent."""
 
-    def render(self, reading: Reading) -> bytes:
+    def render(self, reading: Gauges) -> bytes:
         """Return everything in Prometheus's text format."""
         self._reading = reading
         return generate_latest(self._registry)

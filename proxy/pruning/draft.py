@@ -10,7 +10,7 @@ from foveate.policies.types import Selection
 from foveate.proxy.formats import Format
 from foveate.proxy.formats.layout import Row, layout
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.thoughts import excerpts
 
 

@@ -10,8 +10,8 @@ from foveate.policies.types import PruneState, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.limits.watermarks import Limits
-from foveate.proxy.pruning.memory import Recollection, Record, aside
 from foveate.proxy.pruning.prices import rates_of
+from foveate.proxy.pruning.record import Recollection, Record, aside
 from foveate.proxy.pruning.request import Wanted
 from foveate.proxy.pruning.thoughts import Origins
 from foveate.proxy.pruning.timing import Moment, timing_of

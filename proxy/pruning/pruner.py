@@ -25,8 +25,9 @@ from foveate.proxy.pruning.draft import draft
 from foveate.proxy.pruning.grounds import Grounds, settled, situation_of, unread_characters
 from foveate.proxy.pruning.limits.models import model_table
 from foveate.proxy.pruning.limits.watermarks import Watermarks
-from foveate.proxy.pruning.memory import Conversation, Memory, in_parts
+from foveate.proxy.pruning.memory import Memory
 from foveate.proxy.pruning.outcome import Outcome, Result
+from foveate.proxy.pruning.record import Conversation, in_parts
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors.histories import Histories

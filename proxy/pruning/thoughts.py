@@ -16,7 +16,7 @@ from foveate.policies.reasoning import loose
 from foveate.policies.types import Key, PruneState, Segment, Selection
 from foveate.proxy.formats.layout import Row, layout
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.pruning.memory import NOTHING_YET, Recollection
+from foveate.proxy.pruning.record import NOTHING_YET, Recollection
 
 Origins = Mapping[Key, bytes]  # of each segment with bound reasoning: a hash of the prompt before it
 UNKNOWN = b"unknown"  # an origin that no prompt has

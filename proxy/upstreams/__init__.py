@@ -57,7 +57,7 @@ class Upstream(Protocol):
         """Close what is open."""
 
 
-def build_upstream(settings: config.Upstream) -> Upstream:
+def build_upstream(settings: config.UpstreamSettings) -> Upstream:
     """Return the upstream of the type that is set; ConfigError where there is none."""
     given = settings.model_dump(exclude={"type", "options"})
     given |= {

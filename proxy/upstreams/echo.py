@@ -45,7 +45,7 @@ class Echo:
     """Answers requests in their API's own shape with a report of each."""
 
     def __init__(self) -> None:
-        found = formats.load().items()
+        found = formats.load_formats().items()
         self._served = {path.removeprefix("/v1"): wire for path, wire in found if wire.name in VOICES}
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import aiohttp
 from yarl import URL
 
-from foveate.proxy.config.addresses import shown
+from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.errors import RequestError, UpstreamError
 from foveate.proxy.http.headers import Headers, end_to_end
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
@@ -78,12 +78,12 @@ class Http:
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             what = "connect to" if isinstance(error, aiohttp.ConnectionTimeoutError) else "answer from"
             raise UpstreamError(
-                504, f"no {what} the upstream {shown(self._base)} in time", "upstream_timeout"
+                504, f"no {what} the upstream {shown_address(self._base)} in time", "upstream_timeout"
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamError(
                 502,
-                f"the upstream {shown(self._base)} cannot be reached: {shown(str(error))}",
+                f"the upstream {shown_address(self._base)} cannot be reached: {shown_address(str(error))}",
                 "upstream_unreachable",
             ) from None
         return UpstreamResponse(

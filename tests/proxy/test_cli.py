@@ -134,7 +134,7 @@ def test_serve_says_in_one_line_where_it_listens_and_forwards(
     ("settings", "told"),
     [
         ("embedder: {model: /no/such/model.onnx}", "embedder.model /no/such/model.onnx: No such file"),
-        ("embedder: {model: model.onnx}", "model.onnx has sha256"),
+        ("embedder: {model: model.onnx}", "embedder.model is no file of weights"),
         (
             "data: model.onnx\nstate: {type: in_memory}",
             "the Chroma index at model.onnx/chroma cannot be opened",

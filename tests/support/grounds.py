@@ -12,7 +12,7 @@ from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.grounds import Grounds
 from foveate.proxy.pruning.limits.watermarks import Limits
 from foveate.proxy.pruning.limits.windows import Window
-from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.request import Wanted
 from foveate.proxy.pruning.thoughts import origins_of
 

@@ -18,7 +18,8 @@ from foveate.proxy.formats.memo import linked
 from foveate.proxy.formats.parsed import Item
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.pruning.limits.windows import Windows
-from foveate.proxy.pruning.memory import Conversation, Memory
+from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.record import Conversation
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
 from foveate.proxy.upstreams.echo import Echo

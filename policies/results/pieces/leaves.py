@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from foveate.policies.results.pieces.piece import MANY, Piece, division, gathered
+from foveate.policies.results.pieces.piece import MANY, ResultPiece, division, gathered
 
 DEEPEST = 64  # levels: what is nested deeper is read as text
 _BLANK = r"[ \t\n\r]*+"
@@ -25,7 +25,7 @@ class NotJson(ValueError):
     """The text is something else, or nested too deep."""
 
 
-def leaves(text: str, grain: int) -> list[Piece]:
+def leaves(text: str, grain: int) -> list[ResultPiece]:
     """Return the pieces of a JSON array or object; what is at most `grain` characters long stays whole.
 
     Raises NotJson for any other text.
@@ -48,7 +48,7 @@ class _Reader:
     def __init__(self, text: str, grain: int) -> None:
         self.text = text
         self.grain = grain
-        self.pieces: list[Piece] = []
+        self.pieces: list[ResultPiece] = []
 
     def skip(self, at: int) -> int:
         found = _SKIP.match(self.text, at)
@@ -69,24 +69,24 @@ class _Reader:
         if end - start > self.grain and opening == '"':
             self._string(lead, start, at, end, parent, number)
         else:
-            self.pieces.append(Piece("leaf", start, end, parent, number, 1, lead))
+            self.pieces.append(ResultPiece("leaf", start, end, parent, number, 1, lead))
         return end
 
     def _container(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:
         short = self._short(at, start + self.grain)
         if short:
-            self.pieces.append(Piece("leaf", start, short, parent, number, 1, lead))
+            self.pieces.append(ResultPiece("leaf", start, short, parent, number, 1, lead))
             return short
         mine = len(self.pieces)
         form = self.text[at]
-        self.pieces.append(Piece("leaf", start, at, parent, number, 1, lead))
+        self.pieces.append(ResultPiece("leaf", start, at, parent, number, 1, lead))
         end = self._object(at, mine, depth) if form == "{" else self._array(at, mine, depth)
         if len(self.pieces) > mine + 1:
-            self.pieces[mine] = Piece(
+            self.pieces[mine] = ResultPiece(
                 "object" if form == "{" else "array", start, end, parent, number, 1, lead
             )
         else:
-            self.pieces[mine] = Piece("leaf", start, end, parent, number, 1, lead)
+            self.pieces[mine] = ResultPiece("leaf", start, end, parent, number, 1, lead)
         return end
 
     def _short(self, at: int, limit: int) -> int:
@@ -126,7 +126,7 @@ class _Reader:
             run = _RUN.match(self.text, at)
             count = run[1].count(",") + 1 if run else 1
             if run:
-                self.pieces.append(Piece("leaf", at, run.end(), mine, number, count, lead))
+                self.pieces.append(ResultPiece("leaf", at, run.end(), mine, number, count, lead))
                 end = self.skip(run.end())
             else:
                 end = self.skip(self.value(lead, at, at, mine, number, depth + 1))
@@ -148,13 +148,13 @@ class _Reader:
         if leaves and last.end - before.start <= self.grain:
             count = before.extent + last.extent
             self.pieces[-2:] = [
-                Piece("leaf", before.start, last.end, mine, before.number, count, before.lead)
+                ResultPiece("leaf", before.start, last.end, mine, before.number, count, before.lead)
             ]
 
     def _string(self, lead: int, start: int, at: int, end: int, parent: int, number: int) -> None:
         """Divide a long string: at its line ends if it has some, and long lines into parts."""
         mine = len(self.pieces)
-        self.pieces.append(Piece("string", start, end, parent, number, 1, lead))
+        self.pieces.append(ResultPiece("string", start, end, parent, number, 1, lead))
         breaks = [m.end() for m in _ESCAPE.finditer(self.text, at + 1, end - 1) if m[0] == "\\n"]
         if len(breaks) < _LINES:
             breaks = []
@@ -162,5 +162,5 @@ class _Reader:
         for stop, lines in gathered([*breaks, end - 1], begin, self.grain):
             count = lines if breaks else 0
             for cut in division(self.text, begin, stop, self.grain):
-                self.pieces.append(Piece("chunk", begin, cut, mine, line, count, begin))
+                self.pieces.append(ResultPiece("chunk", begin, cut, mine, line, count, begin))
                 begin, line, count = cut, line + count, 0

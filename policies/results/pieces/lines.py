@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from foveate.policies.results.pieces.kinds import DEFINITION, DIFF_FILE, HUNK, delimiter_of, sample
-from foveate.policies.results.pieces.piece import Piece, ResultKind, division, gathered
+from foveate.policies.results.pieces.piece import ResultKind, ResultPiece, division, gathered
 
 LONGEST_HUNK = 1600  # characters: a longer one may lose lines
 _RULE = re.compile(r"[\s|:+-]+$")
@@ -17,7 +17,7 @@ _INDENT = re.compile(r"(?:\s*+\d++[:|\t\u2192])?([ \t]*+)(\S?)")
 Nesting = Callable[[Sequence[str]], list[int]]
 
 
-def lines(text: str, kind: ResultKind, grain: int) -> list[Piece]:
+def lines(text: str, kind: ResultKind, grain: int) -> list[ResultPiece]:
     """Return the pieces of a text, which follow each other without a gap."""
     ends = [m.end() for m in re.finditer("\n", text)]
     if not ends or ends[-1] < len(text):
@@ -30,25 +30,25 @@ def lines(text: str, kind: ResultKind, grain: int) -> list[Piece]:
     heads = nesting(text, kind)(
         [text[a : min(b, a + 200)] for a, (b, _) in zip(starts, stops, strict=True)]
     )
-    pieces: list[Piece] = []
+    pieces: list[ResultPiece] = []
     places: list[int] = []
     number = 1
     for start, (stop, count), head in zip(starts, stops, heads, strict=True):
         places.append(len(pieces))
         parent = places[head] if head >= 0 else -1
-        _divide(pieces, Piece("lines", start, stop, parent, number, count), text, grain)
+        _divide(pieces, ResultPiece("lines", start, stop, parent, number, count), text, grain)
         number += count
     return pieces
 
 
-def _divide(pieces: list[Piece], line: Piece, text: str, grain: int) -> None:
+def _divide(pieces: list[ResultPiece], line: ResultPiece, text: str, grain: int) -> None:
     """Append a line, in parts if it is long; several lines stay together."""
     if line.extent > 1 or line.end - line.start <= grain:
         pieces.append(line)
         return
     start, count = line.start, 1
     for cut in division(text, start, line.end, grain):
-        pieces.append(Piece("part", start, cut, line.parent, line.number, count))
+        pieces.append(ResultPiece("part", start, cut, line.parent, line.number, count))
         start, count = cut, 0
 
 

@@ -13,7 +13,7 @@ MANY = 1_000_000  # characters: in a longer text short items of an array are joi
 MOST = 20_000  # pieces: a longer text has coarser ones, so that memory stays bounded
 
 
-class Piece(NamedTuple):
+class ResultPiece(NamedTuple):
     """The smallest thing of a result that is shown or left out; a tuple, since a result has thousands.
 
     It stays only with its parent. In JSON an object, an array or a long string is the parent of what it
@@ -35,7 +35,7 @@ class Pieces:
 
     text: str
     kind: ResultKind
-    all: tuple[Piece, ...]
+    all: tuple[ResultPiece, ...]
     numbered: bool = False  # whether its lines begin with numbers of their own
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from foveate.policies.results.pieces.kinds import number_of
-from foveate.policies.results.pieces.piece import Piece, Pieces
+from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 
 INVITATION = "; ask for a narrower range to read them"
 _VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")
@@ -77,7 +77,7 @@ class _Marks:
         note = f" [... {end.end - begin.start:,} characters{out}{self._invitation()} ...] "
         return note + ("\n" if self.pieces.text[end.end - 1 : end.end] == "\n" else "")
 
-    def _line(self, begin: Piece, end: Piece) -> str:
+    def _line(self, begin: ResultPiece, end: ResultPiece) -> str:
         low, high = begin.number, end.number + max(0, end.extent - 1)
         total = f" of {self.total:,} left out" if self.first else ""
         if self.pieces.numbered:
@@ -89,7 +89,7 @@ class _Marks:
         close = "\n" if end.end < len(self.pieces.text) or self.pieces.text.endswith("\n") else ""
         return f"[... {lines}{total}{like}{self._invitation()} ...]{close}"
 
-    def _alike(self, begin: Piece, end: Piece) -> str:
+    def _alike(self, begin: ResultPiece, end: ResultPiece) -> str:
         """Return a remark where all that is left out repeats the line above but for its numbers."""
         text = self.pieces.text
         if end.end - begin.start > LONGEST_REPEAT:
@@ -106,7 +106,7 @@ class _Marks:
         rest = text[begin.start : end.end].splitlines()
         return ", like the line above" if all(template_of(line) == template for line in rest) else ""
 
-    def _text(self, piece: Piece) -> str:
+    def _text(self, piece: ResultPiece) -> str:
         return self.pieces.text[piece.start : min(piece.end, piece.start + 40)]
 
     def _invitation(self) -> str:
@@ -120,7 +120,7 @@ def template_of(line: str) -> str:
     return _VARYING.sub("0", line.strip()[:200])
 
 
-def lines_in(pieces: Sequence[Piece]) -> int:
+def lines_in(pieces: Sequence[ResultPiece]) -> int:
     """Return how many lines the pieces of a text have."""
     return sum(p.extent for p in pieces)
 
@@ -155,7 +155,7 @@ class _Document:
         write = {"array": self._array, "object": self._object, "string": self._string}[piece.form]
         return opening + write(i, inside) + closing
 
-    def _nothing(self, piece: Piece) -> str:
+    def _nothing(self, piece: ResultPiece) -> str:
         """Return what stands for a document none of which is shown."""
         note = self._mark(f"{piece.end - piece.start:,} characters")
         return f"[{note}]" if self.pieces.text[piece.start] == "[" else f'{{"[...]": {note}}}'

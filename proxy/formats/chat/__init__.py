@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.chat import counting
-from foveate.proxy.formats.chat.answer import read_usage
+from foveate.proxy.formats.chat.answer import chat_usage
 from foveate.proxy.formats.chat.message import read_message
-from foveate.proxy.formats.chat.request import outline_of
-from foveate.proxy.formats.chat.rewriting import rewrite
+from foveate.proxy.formats.chat.request import chat_outline
+from foveate.proxy.formats.chat.rewriting import rewrite_chat
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
@@ -25,7 +25,7 @@ class Chat:
 
     def read(self, body: bytes) -> Outline:
         """Return a request with its messages told apart; FormatError where it is no chat completion."""
-        return outline_of(body)
+        return chat_outline(body)
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return a message as it is understood."""
@@ -38,18 +38,18 @@ class Chat:
 
     def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its messages."""
-        return rewrite(parsed, rows, texts)
+        return rewrite_chat(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's messages decoded, none where it cannot be read."""
         try:
-            return [decoded(raw) for raw in outline_of(body).items]
+            return [decoded(raw) for raw in chat_outline(body).items]
         except FormatError:
             return []
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return the usage at an answer's end, or ahead of its words."""
-        return read_usage(tail, head)
+        return chat_usage(tail, head)
 
     def recount(self, body: bytes, answer: bytes) -> bytes | None:
         """Return None: reasoning refuses no count."""

@@ -10,7 +10,7 @@ _PROMPT = re.compile(rb'"prompt_tokens"\s*:\s*(\d{1,9})')
 _CACHED = re.compile(rb'"cached_tokens"\s*:\s*(\d{1,9})')
 
 
-def read_usage(tail: bytes, head: bytes = b"") -> Usage | None:
+def chat_usage(tail: bytes, head: bytes = b"") -> Usage | None:
     """Return the usage that stands at an answer's end, streamed or not, or ahead of its words; None
     without one.
     """

@@ -15,7 +15,7 @@ from foveate.proxy.formats.parsed import BY_ORDER, Block, Call, Piece, Told, dig
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded
-from foveate.proxy.formats.wire.text import beside_of, kind_of, pieces_of
+from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
 
 SPLIT_ROLES = ("user", "assistant")
 RESULT_ROLES = ("tool", "function")
@@ -61,7 +61,7 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
         id=_identity(wire),
         role=role,
         text=text,
-        kind="tool" if calls or role in RESULT_ROLES else kind_of(text),
+        kind="tool" if calls or role in RESULT_ROLES else text_kind(text),
         tokens=tokens,
         name=name if isinstance(name, str) and role != "function" else "",
         calls=calls,
@@ -184,7 +184,7 @@ def _texts(content: Any) -> Iterable[str]:
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
     if isinstance(content, list) and not all(_is_plain_text(part) for part in content):
         return ()
-    return pieces_of(_texts(content), tokens, counter, split_over)
+    return block_pieces(_texts(content), tokens, counter, split_over)
 
 
 def _is_plain_text(part: Any) -> bool:

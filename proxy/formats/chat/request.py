@@ -28,7 +28,7 @@ class _Wire(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Wire)
 
 
-def outline_of(body: bytes) -> Outline:
+def chat_outline(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is no chat completion."""
     try:
         check_items(body, "messages")

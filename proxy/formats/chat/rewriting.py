@@ -19,7 +19,7 @@ from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
 Fields = dict[str, bytes]  # of an object, each as JSON
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
     """Return the request with the messages of those rows, and `texts` in place of the results that they
     show in part.
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from foveate.proxy.errors import FormatError, RequestError
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages import counting
-from foveate.proxy.formats.messages.answer import read_usage
-from foveate.proxy.formats.messages.message import read_message
+from foveate.proxy.formats.messages.answer import messages_usage
+from foveate.proxy.formats.messages.message import read_turn
 from foveate.proxy.formats.messages.recounting import recount
-from foveate.proxy.formats.messages.request import outline_of
-from foveate.proxy.formats.messages.rewriting import rewrite
+from foveate.proxy.formats.messages.request import messages_outline
+from foveate.proxy.formats.messages.rewriting import rewrite_messages
 from foveate.proxy.formats.messages.speaking import error_body
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
@@ -29,30 +29,30 @@ class Messages:
 
     def read(self, body: bytes) -> Outline:
         """Return a request with its messages told apart; FormatError where it is none of this API."""
-        return outline_of(body)
+        return messages_outline(body)
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return a message as it is understood."""
-        return read_message(raw, counter, split_over)
+        return read_turn(raw, counter, split_over)
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of the system prompt or of the tools."""
-        return counting.standing_tokens(name, decoded(raw), counter)
+        return counting.field_tokens(name, decoded(raw), counter)
 
     def rebuild(self, parsed: Parsed, rows: Sequence[Row], texts: Texts = NO_TEXTS) -> Prompt:
         """Return the request with what is left of its messages."""
-        return rewrite(parsed, rows, texts)
+        return rewrite_messages(parsed, rows, texts)
 
     def items(self, body: bytes) -> list[object]:
         """Return a request's messages decoded, none where it cannot be read."""
         try:
-            return [decoded(raw) for raw in outline_of(body).items]
+            return [decoded(raw) for raw in messages_outline(body).items]
         except FormatError:
             return []
 
     def usage(self, head: bytes, tail: bytes) -> Usage | None:
         """Return the usage that an answer states."""
-        return read_usage(head, tail)
+        return messages_usage(head, tail)
 
     def recount(self, body: bytes, answer: bytes) -> bytes | None:
         """Return the question without reasoning, where that was refused."""

@@ -11,7 +11,7 @@ _WRITTEN = re.compile(rb'"cache_creation_input_tokens"\s*:\s*(\d{1,9})')
 _READ = re.compile(rb'"cache_read_input_tokens"\s*:\s*(\d{1,9})')
 
 
-def read_usage(head: bytes, tail: bytes) -> Usage | None:
+def messages_usage(head: bytes, tail: bytes) -> Usage | None:
     """Return the usage at a stream's head or a whole answer's end, None where neither is there.
 
     `input_tokens` leaves out what was read from the cache and what was written to it.

@@ -45,7 +45,7 @@ def sections(role: str, parts: Sequence[Part]) -> list[list[int]]:
     return [*results[:-1], sorted([*results[-1], *rest])]
 
 
-def words(text: str) -> str:
+def said_in(text: str) -> str:
     """Return a user's text less an agent's reminders; all of it where there is nothing else."""
     if OPENED not in text:
         return text

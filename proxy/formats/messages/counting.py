@@ -11,7 +11,7 @@ import struct
 from typing import Any
 
 from foveate.proxy.formats.messages.content import RESULT, USES, Part
-from foveate.proxy.formats.messages.reasoning import SEALED_CHARACTERS, is_thought, thought_tokens
+from foveate.proxy.formats.messages.reasoning import SEALED_CHARACTERS, is_thinking, thinking_tokens
 from foveate.proxy.formats.tokens import FILE, TokenCounter
 
 # Of images and documents, by their size ("Vision" and "PDF support").
@@ -31,10 +31,10 @@ _SILENT = frozenset({"type", "tool_use_id", "cache_control"})
 
 def parts_tokens(parts: list[Part], counter: TokenCounter) -> int:
     """Return the tokens of content blocks."""
-    return sum([part_tokens(part, counter) for part in parts])
+    return sum([block_tokens(part, counter) for part in parts])
 
 
-def part_tokens(part: Part, counter: TokenCounter) -> int:
+def block_tokens(part: Part, counter: TokenCounter) -> int:
     """Return the tokens of one content block; those of what is no text are stated estimates."""
     kind = part.get("type")
     if kind == "text" and isinstance(part.get("text"), str):
@@ -43,19 +43,19 @@ def part_tokens(part: Part, counter: TokenCounter) -> int:
         return PER_USE + _content_tokens(part.get("content"), counter)
     if kind in USES:
         return PER_USE + counter.text(str(part.get("name"))) + counter.json(part.get("input"))
-    if is_thought(part):
-        return thought_tokens(part, counter)
+    if is_thinking(part):
+        return thinking_tokens(part, counter)
     if kind == "image":
         return image_tokens(part.get("source"))
     return document_tokens(part, counter) if kind == "document" else other_tokens(part, counter)
 
 
-def is_guessed(parts: Any) -> bool:
+def holds_guesses(parts: Any) -> bool:
     """Say whether content blocks, or results among them, hold a picture or a file, whose tokens are
     estimates.
     """
     blocks = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    return any(_is_file(part) or is_guessed(part.get("content")) for part in blocks)
+    return any(_is_file(part) or holds_guesses(part.get("content")) for part in blocks)
 
 
 def _is_file(part: Part) -> bool:
@@ -102,7 +102,7 @@ def other_tokens(value: Any, counter: TokenCounter) -> int:
     return sealed + other_tokens(told, counter)
 
 
-def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:
+def field_tokens(name: str, value: Any, counter: TokenCounter) -> int:
     """Return the tokens of the top level `system`, or of `tools`."""
     if name == "system":
         return PER_MESSAGE + _content_tokens(value, counter) if value else 0

@@ -17,25 +17,25 @@ from foveate.proxy.formats.messages.content import (
     bare_of_marks,
     is_text,
     parts_of,
+    said_in,
     sections,
     texts_of,
-    words,
 )
 from foveate.proxy.formats.messages.counting import (
     PER_MESSAGE,
     PER_USE,
-    is_guessed,
-    part_tokens,
+    block_tokens,
+    holds_guesses,
     parts_tokens,
 )
-from foveate.proxy.formats.messages.reasoning import is_bound, is_thought, thought_tokens
+from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thinking_tokens
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.reading import decoded
-from foveate.proxy.formats.wire.text import beside_of, kind_of, pieces_of
+from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
 
 
-def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
+def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
     """Return a message as it is understood; FormatError where it is no JSON.
 
     What is no message by the API's rules counts as its JSON and stays as it is.
@@ -54,7 +54,7 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         return _opaque(raw, role, counter)
     tokens = sum([block.tokens for block in made]) - PER_MESSAGE * (len(made) - 1)
     identity = made[0].id if len(made) == 1 else digest([block.id.encode() for block in made])
-    return Item(identity, tokens, tuple(made), is_guessed(parts))
+    return Item(identity, tokens, tuple(made), holds_guesses(parts))
 
 
 def role_of(wire: Any) -> str:
@@ -80,20 +80,20 @@ def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int)
     pin = _pin(role, parts)
     splits = tokens > split_over and role != "system" and not calls and not pin
     pieces = _pieces(parts, tokens, counter, split_over) if splits else ()
-    thoughts = [part for part in parts if is_thought(part)]
+    thoughts = [part for part in parts if is_thinking(part)]
     return Block(
         id=_identity(role, parts),
         role=role,
         text=text,
-        kind="tool" if calls else kind_of(text),
+        kind="tool" if calls else text_kind(text),
         tokens=tokens,
         calls=calls,
         answers=_continues(parts),
         pin=pin,
         pieces=pieces,
         beside=beside_of(tokens, pieces),
-        thought=sum([thought_tokens(part, counter) for part in thoughts]),
-        bound=any(is_bound(part) for part in thoughts),
+        thought=sum([thinking_tokens(part, counter) for part in thoughts]),
+        bound=any(is_signed(part) for part in thoughts),
         made=_made(parts),
     )
 
@@ -101,7 +101,7 @@ def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int)
 def _result(parts: list[Part], counter: TokenCounter) -> Block:
     """Return the block of a tool's result, with what of the agent's goes with it."""
     content = parts[0].get("content")
-    tokens = part_tokens(parts[0], counter)
+    tokens = block_tokens(parts[0], counter)
     return Block(
         id=_identity("tool", parts),
         role="tool",
@@ -142,14 +142,14 @@ def _identity(role: str, parts: Sequence[Part]) -> str:
     Cache marks move from request to request and reasoning may be left out of later ones: the message
     stays.
     """
-    said = [bare_of_marks(part) for part in parts if not is_thought(part)]
+    said = [bare_of_marks(part) for part in parts if not is_thinking(part)]
     return digest([role.encode(), orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
 
 
 def _text(role: str, parts: Sequence[Part]) -> str:
     said = texts_of([part for part in parts if part.get("type") not in USES])
     if role == "user":
-        told = [words(text) for text in said]
+        told = [said_in(text) for text in said]
         meant = [text for text in told if not text.startswith("<system-reminder>")]
         said = meant or told
     called = [
@@ -209,4 +209,4 @@ def _pieces(
         for part in parts
         if part.get("type") == "text" and isinstance(part.get("text"), str)
     ]
-    return pieces_of(texts, tokens, counter, split_over) if len(texts) == len(parts) else ()
+    return block_pieces(texts, tokens, counter, split_over) if len(texts) == len(parts) else ()

@@ -12,17 +12,17 @@ THOUGHTS = frozenset({"thinking", "redacted_thinking"})
 SEALED_CHARACTERS = 6  # of encrypted text that stand for a token, about: base64 of it and a frame
 
 
-def is_thought(part: dict[str, Any]) -> bool:
+def is_thinking(part: dict[str, Any]) -> bool:
     """Say whether a part is reasoning."""
     return part.get("type") in THOUGHTS
 
 
-def is_bound(part: dict[str, Any]) -> bool:
+def is_signed(part: dict[str, Any]) -> bool:
     """Say whether reasoning is signed or encrypted, which that of compatible servers need not be."""
     return bool(part.get("signature") or part.get("data"))
 
 
-def thought_tokens(part: dict[str, Any], counter: TokenCounter) -> int:
+def thinking_tokens(part: dict[str, Any], counter: TokenCounter) -> int:
     """Return the tokens of a part's reasoning, 1 at the least; what is not shown is guessed from its
     seal.
     """

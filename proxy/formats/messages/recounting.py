@@ -8,8 +8,8 @@ import re
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import parts_of
-from foveate.proxy.formats.messages.reasoning import is_thought
-from foveate.proxy.formats.messages.request import outline_of
+from foveate.proxy.formats.messages.reasoning import is_thinking
+from foveate.proxy.formats.messages.request import messages_outline
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.writing import array, changed, obj
 
@@ -26,7 +26,7 @@ def recount(body: bytes, answer: bytes) -> bytes | None:
     if not _BOUND.search(answer):
         return None
     try:
-        outline = outline_of(body)
+        outline = messages_outline(body)
         messages = [_thoughtless(raw) for raw in (*outline.ahead, *outline.items)]
     except FormatError:
         return None
@@ -40,7 +40,7 @@ def _thoughtless(raw: bytes) -> bytes:
     """Return a message less its reasoning, empty where it holds nothing else."""
     wire = decoded(raw)
     parts = parts_of(wire.get("content")) if isinstance(wire, dict) else None
-    if not parts or not any(is_thought(part) for part in parts):
+    if not parts or not any(is_thinking(part) for part in parts):
         return raw
-    spoken = [part for part in elements_of(fields_of(raw)["content"]) if not is_thought(decoded(part))]
+    spoken = [part for part in elements_of(fields_of(raw)["content"]) if not is_thinking(decoded(part))]
     return changed(raw, content=array(spoken)) if spoken else b""

@@ -31,7 +31,7 @@ class _Wire(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Wire)
 
 
-def outline_of(body: bytes) -> Outline:
+def messages_outline(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is none of this API."""
     try:
         check_items(body, "messages")

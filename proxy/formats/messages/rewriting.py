@@ -10,7 +10,7 @@ from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import RESULT, parts_of, sections
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
 from foveate.proxy.formats.messages.message import role_of
-from foveate.proxy.formats.messages.reasoning import is_thought
+from foveate.proxy.formats.messages.reasoning import is_thinking
 from foveate.proxy.formats.messages.seating import fillers, seated
 from foveate.proxy.formats.messages.spans import moved_marks, with_mark
 from foveate.proxy.formats.parsed import Block, Parsed, Prompt, Texts
@@ -23,7 +23,7 @@ from foveate.proxy.formats.wire.writing import array, changed, text_part
 Raws = list[bytes]  # content blocks, each as JSON
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+def rewrite_messages(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
     """Return the request with the messages of those rows, and `texts` in place of the results that they
     show in part.
 
@@ -70,7 +70,7 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     if row.left is not None:
         parts = _left(role_of(decoded(raw)), parts, blocks, row)
     if bare:
-        parts = [part for part in parts if not is_thought(decoded(part))] or [
+        parts = [part for part in parts if not is_thinking(decoded(part))] or [
             text_part(THOUGHT_LEFT_OUT)
         ]
     if row.excerpts:

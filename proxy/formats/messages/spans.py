@@ -9,7 +9,7 @@ import orjson
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import parts_of, sections
 from foveate.proxy.formats.messages.message import role_of
-from foveate.proxy.formats.messages.reasoning import is_thought
+from foveate.proxy.formats.messages.reasoning import is_thinking
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.writing import array, changed, text_part
@@ -49,7 +49,7 @@ def with_mark(message: bytes, mark: bytes) -> bytes:
     parts = elements_of(content)
     for n in range(len(parts) - 1, -1, -1):
         part = decoded(parts[n])
-        if not is_thought(part):
+        if not is_thinking(part):
             if not part.get(MARK):
                 parts[n] = _marked(parts[n], mark)
             break

@@ -10,7 +10,7 @@ _PROMPT = re.compile(rb'"input_tokens"\s*:\s*(\d{1,9})')
 _CACHED = re.compile(rb'"cached_tokens"\s*:\s*(\d{1,9})')
 
 
-def read_usage(tail: bytes) -> Usage | None:
+def responses_usage(tail: bytes) -> Usage | None:
     """Return the usage at the end of an answer, streamed (`response.completed`) or not; None where none
     stands.
     """

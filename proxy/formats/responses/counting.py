@@ -81,7 +81,7 @@ def _part_tokens(part: Any, counter: TokenCounter) -> int:
     return counter.text(text) if isinstance(text, str) else counter.json(part)
 
 
-def is_guessed(item: dict[str, Any]) -> bool:
+def item_is_guessed(item: dict[str, Any]) -> bool:
     """Say whether an item holds a picture, a recording or a file, whose tokens are estimates."""
     content = item.get("content") or item.get("output")
     parts = content if isinstance(content, list) else [content]
@@ -89,7 +89,7 @@ def is_guessed(item: dict[str, Any]) -> bool:
     return media or kinds.kind(item) == "image_generation_call"
 
 
-def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:
+def responses_field_tokens(name: str, value: Any, counter: TokenCounter) -> int:
     """Return the tokens of `instructions`, `tools`, or the format that `text` asks for."""
     if name == "instructions":
         return PER_ITEM + 1 + _content_tokens(value, counter) if value else 0

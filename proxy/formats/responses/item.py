@@ -14,7 +14,7 @@ from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_toke
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded
-from foveate.proxy.formats.wire.text import beside_of, kind_of, pieces_of
+from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})
 UNKNOWN = "of unknown type"
@@ -73,7 +73,7 @@ def _message(item: dict[str, Any], counter: TokenCounter, split_over: int) -> Bl
         id=_identity(item),
         role=role,
         text=text,
-        kind=kind_of(text),
+        kind=text_kind(text),
         tokens=tokens,
         pin=marks.found(item),
         pieces=pieces,
@@ -209,7 +209,7 @@ def _is_plain(part: Any) -> bool:
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
     if isinstance(content, list) and not all(_is_plain(part) for part in content):
         return ()
-    return pieces_of(_texts(content), tokens, counter, split_over)
+    return block_pieces(_texts(content), tokens, counter, split_over)
 
 
 def _said(item: dict[str, Any]) -> Iterator[str]:

@@ -43,7 +43,7 @@ class _Wire(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Wire)
 
 
-def outline_of(body: bytes) -> Outline:
+def responses_outline(body: bytes) -> Outline:
     """Return a request with its items told apart; FormatError where it is none of the Responses API."""
     try:
         check_items(body, "input")

@@ -21,7 +21,7 @@ Fields = dict[str, bytes]  # of an object, each as JSON
 BY_CHARACTERS = ("annotations", "logprobs")
 
 
-def rewrite(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
+def rewrite_input(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
     """Return the request with the items of those rows, and `texts` in place of the outputs that they
     show in part.
 

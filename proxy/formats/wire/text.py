@@ -31,7 +31,7 @@ ANSWER_LEFT_OUT = "[... the answer was left out ...]"
 THOUGHT_LEFT_OUT = "[... reasoning left out ...]"
 
 
-def kind_of(text: str) -> Kind:
+def text_kind(text: str) -> Kind:
     """Return what a stretch of text mostly is."""
     head = text[:LOOK]
     lines = [line for line in head.splitlines() if line.strip()][:200]
@@ -114,14 +114,14 @@ def _lines(block: str, size: int) -> Iterator[str]:
         yield run
 
 
-def pieces_of(
+def block_pieces(
     texts: Iterable[str], tokens: int, counter: TokenCounter, split_over: int
 ) -> tuple[Piece, ...]:
     """Return the pieces of a message of so many `tokens`, whose content is `texts`; none where one
     would be all.
     """
     pieces = tuple(
-        Piece(n, stretch, counter.text(stretch), kind_of(stretch))
+        Piece(n, stretch, counter.text(stretch), text_kind(stretch))
         for n, text in enumerate(texts)
         for stretch in split(text, size=4 * (split_over // 4))
     )

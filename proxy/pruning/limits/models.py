@@ -77,7 +77,7 @@ def model_table() -> dict[str, Size]:
     table: dict[str, Size] = {}
     hosted: dict[str, list[int]] = {}
     for name, entry in model_entries():
-        size = size_of(entry)
+        size = size_in_name(entry)
         if size is None:
             continue
         table[name.lower()] = size
@@ -85,7 +85,7 @@ def model_table() -> dict[str, Size]:
     return {name: Size(median_low(sizes)) for name, sizes in hosted.items()} | table
 
 
-def size_of(entry: Mapping[str, Any]) -> Size | None:
+def size_in_name(entry: Mapping[str, Any]) -> Size | None:
     """Return what an entry of the table says; None where it says nothing.
 
     Most models share one context between prompt and answer, and `max_input_tokens` is all of it. Where

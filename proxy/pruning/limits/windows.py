@@ -54,7 +54,9 @@ class Windows:
     AGAIN = 60.0  # seconds until a caller who got no list asks again; others ask at once
     SMALL = 2048  # tokens that any chat model takes: a shorter prompt need not wait for the list
 
-    def __init__(self, settings: config.Window, budget: config.Budget, upstream: Upstream) -> None:
+    def __init__(
+        self, settings: config.WindowSettings, budget: config.BudgetSettings, upstream: Upstream
+    ) -> None:
         self._settings = settings
         self._models = {name.lower(): tokens for name, tokens in settings.models.items()}
         self._budget = budget

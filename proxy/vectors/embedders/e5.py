@@ -31,7 +31,7 @@ PARTS = {
 }
 
 
-def compiled(model: Model) -> bytes:
+def compiled_e5(model: Model) -> bytes:
     """Return the model from float32 `words`, shape (1, wordpieces, 384), to a unit float32 `vector`,
     shape (1, 384).
 

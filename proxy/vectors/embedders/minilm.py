@@ -18,7 +18,7 @@ OPSET, IR = 20, 9  # Gelu is an operator of its own from opset 20 on
 Array = NDArray[Any]
 
 
-def compiled(weights: Weights, graph: Graph | None = None) -> bytes:
+def compiled(weights: ModelWeights, graph: Graph | None = None) -> bytes:
     """Return the model from int64 `ids`, shape (1, wordpieces), to a unit float32 `vector`, shape (1,
     384).
 
@@ -46,7 +46,7 @@ class Layers(Protocol):
         """Return the layers side by side: int8, shape (in, out), scales and biases, shape (out,)."""
 
 
-class Weights(Layers, Protocol):
+class ModelWeights(Layers, Protocol):
     """A whole model: its layers, and its tables of embeddings."""
 
     def table(self, name: str) -> tuple[Array, Array]:
@@ -139,7 +139,7 @@ class Graph:
         return found
 
 
-def embedded(graph: Graph, weights: Weights) -> str:
+def embedded(graph: Graph, weights: ModelWeights) -> str:
     """Add the embeddings of words, positions and the only token type."""
     words, scales = weights.table("embeddings.word_embeddings")
     picked = graph("Cast", graph("Gather", graph.constant(words), "ids"), to=TensorProto.FLOAT)

@@ -70,7 +70,7 @@ class Multilingual:
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
         self._session = onnxruntime.InferenceSession(
-            e5.compiled(self._model), options, providers=["CPUExecutionProvider"]
+            e5.compiled_e5(self._model), options, providers=["CPUExecutionProvider"]
         )
         self._session._model_bytes = None  # kept for other providers, of which there are none
         self._centre = self._raw(CENTRE.read_text("utf-8").splitlines()).mean(axis=0)

@@ -17,7 +17,7 @@ from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from foveate.proxy.vectors.embedders.minilm import Weights
+    from foveate.proxy.vectors.embedders.minilm import ModelWeights
 
 DATA = files("foveate.proxy.vectors.embedders").joinpath("data")
 TOKENIZER = DATA.joinpath("minilm-tokenizer.json")
@@ -99,7 +99,7 @@ def _name_of(model: str) -> str:
     return f"own-{hashlib.sha256(model.encode()).hexdigest()[:8]}-w8a8"
 
 
-def weights_of(model: str) -> Weights:
+def weights_of(model: str) -> ModelWeights:
     """Return the weights that embedder.model names; ConfigError where they are missing or not the
     expected file.
     """

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from io import BytesIO
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+
+from foveate.proxy.errors import ConfigError
 
 Array = NDArray[Any]
 
@@ -17,8 +20,14 @@ class OwnWeights:
     """A model's weights by the names that BERT gives them."""
 
     def __init__(self, content: bytes) -> None:
-        with np.load(BytesIO(content), allow_pickle=False) as stored:
-            self._arrays: dict[str, Array] = dict(stored)
+        """Read them; ConfigError where the content is no file of arrays."""
+        try:
+            with np.load(BytesIO(content), allow_pickle=False) as stored:
+                self._arrays: dict[str, Array] = dict(stored)
+        except (ValueError, OSError, EOFError, TypeError, BadZipFile):
+            raise ConfigError(
+                "embedder.model is no file of weights that training.export wrote"
+            ) from None
 
     def array(self, name: str) -> Array:
         """Return a tensor as it is."""

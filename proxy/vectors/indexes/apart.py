@@ -24,7 +24,7 @@ PATIENCE = 10.0  # seconds that it has to end
 HUNG = 60.0  # seconds after which an answer will not come: a stuck disk, a stopped process
 COLUMNS = ("first_seen", "recalls")
 # Run with -P: the working folder may hold modules of any name.
-COMMAND = f"from {__name__} import main; main()"
+COMMAND = f"from {__name__} import serve_index; serve_index()"
 Packed = tuple[list[str], Any, list[list[Any]]]  # ids, vectors by rows, and the columns
 
 
@@ -141,7 +141,7 @@ def unpacked(found: Packed) -> list[Entry]:
     ]
 
 
-def main() -> None:
+def serve_index() -> None:
     """Be the other process: open an index, do what is asked, and end when nobody can ask any more."""
     process.prepare()
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.config.addresses import shown
+from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.config.loading import dump_settings, load_settings
 from foveate.proxy.errors import ConfigError
 
@@ -26,7 +26,7 @@ def test_passwords_in_addresses_are_never_shown() -> None:
     dumped = dump_settings(load_settings(None, given))
     assert "SECRET" not in dumped
     assert "host/v1" in dumped
-    assert shown(["https://a:b@c/d", 1, {"x": "http://u@h"}]) == [
+    assert shown_address(["https://a:b@c/d", 1, {"x": "http://u@h"}]) == [
         "https://***@c/d",
         1,
         {"x": "http://***@h"},

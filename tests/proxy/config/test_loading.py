@@ -212,7 +212,7 @@ def test_a_wrong_variable_is_refused(
 
 
 def test_secrets_are_hidden_where_settings_are_printed() -> None:
-    settings = config.Settings(upstream=config.Upstream(api_key="sk-hidden"))  # type: ignore[arg-type]
+    settings = config.Settings(upstream=config.UpstreamSettings(api_key="sk-hidden"))  # type: ignore[arg-type]
     assert "sk-hidden" not in loading.dump_settings(settings)
     assert "sk-hidden" not in repr(settings)
     assert settings.upstream.api_key.get_secret_value() == "sk-hidden"

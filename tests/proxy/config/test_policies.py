@@ -10,7 +10,7 @@ import pytest
 from foveate.policies.policy import Policy
 from foveate.policies.registry import SELECTORS, SIGNALS
 from foveate.proxy.config.loading import load_settings
-from foveate.proxy.config.policies import build_policies, construct, named, preset_names
+from foveate.proxy.config.policies import build_policies, construct, named_class, preset_names
 from foveate.proxy.config.schema import Settings
 
 
@@ -49,4 +49,4 @@ def test_every_preset_builds() -> None:
 @pytest.mark.parametrize("registry", [SIGNALS, SELECTORS])
 def test_every_registered_class_can_be_built_from_settings(registry: dict[str, str]) -> None:
     for name in registry:
-        assert construct(name, named("x", registry, name), {}) is not None
+        assert construct(name, named_class("x", registry, name), {}) is not None

@@ -35,8 +35,8 @@ def words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(wanted: evaluate.Measurement, folder: Path) -> dict[str, Any]:
     """Return what the command writes."""
-    settings = config.Settings(embedder=config.Embedder())
-    evaluate.evaluate(settings, wanted, Console(quiet=True), folder / "out.json", None)
+    settings = config.Settings(embedder=config.EmbedderSettings())
+    evaluate.run_evaluation(settings, wanted, Console(quiet=True), folder / "out.json", None)
     found: dict[str, Any] = json.loads((folder / "out.json").read_text())
     return found
 
@@ -71,7 +71,7 @@ def test_a_policy_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"foveate\[eval\]"):
-        evaluate.evaluate(
+        evaluate.run_evaluation(
             config.Settings(),
             evaluate.Measurement(DATA, ("balanced",)),
             Console(quiet=True),

@@ -9,7 +9,7 @@ import pytest
 from foveate.policies.features import END, extract
 from foveate.proxy.formats.chat import Chat
 from foveate.proxy.formats.tokens import SLICE, TokenCounter
-from foveate.proxy.formats.wire.text import kind_of, left_out, split
+from foveate.proxy.formats.wire.text import left_out, split, text_kind
 
 COUNTER = TokenCounter("o200k_base")
 RUNS = {
@@ -31,7 +31,7 @@ def test_a_run_of_anything_can_be_counted_and_read(piece: str) -> None:
     assert 0 < block.tokens <= 3 * len(text)
     assert extract(text).length >= 0
     assert "".join(split(text, 6000)) == text
-    assert kind_of(text) in ("conversation", "document", "code")
+    assert text_kind(text) in ("conversation", "document", "code")
 
 
 def test_counting_in_slices_is_off_by_little() -> None:

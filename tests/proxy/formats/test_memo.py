@@ -26,8 +26,10 @@ def test_a_history_that_has_grown_is_read_from_its_latest_turn_on(
 ) -> None:
     built: list[object] = []
     linked: list[object] = []
-    build, link = memo.build, memo.linked
-    monkeypatch.setattr(memo, "build", lambda *given: (built.append(given[1]), build(*given))[1])
+    build_unit, link = memo.build_unit, memo.linked
+    monkeypatch.setattr(
+        memo, "build_unit", lambda *given: (built.append(given[1]), build_unit(*given))[1]
+    )
     monkeypatch.setattr(memo, "linked", lambda before, new: (linked.extend(new), link(before, new))[1])
     known = Memo(CHAT, TokenCounter("o200k_base"), Cache(1 << 20), 1500)
     turns = [{"role": "assistant" if n % 2 else "user", "content": f"number {n}"} for n in range(40)]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from foveate.policies.types import PruneState
 from foveate.proxy.errors import StateStoreError
-from foveate.proxy.pruning.memory import Memory, Recollection, Record, in_parts, moved
+from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.record import Recollection, Record, in_parts, moved
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
 from support.conversations import segment
 from support.sessions import conversation

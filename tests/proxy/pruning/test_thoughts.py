@@ -7,7 +7,7 @@ from typing import Any
 from foveate.policies.types import Key, PruneState, Selection
 from foveate.proxy.formats.messages import Messages
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.pruning.memory import Recollection
+from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.thoughts import UNKNOWN, latest_user, origins_of, without_strangers
 from support import messages as wire
 from support.conversations import body, call, result

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.formats import load
+from foveate.proxy.formats import load_formats
 from foveate.proxy.serving.router import Router
 
-ROUTER = Router(load())
+ROUTER = Router(load_formats())
 
 
 @pytest.mark.parametrize(

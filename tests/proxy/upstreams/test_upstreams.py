@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.config.schema import Upstream
+from foveate.proxy.config.schema import UpstreamSettings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse, build_upstream
 from foveate.proxy.upstreams.http import Http
@@ -24,13 +24,13 @@ class Mine:
 
 
 async def test_the_default_speaks_http() -> None:
-    made = build_upstream(Upstream())
+    made = build_upstream(UpstreamSettings())
     assert isinstance(made, Http)
     await made.aclose()
 
 
 def test_a_users_own_is_built_with_the_settings_that_it_takes() -> None:
-    settings = Upstream(
+    settings = UpstreamSettings(
         type=f"{__name__}:Mine", url="http://x", api_key="sk-1", options={"region": "eu"}
     )  # type: ignore[arg-type]
     made = build_upstream(settings)
@@ -51,4 +51,4 @@ def test_a_users_own_is_built_with_the_settings_that_it_takes() -> None:
 )
 def test_one_that_cannot_be_built_is_named(settings: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        build_upstream(Upstream(**settings))  # type: ignore[arg-type]
+        build_upstream(UpstreamSettings(**settings))  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.formats.messages.content import CLOSED, OPENED, unreminded, words
+from foveate.proxy.formats.messages.content import CLOSED, OPENED, said_in, unreminded
 
 NOTE = f"{OPENED}The tests have changed.\n{CLOSED}"
 
@@ -25,7 +25,7 @@ def test_reminders_go_and_the_users_words_stay(text: str, left: str) -> None:
 
 
 def test_a_text_of_nothing_but_reminders_is_taken_as_it_is() -> None:
-    assert words(NOTE) == NOTE
+    assert said_in(NOTE) == NOTE
 
 
 def test_many_that_are_never_closed_are_read_once() -> None:

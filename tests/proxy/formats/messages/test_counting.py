@@ -10,8 +10,8 @@ import pytest
 
 from foveate.proxy.errors import RequestError, UpstreamError
 from foveate.proxy.formats.messages import Messages
-from foveate.proxy.formats.messages.answer import read_usage
-from foveate.proxy.formats.messages.counting import LEAST, MOST, PAGE, part_tokens, standing_tokens
+from foveate.proxy.formats.messages.answer import messages_usage
+from foveate.proxy.formats.messages.counting import LEAST, MOST, PAGE, block_tokens, field_tokens
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.usage import Usage
 from support.deciding import read
@@ -43,23 +43,23 @@ def png(wide: int, high: int) -> bytes:
     ],
 )
 def test_an_image_counts_by_its_size(content: bytes, tokens: int) -> None:
-    assert part_tokens(image(content), COUNTER) == tokens
+    assert block_tokens(image(content), COUNTER) == tokens
     inside = result("a", [image(content)])
-    assert part_tokens(inside, COUNTER) == part_tokens(result("a", []), COUNTER) + tokens
+    assert block_tokens(inside, COUNTER) == block_tokens(result("a", []), COUNTER) + tokens
 
 
 def test_a_pdf_counts_by_its_pages() -> None:
     pages = base64.b64encode(b"%PDF /Type /Pages /Type /Page x /Type/Page y").decode()
     document = {"type": "document", "source": {"type": "base64", "data": pages}}
-    assert part_tokens(document, COUNTER) == 2 * PAGE
+    assert block_tokens(document, COUNTER) == 2 * PAGE
     said = {"type": "document", "title": "Trains", "source": {"type": "text", "data": "one two three"}}
-    assert part_tokens(said, COUNTER) == COUNTER.text("Trains") + COUNTER.text("one two three")
+    assert block_tokens(said, COUNTER) == COUNTER.text("Trains") + COUNTER.text("one two three")
 
 
 def test_what_is_encrypted_counts_as_what_it_hides() -> None:
     page = {"type": "web_search_result", "url": "u", "title": "t", "encrypted_content": "x" * 600}
     found = {"type": "web_search_tool_result", "tool_use_id": "s", "content": [page]}
-    assert 100 <= part_tokens(found, COUNTER) <= 110
+    assert 100 <= block_tokens(found, COUNTER) <= 110
 
 
 def test_system_and_tools_stand_whatever_goes() -> None:
@@ -70,12 +70,12 @@ def test_system_and_tools_stand_whatever_goes() -> None:
     }
     parsed = read(request([user("q")], system=[text("Be brief.")], tools=[tool]), wire=WIRE)
     assert parsed.fixed_tokens > COUNTER.text("Be brief.") + COUNTER.json(tool["input_schema"])
-    assert standing_tokens("tools", [{**tool, "defer_loading": True}], COUNTER) == 0
-    assert standing_tokens("system", "", COUNTER) == 0
+    assert field_tokens("tools", [{**tool, "defer_loading": True}], COUNTER) == 0
+    assert field_tokens("system", "", COUNTER) == 0
 
 
 def test_a_call_counts_its_name_and_its_arguments() -> None:
-    assert part_tokens(use("a", q="x " * 100), COUNTER) > 100
+    assert block_tokens(use("a", q="x " * 100), COUNTER) > 100
 
 
 @pytest.mark.parametrize(("model", "reserved"), [("claude-opus", None), ("my-llama", 4096)])
@@ -93,16 +93,16 @@ def test_usage_stands_at_a_streams_head() -> None:
         + USAGE
         + b"}}\n\n"
     )
-    assert read_usage(head, b'data: {"type":"message_delta","usage":{"output_tokens":9}}') == Usage(
+    assert messages_usage(head, b'data: {"type":"message_delta","usage":{"output_tokens":9}}') == Usage(
         325, 300
     )
 
 
 def test_usage_stands_at_an_answers_end() -> None:
     content = b'{"content":[{"type":"tool_use","input":{"said":"\\"usage\\":{\\"input_tokens\\":1}"}}],'
-    assert read_usage(content, content + USAGE + b"}") == Usage(325, 300)
-    assert read_usage(b"", b'{"usage":{"input_tokens":7}}') == Usage(7, None)
-    assert read_usage(b"", b'{"error":{}}') is None
+    assert messages_usage(content, content + USAGE + b"}") == Usage(325, 300)
+    assert messages_usage(b"", b'{"usage":{"input_tokens":7}}') == Usage(7, None)
+    assert messages_usage(b"", b'{"error":{}}') is None
 
 
 def test_errors_are_in_anthropics_shape() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.formats.wire.text import kind_of, split
+from foveate.proxy.formats.wire.text import split, text_kind
 
 CODE = "import os\n\ndef main():\n    return os.getcwd()\n\nclass A:\n    pass\n" * 2
 LOG = "2024-05-06 12:00:01 INFO started\n" * 6
@@ -23,7 +23,7 @@ LOG = "2024-05-06 12:00:01 INFO started\n" * 6
     ],
 )
 def test_the_kind_of_a_text(text: str, kind: str) -> None:
-    assert kind_of(text) == kind
+    assert text_kind(text) == kind
 
 
 def test_text_is_cut_at_blank_lines_first() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.pruning.limits.models import look_up, model_names, model_table, size_of
+from foveate.proxy.pruning.limits.models import look_up, model_names, model_table, size_in_name
 
 TABLE = {
     "openai/gpt-9": 1,
@@ -38,9 +38,11 @@ def test_any_name_has_a_few_names_only(model: str) -> None:
 
 
 def test_an_answers_limit_stands_apart_where_both_make_a_round_context() -> None:
-    apart = size_of({"max_input_tokens": 272_000, "max_output_tokens": 128_000, "max_tokens": 128_000})
-    shared = size_of({"max_input_tokens": 128_000, "max_output_tokens": 16_384})
-    both_round = size_of({"max_input_tokens": 200_000, "max_output_tokens": 100_000})
+    apart = size_in_name(
+        {"max_input_tokens": 272_000, "max_output_tokens": 128_000, "max_tokens": 128_000}
+    )
+    shared = size_in_name({"max_input_tokens": 128_000, "max_output_tokens": 16_384})
+    both_round = size_in_name({"max_input_tokens": 200_000, "max_output_tokens": 100_000})
     assert [(size.tokens, size.apart) for size in (apart, shared, both_round) if size] == [
         (272_000, True),
         (128_000, False),
@@ -50,7 +52,7 @@ def test_an_answers_limit_stands_apart_where_both_make_a_round_context() -> None
 
 @pytest.mark.parametrize("entry", [{}, {"max_tokens": "many"}, {"max_tokens": None}, {"max_tokens": 0}])
 def test_an_entry_without_a_number_is_no_size(entry: dict[str, object]) -> None:
-    assert size_of(entry) is None
+    assert size_in_name(entry) is None
 
 
 def test_a_model_that_only_hosts_list_is_found_by_its_own_name() -> None:

@@ -21,12 +21,12 @@ from support.conversations import body, long_chat
 from support.deciding import CHAT, read
 from support.grounds import wanted
 
-SIZES = config.Window(models={"gpt-4o": 10_000, "llama": 10_000}, reserve_output=0.0)
+SIZES = config.WindowSettings(models={"gpt-4o": 10_000, "llama": 10_000}, reserve_output=0.0)
 TOOL = {"type": "function", "function": {"name": "look_up", "description": "Looks a train up. " * 20}}
 
 
 def watermarks() -> Watermarks:
-    return Watermarks(Windows(SIZES, config.Budget(high=0.9, low=0.6), Echo()), Calibration())
+    return Watermarks(Windows(SIZES, config.BudgetSettings(high=0.9, low=0.6), Echo()), Calibration())
 
 
 def request(budget: Budget | None = None) -> Request:

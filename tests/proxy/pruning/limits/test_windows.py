@@ -102,7 +102,9 @@ def models(**tokens: int) -> bytes:
 
 def windows(upstream: Listing, cls: type[Windows] = Windows, **configured: int) -> Windows:
     """Return windows with some models in the settings."""
-    return cls(config.Window(models=configured), config.Budget(high=0.9, low=0.6), upstream)
+    return cls(
+        config.WindowSettings(models=configured), config.BudgetSettings(high=0.9, low=0.6), upstream
+    )
 
 
 @pytest.mark.parametrize(("row", "tokens"), LISTS.values(), ids=LISTS)
@@ -254,7 +256,7 @@ def test_an_answer_that_stands_apart_takes_nothing_of_the_window() -> None:
 
 def offline(**models: int) -> Windows:
     """Return windows that no upstream has listed."""
-    return Windows(config.Window(models=models, default=5000), config.Budget(), Echo())
+    return Windows(config.WindowSettings(models=models, default=5000), config.BudgetSettings(), Echo())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ import redis
 
 from foveate.policies.types import PruneState
 from foveate.proxy.errors import StateStoreError
-from foveate.proxy.pruning.memory import Memory, Recollection
+from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.states import build_states
 from foveate.proxy.pruning.states.redis import BATCH, RedisStates, hidden
 from support import histories

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from foveate.policies.types import PruneState
-from foveate.proxy.pruning.memory import Memory, Recollection
+from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.states.in_memory import MIB
 from foveate.proxy.pruning.states.sqlite import BATCH, TRIM_AFTER, SqliteStates
 from support.sessions import conversation
