@@ -90,20 +90,23 @@ def answers(draw: st.DrawFn, numbers: Any, enabled: bool) -> Message:
 
 def marked(messages: list[Message], places: set[int]) -> list[Message]:
     """Put cache marks on the blocks at those places, counted from the end."""
-    parts = [
-        p
-        for m in messages
-        if isinstance(m["content"], list)
-        for p in m["content"]
-        if "thinking" not in p["type"]
+    markable = [
+        (n, k)
+        for n, message in enumerate(messages)
+        if isinstance(message["content"], list)
+        for k, part in enumerate(message["content"])
+        if "thinking" not in part["type"]
     ]
-    chosen = [id(parts[-1 - place]) for place in places if place < len(parts)]
+    chosen = {markable[-1 - place] for place in places if place < len(markable)}
     return [
-        m
-        if isinstance(m["content"], str)
+        message
+        if isinstance(message["content"], str)
         else {
-            **m,
-            "content": [{**p, "cache_control": MARK} if id(p) in chosen else p for p in m["content"]],
+            **message,
+            "content": [
+                {**part, "cache_control": MARK} if (n, k) in chosen else part
+                for k, part in enumerate(message["content"])
+            ],
         }
-        for m in messages
+        for n, message in enumerate(messages)
     ]
