@@ -6,7 +6,7 @@ import msgspec
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.wire.reading import check_items, is_count, named, own, read_object, value
+from foveate.proxy.formats.wire.reading import count, named, own, read_request, standing, value
 
 STANDING = ("tools", "functions", "response_format")  # `functions` is the older name of `tools`
 
@@ -30,20 +30,14 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 def chat_outline(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is no chat completion."""
-    try:
-        check_items(body, "messages")
-        wire, readable = read_object(body, _decoder)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise FormatError(f"the body is not a chat completion: {error}") from None
+    wire, readable = read_request(body, _decoder, "messages", "not a chat completion")
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
-    limits = value(wire.max_completion_tokens), value(wire.max_tokens)
-    fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
     return Outline(
         body,
         items=own([bytes(raw) for raw in wire.messages], readable, body),
         model=named(value(wire.model)),
-        max_output=next((limit for limit in limits if is_count(limit)), None),
+        max_output=count(value(wire.max_completion_tokens), value(wire.max_tokens)),
         turns=True,
-        standing=tuple([(name, raw) for name, raw in fields if raw]),
+        standing=standing(wire, STANDING),
     )

@@ -10,7 +10,7 @@ import msgspec
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import COMPACTION
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.wire.reading import check_items, decoded, named, own, read_object
+from foveate.proxy.formats.wire.reading import count, decoded, named, own, read_request, standing, value
 
 STANDING = ("system", "tools")
 
@@ -33,24 +33,19 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 def messages_outline(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is none of this API."""
-    try:
-        check_items(body, "messages")
-        wire, readable = read_object(body, _decoder)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise FormatError(f"the body is no Messages request: {error}") from None
+    wire, readable = read_request(body, _decoder, "messages", "no Messages request")
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
     messages = own([bytes(raw) for raw in wire.messages], readable, body)
     ahead = compacted(messages)
-    model, thinking = named(_value(wire.model)), _value(wire.thinking)
-    fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
+    model, thinking = named(value(wire.model)), value(wire.thinking)
     return Outline(
         body,
         items=messages[ahead:],
         ahead=tuple(messages[:ahead]),
         model=model,
-        max_output=reserved(model, _value(wire.max_tokens)),
-        standing=tuple([(name, raw) for name, raw in fields if raw]),
+        max_output=reserved(model, value(wire.max_tokens)),
+        standing=standing(wire, STANDING),
         insists=isinstance(thinking, dict) and thinking.get("type") == "enabled",
     )
 
@@ -63,9 +58,7 @@ def reserved(model: str, most: Any) -> int | None:
     window does ("Context windows", `model_context_window_exceeded`); other servers of this API refuse
     what might not fit.
     """
-    if "claude" in model:
-        return None
-    return most if _is_count(most) else None
+    return None if "claude" in model else count(most)
 
 
 def compacted(messages: Sequence[bytes]) -> int:
@@ -84,14 +77,3 @@ def _compacts(raw: bytes) -> bool:
     content = wire.get("content") if isinstance(wire, dict) else None
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     return any(part.get("type") == COMPACTION and part.get("content") for part in parts)
-
-
-def _value(raw: msgspec.Raw) -> Any:
-    """Return what a field says, None where there is none."""
-    content = bytes(raw)
-    return decoded(content) if content else None
-
-
-def _is_count(limit: Any) -> bool:
-    """Say whether a limit is a number of tokens."""
-    return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0

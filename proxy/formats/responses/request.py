@@ -10,15 +10,7 @@ import orjson
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
 from foveate.proxy.formats.responses import kinds
-from foveate.proxy.formats.wire.reading import (
-    check_items,
-    decoded,
-    is_count,
-    named,
-    own,
-    read_object,
-    value,
-)
+from foveate.proxy.formats.wire.reading import count, decoded, named, own, read_request, standing, value
 
 STANDING = ("instructions", "tools", "text")
 AT_THE_SERVER = ("previous_response_id", "conversation")
@@ -45,26 +37,20 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 def responses_outline(body: bytes) -> Outline:
     """Return a request with its items told apart; FormatError where it is none of the Responses API."""
-    try:
-        check_items(body, "input")
-        wire, readable = read_object(body, _decoder)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise FormatError(f"the body is not a request for a response: {error}") from None
+    wire, readable = read_request(body, _decoder, "input", "not a request for a response")
     if wire.input is msgspec.UNSET:
         raise FormatError("the body has no input")
     if isinstance(wire.input, str):
         items = [orjson.dumps(wire.input)]
     else:
         items = own([bytes(raw) for raw in wire.input], readable, body)
-    most = value(wire.max_output_tokens)
     held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
-    fields = [(name, bytes(getattr(wire, name))) for name in STANDING]
     return Outline(
         body,
         items=items,
         model=named(value(wire.model)),
-        max_output=most if is_count(most) else None,
-        standing=tuple([(name, raw) for name, raw in fields if raw]),
+        max_output=count(value(wire.max_output_tokens)),
+        standing=standing(wire, STANDING),
         stays=held or referring(items),
         settled=bool(items) and type_of(items[-1]) == kinds.TRIGGER,
     )

@@ -5,6 +5,7 @@ texts.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
@@ -57,6 +58,19 @@ def read_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> tuple[T, bytes
         if readable == body:
             raise
         return decoder.decode(readable), readable
+
+
+def read_request(
+    body: bytes, decoder: msgspec.json.Decoder[T], field: str, kind: str
+) -> tuple[T, bytes]:
+    """Return a request's top level, and the body that was read; FormatError, "the body is `kind`", where
+    it is none, or has too many elements in `field`.
+    """
+    try:
+        check_items(body, field)
+        return read_object(body, decoder)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise FormatError(f"the body is {kind}: {error}") from None
 
 
 def fields_of(raw: bytes) -> dict[str, bytes]:
@@ -126,6 +140,17 @@ def value(raw: msgspec.Raw) -> Any:
     return decoded(content) if content else None
 
 
-def is_count(limit: Any) -> bool:
+def standing(wire: msgspec.Struct, names: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
+    """Return those of the named fields that a request has, in the caller's own bytes."""
+    fields = [(name, bytes(getattr(wire, name))) for name in names]
+    return tuple([(name, raw) for name, raw in fields if raw])
+
+
+def count(*limits: Any) -> int | None:
+    """Return the first limit that is a number of tokens, None where none is."""
+    return next((limit for limit in limits if _is_count(limit)), None)
+
+
+def _is_count(limit: Any) -> bool:
     """Say whether a limit is a number of tokens."""
     return isinstance(limit, int) and not isinstance(limit, bool) and limit > 0
