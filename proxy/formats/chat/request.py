@@ -6,7 +6,14 @@ import msgspec
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.wire.reading import count, named, own, read_request, standing, value
+from foveate.proxy.formats.wire.reading import (
+    named,
+    own,
+    read_top_level,
+    standing_fields,
+    token_limit,
+    value,
+)
 
 STANDING = ("tools", "functions", "response_format")  # `functions` is the older name of `tools`
 
@@ -30,14 +37,14 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 def chat_outline(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is no chat completion."""
-    wire, readable = read_request(body, _decoder, "messages", "not a chat completion")
+    wire, readable = read_top_level(body, _decoder, "messages", "not a chat completion")
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
     return Outline(
         body,
         items=own([bytes(raw) for raw in wire.messages], readable, body),
         model=named(value(wire.model)),
-        max_output=count(value(wire.max_completion_tokens), value(wire.max_tokens)),
+        max_output=token_limit(value(wire.max_completion_tokens), value(wire.max_tokens)),
         turns=True,
-        standing=standing(wire, STANDING),
+        standing=standing_fields(wire, STANDING),
     )

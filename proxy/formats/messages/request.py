@@ -10,7 +10,15 @@ import msgspec
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import COMPACTION
 from foveate.proxy.formats.parsed import Outline
-from foveate.proxy.formats.wire.reading import count, decoded, named, own, read_request, standing, value
+from foveate.proxy.formats.wire.reading import (
+    decoded,
+    named,
+    own,
+    read_top_level,
+    standing_fields,
+    token_limit,
+    value,
+)
 
 STANDING = ("system", "tools")
 
@@ -33,7 +41,7 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 def messages_outline(body: bytes) -> Outline:
     """Return a request with its messages told apart; FormatError where it is none of this API."""
-    wire, readable = read_request(body, _decoder, "messages", "no Messages request")
+    wire, readable = read_top_level(body, _decoder, "messages", "no Messages request")
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
     messages = own([bytes(raw) for raw in wire.messages], readable, body)
@@ -45,7 +53,7 @@ def messages_outline(body: bytes) -> Outline:
         ahead=tuple(messages[:ahead]),
         model=model,
         max_output=reserved(model, value(wire.max_tokens)),
-        standing=standing(wire, STANDING),
+        standing=standing_fields(wire, STANDING),
         insists=isinstance(thinking, dict) and thinking.get("type") == "enabled",
     )
 
@@ -58,7 +66,7 @@ def reserved(model: str, most: Any) -> int | None:
     window does ("Context windows", `model_context_window_exceeded`); other servers of this API refuse
     what might not fit.
     """
-    return None if "claude" in model else count(most)
+    return None if "claude" in model else token_limit(most)
 
 
 def compacted(messages: Sequence[bytes]) -> int:

@@ -10,7 +10,15 @@ import orjson
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
 from foveate.proxy.formats.responses import kinds
-from foveate.proxy.formats.wire.reading import count, decoded, named, own, read_request, standing, value
+from foveate.proxy.formats.wire.reading import (
+    decoded,
+    named,
+    own,
+    read_top_level,
+    standing_fields,
+    token_limit,
+    value,
+)
 
 STANDING = ("instructions", "tools", "text")
 AT_THE_SERVER = ("previous_response_id", "conversation")
@@ -37,7 +45,7 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 def responses_outline(body: bytes) -> Outline:
     """Return a request with its items told apart; FormatError where it is none of the Responses API."""
-    wire, readable = read_request(body, _decoder, "input", "not a request for a response")
+    wire, readable = read_top_level(body, _decoder, "input", "not a request for a response")
     if wire.input is msgspec.UNSET:
         raise FormatError("the body has no input")
     if isinstance(wire.input, str):
@@ -49,8 +57,8 @@ def responses_outline(body: bytes) -> Outline:
         body,
         items=items,
         model=named(value(wire.model)),
-        max_output=count(value(wire.max_output_tokens)),
-        standing=standing(wire, STANDING),
+        max_output=token_limit(value(wire.max_output_tokens)),
+        standing=standing_fields(wire, STANDING),
         stays=held or referring(items),
         settled=bool(items) and type_of(items[-1]) == kinds.TRIGGER,
     )

@@ -60,7 +60,7 @@ def read_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> tuple[T, bytes
         return decoder.decode(readable), readable
 
 
-def read_request(
+def read_top_level(
     body: bytes, decoder: msgspec.json.Decoder[T], field: str, kind: str
 ) -> tuple[T, bytes]:
     """Return a request's top level, and the body that was read; FormatError, "the body is `kind`", where
@@ -140,13 +140,13 @@ def value(raw: msgspec.Raw) -> Any:
     return decoded(content) if content else None
 
 
-def standing(wire: msgspec.Struct, names: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
+def standing_fields(wire: msgspec.Struct, names: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
     """Return those of the named fields that a request has, in the caller's own bytes."""
     fields = [(name, bytes(getattr(wire, name))) for name in names]
     return tuple([(name, raw) for name, raw in fields if raw])
 
 
-def count(*limits: Any) -> int | None:
+def token_limit(*limits: Any) -> int | None:
     """Return the first limit that is a number of tokens, None where none is."""
     return next((limit for limit in limits if _is_count(limit)), None)
 
