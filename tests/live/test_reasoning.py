@@ -104,13 +104,19 @@ def test_a_mark_that_moves_with_the_conversation_breaks_no_prefix(
     assert all(mark in json.dumps(prompt[-1]) for prompt in found)
 
 
-def test_an_upstream_that_refuses_reasoning_is_asked_once_more_without_it(
-    live: Live, upstream: Upstream
-) -> None:
+def strange(live: Live) -> Talk:
+    """Return a talk whose reasoning was made in another one."""
     elsewhere, talk = Talk(key="sk-other"), Talk()
     for n in range(3):
         elsewhere.note(live.url, n)
     talk.messages = [{"role": "system", "content": "You are in haste."}, *elsewhere.messages[1:]]
+    return talk
+
+
+def test_an_upstream_that_refuses_reasoning_is_asked_once_more_without_it(
+    live: Live, upstream: Upstream
+) -> None:
+    talk = strange(live)
     upstream.received.clear()
     answer = talk.say(live.url, "And now?")
     first, second = prompts(upstream)
@@ -130,10 +136,7 @@ def test_an_upstream_that_refuses_reasoning_is_asked_once_more_without_it(
 def test_the_conversation_goes_on_without_what_was_refused_and_with_what_came_since(
     live: Live, upstream: Upstream
 ) -> None:
-    elsewhere, talk = Talk(key="sk-other"), Talk()
-    for n in range(3):
-        elsewhere.note(live.url, n)
-    talk.messages = [{"role": "system", "content": "You are in haste."}, *elsewhere.messages[1:]]
+    talk = strange(live)
     talk.say(live.url, "And now?")
     upstream.received.clear()
     for n in range(4):
