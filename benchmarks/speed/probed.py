@@ -16,7 +16,7 @@ import uvicorn
 
 from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
-from foveate.proxy.cli import listen
+from foveate.proxy.cli.serving import listen
 from foveate.proxy.config.loading import load_settings
 from foveate.proxy.observers import logs
 

@@ -1,0 +1,25 @@
+"""The command `foveate`."""
+
+from __future__ import annotations
+
+import typer
+
+from foveate.proxy.cli import serving, trying
+from foveate.proxy.errors import ConfigError
+
+app = typer.Typer(
+    help="Prune long chat histories on their way to an OpenAI-compatible API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for each in (serving, trying):
+    app.add_typer(each.commands)
+
+
+def main() -> None:
+    """Run the command; a wrong setting ends it with one line and exit code 2."""
+    try:
+        app()
+    except ConfigError as error:
+        typer.echo(f"foveate: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,94 @@
+"""`foveate serve`, and `foveate check`, which shows what it would serve with."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from foveate.proxy import process
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.cli.options import ConfigOption, find
+from foveate.proxy.config.addresses import shown_address
+from foveate.proxy.config.loading import dump_settings, load_settings
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.observers import logs
+from foveate.proxy.watcher import Source
+
+DRAIN = 30  # seconds that requests under way have to end once it is told to
+
+commands = typer.Typer()
+
+
+@commands.command()
+def serve(
+    config_file: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="Base URL to forward to, or `echo`, or `litellm`.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder for the index.")] = None,
+) -> None:
+    """Serve the proxy."""
+    over: dict[str, Any] = {"server": {}, "upstream": {}}
+    if host is not None:
+        over["server"]["host"] = host
+    if port is not None:
+        over["server"]["port"] = port
+    if upstream is not None:
+        named = upstream in ("echo", "litellm")
+        over["upstream"] = {"type": upstream} if named else {"type": "http", "url": upstream}
+    if data is not None:
+        over["data"] = str(data)
+    source = Source(find(config_file), over)
+    settings = source.load()
+    logs.configure(settings.server)
+    process.prepare()
+    application = create_app(settings, source)
+    listening = listen(settings.server.host, settings.server.port)
+    address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
+    target = (
+        shown_address(settings.upstream.url)
+        if settings.upstream.type == "http"
+        else f"the {settings.upstream.type} upstream"
+    )
+    advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
+    print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
+    if hasattr(
+        signal, "SIGHUP"
+    ):  # a terminal that closes ends it like any other request to: streams go on to their end
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    uvicorn.Server(serving(application, timeout_keep_alive=75, timeout_graceful_shutdown=DRAIN)).run(
+        sockets=[listening]
+    )
+
+
+@commands.command()
+def check(
+    config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings file to check.")],
+) -> None:
+    """Check a settings file and print the settings that follow from it."""
+    settings = load_settings(config_file)
+    typer.echo(dump_settings(settings), nl=False)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to that address; ConfigError where that is not possible."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --host or --port"
+        ) from None
+    listening.setblocking(False)
+    return listening
