@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from foveate.proxy.pruning.states.in_memory import MIB, InMemoryStates
 _log = logging.getLogger("foveate.memory")
 BATCH = 200  # keys asked for at once, the longest prefixes first
 TRIM_AFTER = 500  # writes
+GATHER = 0.005  # seconds until what came meanwhile is written: one commit for many requests
 STAMP = struct.Struct(">d")  # ahead of a value in memory: seconds since the epoch
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS states (key TEXT PRIMARY KEY, used REAL NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
@@ -41,6 +41,32 @@ class _Kept(NamedTuple):
     position: int
     used: float  # seconds since the epoch
     value: bytes
+
+
+class _Writer:
+    """The connection that writes, opened anew where the file has been taken away."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: sqlite3.Connection | None = None
+        self._file = 0  # its inode
+
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection to the file that stands at the path now; sqlite3.Error where none can."""
+        if self._open is not None and self._path.exists() and self._path.stat().st_ino == self._file:
+            return self._open
+        self.close()
+        self._open = opened = sqlite3.connect(self._path, timeout=5, check_same_thread=False)
+        opened.execute("PRAGMA synchronous=NORMAL")
+        opened.executescript(SCHEMA)
+        self._file = self._path.stat().st_ino
+        return opened
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
 
 class SqliteStates:
@@ -62,18 +88,19 @@ class SqliteStates:
         self._written = 0
         self._warned = False
         self._reader = self._opened()
+        self._writer = _Writer(self._path)
 
     async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
         """Return the position and value of the first known key."""
         start = 0
         for batch in in_batches(keys):
+            if start:  # a long history that nobody knows is looked up while others are served
+                await asyncio.sleep(0)
             held = await self._held(batch)
             found = self._newer(batch, held)
             if found is not None:
                 return start + found.position, found.value
             start += len(batch)
-            # A long history that nobody knows is looked up while others are served
-            await asyncio.sleep(0)
         return None
 
     async def put(self, key: str, value: bytes) -> None:
@@ -89,6 +116,7 @@ class SqliteStates:
     async def aclose(self) -> None:
         """Write what waits, and close the file."""
         self._thread.shutdown()
+        self._writer.close()
         if self._reader is not None:
             self._reader.close()
 
@@ -145,13 +173,13 @@ class SqliteStates:
     def _write(self) -> None:
         """Write what waits, until nothing does; in the thread."""
         try:
-            with closing(sqlite3.connect(self._path, timeout=5)) as writer:
-                writer.execute("PRAGMA synchronous=NORMAL")
-                writer.executescript(SCHEMA)  # the file may have been taken away since it was opened
-                while self._pending:
-                    self._write_some(writer)
-                    writer.commit()
+            while self._pending:
+                writer = self._writer.connection()
+                self._write_some(writer)
+                writer.commit()
+                time.sleep(GATHER)
         except (sqlite3.Error, OSError) as error:
+            self._writer.close()
             self._pending.clear()
             level = logging.DEBUG if self._warned else logging.WARNING  # a lasting fault is told once
             _log.log(
