@@ -11,6 +11,9 @@ FoveateError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 import orjson
 from pydantic_core import ErrorDetails
 
@@ -64,5 +67,21 @@ def explain_error(error: ErrorDetails, source: str) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{source}: {where} is not a setting; remove it or correct its name"
-    remedy = error["msg"][0].lower() + error["msg"][1:]
-    return f"{source}: {where} is {error['input']!r}: {remedy}"
+    return f"{source}: {where} is {given_in(error)!r}: {remedy_of(error)}"
+
+
+def given_in(error: ErrorDetails) -> object:
+    """Return the value that failed."""
+    return error["input"]
+
+
+def remedy_of(error: ErrorDetails) -> str:
+    """Return what a failed validation asks for."""
+    told = error["msg"].removeprefix("Value error, ")
+    return told[0].lower() + told[1:]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" with the known word that is most like one, nothing where none is."""
+    found = get_close_matches(word, list(known), 1, 0.6)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -6,6 +6,7 @@ import signal
 import socket
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 import uvicorn
@@ -14,13 +15,15 @@ from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
 from foveate.proxy.cli.options import ConfigOption, find
 from foveate.proxy.config.addresses import shown_address
-from foveate.proxy.config.loading import dump_settings, load_settings
-from foveate.proxy.errors import ConfigError
+from foveate.proxy.config.loading import dump_settings, is_loopback, load_settings
+from foveate.proxy.config.schema import Settings
+from foveate.proxy.errors import ConfigError, nearest
 from foveate.proxy.observers import logs
 from foveate.proxy.watcher import Source
 
 DRAIN = 30  # seconds that requests under way have to end once it is told to
 
+BUILT_IN = ("echo", "litellm")  # upstreams that are named, not addressed
 commands = typer.Typer()
 
 
@@ -41,7 +44,12 @@ def serve(
     if port is not None:
         over["server"]["port"] = port
     if upstream is not None:
-        named = upstream in ("echo", "litellm")
+        named = upstream in BUILT_IN
+        if not named and "://" not in upstream:
+            raise ConfigError(
+                f"--upstream {upstream!r} is no address such as http://127.0.0.1:11434/v1, and neither "
+                f"{' nor '.join(BUILT_IN)}{nearest(upstream, BUILT_IN)}"
+            )
         over["upstream"] = {"type": upstream} if named else {"type": "http", "url": upstream}
     if data is not None:
         over["data"] = str(data)
@@ -51,7 +59,9 @@ def serve(
     process.prepare()
     application = create_app(settings, source)
     listening = listen(settings.server.host, settings.server.port)
-    address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
+    port = listening.getsockname()[1]
+    check_loop(settings, port)
+    address = f"http://{settings.server.host}:{port}"
     target = (
         shown_address(settings.upstream.url)
         if settings.upstream.type == "http"
@@ -92,3 +102,17 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     listening.setblocking(False)
     return listening
+
+
+def check_loop(settings: Settings, port: int) -> None:
+    """Raise ConfigError where requests would be forwarded to the very address that it listens on."""
+    if settings.upstream.type != "http":
+        return
+    url = urlsplit(settings.upstream.url)
+    default = 443 if url.scheme == "https" else 80
+    here = url.hostname == settings.server.host or is_loopback(url.hostname or "")
+    if here and (url.port or default) == port:
+        raise ConfigError(
+            f"upstream.url {shown_address(settings.upstream.url)} is foveate's own address; "
+            "name the server that it stands in front of, or another --port"
+        )

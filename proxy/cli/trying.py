@@ -60,6 +60,8 @@ def explain(
         raise ConfigError(f"--path {path!r} is not one of {', '.join(FORMATS)}")
     wire = load_formats()[path]
     found = asyncio.run(once.explain_once(settings, wire, content, policy, budget))
+    if found["result"] == "failed":
+        raise ConfigError(f"{request}: cannot be decided on: {found['failure_reason']}")
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return

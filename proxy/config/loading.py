@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource
-from pydantic_settings.exceptions import SettingsError
 
 from foveate.proxy.config.addresses import shown_address
+from foveate.proxy.config.blame import Sources
 from foveate.proxy.config.policies import build_policies, merge
 from foveate.proxy.config.schema import Settings
-from foveate.proxy.errors import ConfigError, explain_error
+from foveate.proxy.config.variables import paths, variables_of
+from foveate.proxy.errors import ConfigError, nearest
 
 
 def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings:
@@ -27,18 +27,38 @@ def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) ->
     Raises ConfigError naming the path, the value and the remedy.
     """
     file = read_yaml(path) if path else {}
+    if path:
+        check_own(path, file)
+    variables = variables_of(os.environ)
+    given = file
+    for variable in variables:
+        given = merge(given, variable.values)
+    line = overrides or {}
     try:
-        settings = Settings(**merge(merge(file, EnvSettingsSource(Settings)()), overrides or {}))
+        settings = Settings(**merge(given, line))
         policies = build_policies(settings)
     except ValidationError as error:
-        raise ConfigError(
-            "\n".join(explain_error(e, str(path or "settings")) for e in error.errors())
-        ) from None
-    except SettingsError as error:
-        raise ConfigError(f"an environment variable is not what its setting takes: {error}") from None
+        sources = Sources(line, variables, str(path or "settings"))
+        raise ConfigError("\n".join(map(sources.blame, error.errors()))) from None
     if settings.policy not in policies:
-        raise ConfigError(f'policy "{settings.policy}" is not one of {", ".join(sorted(policies))}')
+        raise ConfigError(
+            f'policy "{settings.policy}" is not one of {", ".join(sorted(policies))}'
+            f"{nearest(settings.policy, policies)}"
+        )
     return settings
+
+
+def check_own(path: Path, file: dict[str, Any]) -> None:
+    """Raise ConfigError for a file that has keys, none of which is a setting or like one."""
+    known = set(Settings.model_fields)
+    anywhere = {path[-1] for path in paths(Settings)}
+    if not file or any(name in anywhere or nearest(name, known) for name in file):
+        return
+    named = f"{', '.join(list(file)[:3])} {'is not a setting' if len(file) == 1 else 'are no settings'}"
+    raise ConfigError(
+        f"{path}: is not a settings file of foveate's: {named}; "
+        "name another with --config, or write one with 'foveate init'"
+    )
 
 
 def check_access(settings: Settings) -> None:
@@ -89,7 +109,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ValueError,
         RecursionError,
     ) as error:  # a ValueError: a date that is none, text that is none
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+        told = " ".join(str(error).split())
+        tab = "; indent with blanks, YAML takes no tabs" if "'\\t'" in told else ""
+        raise ConfigError(f"{path}: is not YAML: {told}{tab}") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):

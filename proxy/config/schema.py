@@ -8,11 +8,25 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from foveate.proxy.config.addresses import checked
+from foveate.proxy.config.addresses import checked, checked_key
 
 Share = Annotated[float, Field(gt=0, le=1)]
-Watermark = Annotated[float, Field(gt=0)]
+LEAST = (
+    1000  # tokens: a smaller number of them is no watermark, but a share that was written as percent
+)
+
+
+def watermark(value: float) -> float:
+    """Return a watermark as it is; ValueError for what is neither a share nor tokens."""
+    if 1 < value < LEAST:
+        percent = f"; {value:g} % is {value / 100:g}" if value <= 100 else ""
+        raise ValueError(f"it must be a share up to 1, or tokens from {LEAST} on{percent}")
+    return value
+
+
+Watermark = Annotated[float, Field(gt=0), AfterValidator(watermark)]
 Address = Annotated[str, AfterValidator(checked)]
+Key = Annotated[SecretStr, AfterValidator(checked_key)]
 Source = PydanticBaseSettingsSource
 DEFAULT_DATA = Path("~/.local/share/foveate")
 
@@ -51,11 +65,11 @@ class UpstreamSettings(Section):
 
     type: str = "http"
     options: dict[str, Any] = {}
-    url: Address = Field(default="https://api.openai.com/v1", pattern=r"^https?://\S+$")
-    api_base: Address = Field(default="", pattern=r"^(https?://\S+)?$")
-    api_key: SecretStr = SecretStr("")
-    anthropic_url: Address = Field(default="", pattern=r"^(https?://\S+)?$")
-    anthropic_api_key: SecretStr = SecretStr("")
+    url: Address = Field(default="https://api.openai.com/v1", min_length=1)
+    api_base: Address = ""
+    api_key: Key = SecretStr("")
+    anthropic_url: Address = ""
+    anthropic_api_key: Key = SecretStr("")
     connect_timeout: float = Field(default=10, gt=0)
     read_timeout: float = Field(default=600, gt=0)
 
@@ -69,15 +83,16 @@ class WindowSettings(Section):
 
 
 class BudgetSettings(Section):
-    """When it cuts and how far: shares of the window less the reserved output."""
+    """When it cuts and how far: shares of the window less the reserved output, or tokens."""
 
-    high: Share = 0.9
-    low: Share = 0.6
+    high: Watermark = 0.9
+    low: Watermark = 0.6
 
     @model_validator(mode="after")
     def _ordered(self) -> BudgetSettings:
-        if self.low > self.high:
-            raise ValueError(f"low ({self.low}) is above high ({self.high}); it must not be")
+        alike = (self.low > 1) == (self.high > 1)
+        if alike and self.low > self.high:
+            raise ValueError(f"low ({self.low:g}) is above high ({self.high:g}); it must not be")
         return self
 
 
@@ -121,7 +136,7 @@ class Index(Section):
 
     type: str = "chroma"
     options: dict[str, Any] = {}
-    url: Address = Field(default="", pattern=r"^(https?://\S+)?$")
+    url: Address = ""
     max_entries: int = Field(default=100_000, ge=1)
     max_age_days: float = Field(default=90, gt=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,13 @@ async def explain_once(
 
 
 def read_request(path: Path) -> bytes:
-    """Return the content of a request file; ConfigError where it cannot be read."""
+    """Return the content of a request file; ConfigError where it cannot be read, or is no JSON."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not JSON: {error}; nothing was sent") from None
+    return content

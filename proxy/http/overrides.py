@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from foveate.policies.types import Budget
-from foveate.proxy.errors import RequestError
+from foveate.proxy.errors import RequestError, nearest
 from foveate.proxy.http.headers import Headers
 
+Fields = dict[str, Any]  # of Overrides
 _BUDGET = re.compile(r"([1-9]\d{0,8})(?:/([1-9]\d{0,8}))?")
 _SESSION = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -40,29 +41,53 @@ def read_overrides(headers: Headers, policies: Collection[str]) -> Overrides:
     }
     if not given:
         return NO_OVERRIDES
-    mode = given.get("x-pruning")
-    if mode is not None and mode not in ("on", "off", "dry-run"):
-        raise _refused("X-Pruning", mode, "on, off or dry-run")
-    policy = given.get("x-pruning-policy")
-    if policy is not None and policy not in policies:
-        raise _refused("X-Pruning-Policy", policy, f"one of {', '.join(sorted(policies))}")
-    sticky = given.get("x-pruning-sticky")
-    if sticky is not None and sticky not in ("on", "off"):
-        raise _refused("X-Pruning-Sticky", sticky, "on or off")
-    session = given.get("x-pruning-session")
-    if session is not None and not _SESSION.fullmatch(session):
-        raise _refused(
-            "X-Pruning-Session", session, "1 to 128 printable ASCII characters without spaces"
-        )
-    budget = given.get("x-pruning-budget")
-    return Overrides(
-        mode=mode,  # type: ignore[arg-type]
-        policy=policy,
-        budget=None if budget in (None, THRIFTY) else read_budget(str(budget)),
-        thrifty=budget == THRIFTY,
-        sticky=None if sticky is None else sticky == "on",
-        session=session,
-    )
+    fields: dict[str, Any] = {}
+    for name, value in given.items():
+        reader = HEADERS.get(name)
+        if reader is None:
+            raise _unknown(name)
+        fields |= reader(value, policies)
+    return Overrides(**fields)
+
+
+def _mode(value: str, policies: Collection[str]) -> Fields:
+    if value not in ("on", "off", "dry-run"):
+        raise _refused("X-Pruning", value, "on, off or dry-run")
+    return {"mode": value}
+
+
+def _policy(value: str, policies: Collection[str]) -> Fields:
+    if value not in policies:
+        allowed = f"one of {', '.join(sorted(policies))}{nearest(value, policies)}"
+        raise _refused("X-Pruning-Policy", value, allowed)
+    return {"policy": value}
+
+
+def _budget(value: str, policies: Collection[str]) -> Fields:
+    return {"thrifty": True} if value == THRIFTY else {"budget": read_budget(value)}
+
+
+def _sticky(value: str, policies: Collection[str]) -> Fields:
+    if value not in ("on", "off"):
+        raise _refused("X-Pruning-Sticky", value, "on or off")
+    return {"sticky": value == "on"}
+
+
+def _session(value: str, policies: Collection[str]) -> Fields:
+    if not _SESSION.fullmatch(value):
+        allowed = "1 to 128 printable ASCII characters without spaces"
+        raise _refused("X-Pruning-Session", value, allowed)
+    return {"session": value}
+
+
+# Every request header of ours, with what reads its value into fields of Overrides. No other that begins so is let by.
+HEADERS: Mapping[str, Callable[[str, Collection[str]], Fields]] = {
+    "x-pruning": _mode,
+    "x-pruning-policy": _policy,
+    "x-pruning-budget": _budget,
+    "x-pruning-sticky": _sticky,
+    "x-pruning-session": _session,
+}
 
 
 def read_budget(value: str) -> Budget:
@@ -82,4 +107,15 @@ def _refused(header: str, value: str, allowed: str) -> RequestError:
     """Return the error for a header's value that is not allowed."""
     return RequestError(
         400, f"{header}: {value[:100]!r} is not allowed; send {allowed}", code="invalid_pruning_header"
+    )
+
+
+def _unknown(name: str) -> RequestError:
+    """Return the error for a header that begins like ours and is none."""
+    known = [each.title() for each in HEADERS]
+    meant = nearest(name.title(), known)
+    return RequestError(
+        400,
+        f"{name.title()[:100]} is not a request header of foveate's{meant or '; it takes ' + ', '.join(known)}",
+        code="invalid_pruning_header",
     )

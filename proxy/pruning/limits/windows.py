@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import time
@@ -112,14 +113,15 @@ class Windows:
         if model not in self._warned and len(self._warned) < MAX_KNOWN:
             self._warned.add(model)
             _log.warning(
-                "the window of model %r is not known; taking %d tokens. Set window.models in config.yaml",
-                model, self._settings.default,
+                "the window of model %r is not known; taking %d tokens. Set window.models in config.yaml: "
+                "window: {models: {%s: TOKENS}}",
+                model, self._settings.default, json.dumps(model),
             )  # fmt: skip
         return Window(self._settings.default, "default")
 
     def budget(self, window: Window, max_output: int | None) -> Budget:
         """Return the watermarks: shares of the window less the reserved output, which takes half of it
-        at the most.
+        at the most; or the tokens that the settings name, within that.
         """
         reserved = 0 if window.apart else max_output
         return shares(
@@ -177,7 +179,17 @@ class Windows:
 
 @lru_cache(maxsize=256)
 def shares(window: int, max_output: int | None, reserve: float, high: float, low: float) -> Budget:
-    """Return the watermarks for a window of so many tokens."""
+    """Return the watermarks for a window of so many tokens.
+
+    Where `high` is in tokens, a share as `low` is one of that.
+    """
     reserved = int(window * reserve) if max_output is None else max_output
     room = window - min(reserved, window // 2)
-    return Budget(high=int(room * high), low=int(room * low))
+    most = tokens_of(high, room)
+    return Budget(high=most, low=tokens_of(low, most if high > 1 else room, most))
+
+
+def tokens_of(mark: float, whole: int, most: int | None = None) -> int:
+    """Return a watermark in tokens: a share of `whole`, or tokens; never over `most`, or `whole`."""
+    tokens = int(mark if mark > 1 else whole * mark)
+    return min(tokens, whole if most is None else most)

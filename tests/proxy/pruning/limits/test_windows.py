@@ -298,3 +298,20 @@ def test_an_unknown_window_is_warned_of_once_a_model(caplog: pytest.LogCaptureFi
 )
 def test_the_budget_is_a_share_of_what_the_answer_leaves(reserved: int | None, budget: Budget) -> None:
     assert offline().budget(Window(1000, "config"), reserved) == budget
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "budget"),
+    [
+        (16_000, 8000, Budget(16_000, 8000)),
+        (16_000, 0.5, Budget(16_000, 8000)),  # a share of what `high` says
+        (0.5, 8000, Budget(45_000, 8000)),
+        (0.1, 20_000, Budget(9000, 9000)),
+        (1, 1, Budget(90_000, 90_000)),
+        (500_000, 400_000, Budget(90_000, 90_000)),  # no more than the window has
+    ],
+)
+def test_a_budget_is_in_tokens_or_shares(high: float, low: float, budget: Budget) -> None:
+    settings = config.BudgetSettings(high=high, low=low)
+    found = Windows(config.WindowSettings(), settings, Echo())
+    assert found.budget(Window(100_000, "config"), None) == budget
