@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +12,21 @@ from typing import Any
 
 import orjson
 
-from foveate.proxy.http.wordings import CODES, OPENINGS, OTHER, PROMPT, WINDOW, WRAPPER
+from foveate.proxy.http.wordings import (
+    CODE,
+    CODES,
+    LIKELY,
+    OPENINGS,
+    OTHER,
+    PROMPT,
+    RATES,
+    WINDOW,
+    WRAPPER,
+)
 
 # Most providers; a gateway's limit; TGI; llama.cpp and gateways that wrap another's answer, which may
 # even say OK.
-STATUSES = frozenset({400, 413, 422, 500})
+STATUSES = frozenset({400, 413, 422, 500, 502})
 # A longer answer is about something else, and may quote a prompt that tells of such errors
 MAX_BYTES = 8 * 1024
 QUOTABLE = (
@@ -22,6 +34,12 @@ QUOTABLE = (
     # caller
     60
 )
+ABOUT = 200  # characters of a message that say what it is about
+# The names that errors are told under, lower case and without underscores
+CODED = ("code", "type", "status", "errorcode", "errortype", "key", "reason")
+WORDED = ("message", "msg", "errormessage", "errormsg", "statusmsg", "description")
+HOLDING = frozenset({"error", "errors", "detail", "details", "baseresp", "metadata", "raw", "response"})
+_decoder = json.JSONDecoder()
 DEEPEST = 8  # errors in errors: a gateway's message holds its provider's as JSON
 
 
@@ -79,11 +97,9 @@ def _errors(answer: Any, depth: int) -> Iterator[_Error]:
         return
     if isinstance(answer, str):
         yield _Error(answer, frozenset(), {})
-        start = answer.find('{"')
-        if start >= 0:
-            inner = _loaded(answer[start : answer.rfind("}") + 1].encode())
-            if isinstance(inner, dict):
-                yield from _errors(inner, depth + 1)
+        inner = _object_in(answer)
+        if isinstance(inner, dict):
+            yield from _errors(inner, depth + 1)
     elif isinstance(answer, list):
         for each in answer[:8]:
             yield from _errors(each, depth + 1)
@@ -91,36 +107,41 @@ def _errors(answer: Any, depth: int) -> Iterator[_Error]:
         yield from _of_object(answer, depth)
 
 
+def _object_in(text: str) -> Any:
+    """Return the first object that is written in a text, as JSON or as Python prints it; None without
+    one.
+    """
+    try:
+        if '{"' in text:
+            return _decoder.raw_decode(text, text.index('{"'))[0]
+        if "{'" in text:
+            return ast.literal_eval(text[text.index("{'") : text.rindex("}") + 1])
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    return None
+
+
 def _of_object(answer: dict[str, Any], depth: int) -> Iterator[_Error]:
-    codes = {
-        str(answer[name]).lower()
-        for name in ("code", "type", "status")
-        if isinstance(answer.get(name), (str, int))
-    }
-    message = next(
-        (answer[name] for name in ("message", "msg") if isinstance(answer.get(name), str)), ""
-    )
+    given = {name.lower().replace("_", ""): value for name, value in answer.items()}
+    codes = {str(given[name]).lower() for name in CODED if isinstance(given.get(name), (str, int))}
+    message = next((given[name] for name in WORDED if isinstance(given.get(name), str)), "")
     if message or codes:
         for error in _errors(message, depth + 1):
             yield _Error(error.message, error.codes | codes, {**answer, **error.fields})
-    for name in ("error", "errors", "detail"):
-        yield from _errors(answer.get(name), depth + 1)
-    metadata = answer.get("metadata")
-    if isinstance(metadata, dict):  # OpenRouter's: what the provider said
-        yield from _errors(metadata.get("raw"), depth + 1)
+    for name, value in given.items():
+        if name in HOLDING or name.endswith("error"):
+            yield from _errors(value, depth + 1)
 
 
 def _refusal(error: _Error, request: bytes) -> TooLong | None:
     message = error.message.strip()
+    coded = any(code in CODES or CODE.fullmatch(code) for code in error.codes | {message.lower()})
+    whole = message[:ABOUT]
     while wrapped := WRAPPER.match(message):
         message = message[wrapped.end() :]
-    opening = OPENINGS.match(message)
-    coded = not error.codes.isdisjoint(CODES)
-    if not opening and not coded:
+    if any("rate_limit" in code for code in error.codes):
         return None
-    if any("rate_limit" in code for code in error.codes) or (
-        opening and not coded and OTHER.search(message[:200])
-    ):
+    if not coded and not _says_so(message, whole):
         return None
     if may_be_quoted(message, request):
         return TooLong(None, None) if coded else None
@@ -129,6 +150,16 @@ def _refusal(error: _Error, request: bytes) -> TooLong | None:
     if window and prompt and prompt < window // 2:  # the answer that was asked for is too long
         return None
     return TooLong(window, prompt)
+
+
+def _says_so(message: str, whole: str) -> bool:
+    """Say whether a message begins with a provider's words for it, and is about nothing else."""
+    if RATES.search(whole):
+        return False
+    if OPENINGS.match(message):
+        return True
+    sentence = re.split(r"\.\s|\n|。", whole, maxsplit=1)[0]
+    return LIKELY.match(message) is not None and not OTHER.search(sentence)
 
 
 def may_be_quoted(message: str, request: bytes) -> bool:

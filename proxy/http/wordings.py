@@ -7,78 +7,137 @@ import re
 # An error's code or type that says it by itself.
 CODES = frozenset(
     {
-        "context_length_exceeded", "exceed_context_size_error", "context_exceeded", "context_window_exceeded",
-        "context_limit_exceeded", "max_context_length_exceeded", "model_max_prompt_tokens_exceeded", "prompt_too_long",
-        "input_too_long", "tokens_limit_reached", "request_too_large", "contextwindowexceedederror", "1261", "5021",
+        "exceed_context_size_error", "model_max_prompt_tokens_exceeded", "tokens_limit_reached", "request_too_large",
+        "tokens_too_long", "outofcontexterror", "1261", "5021", "336007", "10907",
     }
 )  # fmt: skip
+# And what such a code is made of, however it is spelled: CONTEXT_LENGTH_EXCEEDED, prompt-too-long,
+# InputTooLong.
+CODE = re.compile(
+    r"(?:(?:err|error|model|max(?:imum)?)[_ .-]?)?(?:context|prompt|input|chat)[_ .-]?"
+    r"(?:(?:length|window|size|limit|tokens?|text)[_ .-]?){0,2}(?:is[_ .-]?)?"
+    r"(?:too[_ .-]?(?:long|large)|(?:limit[_ .-]?)?exceeded|overflow(?:ed)?)(?:[_ .-]?(?:error|exception))?",
+    re.IGNORECASE,
+)
 
 _NUMBER = r"(\d[\d,_]{0,11})(?![\d,_]*\d)"
-_BETWEEN = r"[^.'\"`]{0,90}?"
+_BETWEEN = r"(?:[^.'\"`]|'s\b|\.\d){0,90}?"
 _SUBJECT = (
-    r"(?:(?:your|the|this|total|estimated|requested|decoder|current|number of) )*"
-    r"(?:inputs?|prompts?|requests?|messages?|conversation|context|tokens?)\b"
+    r"(?:(?:your|the|this|an?|total|sum|estimated|requested|decoder|engine|current|combined|number|length|size|of) )*"
+    r"(?:inputs?|prompts?|requests?|messages?|conversation|chat history|context|tokens?|(?:prompt|input)_tokens)\b"
 )
-_EXCEEDS = r"(?:exceed(?:s|ed)?|cannot exceed|longer than|larger than|more than|too large)"
+_EXCEEDS = (
+    r"(?:exceed(?:s|ed|ing)?|(?<!must be )(?<!should be )(?:longer|larger|greater|more) than|too large"
+    r"|must be (?:no more|less) than|should be less than)"
+)
+# What only a prompt's length is measured against.
+_WINDOW = (
+    r"(?:context[ _-](?:length|window|size|limit)|max_(?:seq|model|num|prompt|input)\w*|session_len|n_ctx|kv size"
+    r"|(?:input|prompt|context) (?:length|limit|tokens?)|tokens? (?:allowed|limit)|number of (?:input )?tokens"
+    r"|model token limit)\b"
+)
 _OBJECT = r"(?:context|tokens?|max(?:imum)?|limit|length|window|model)\b"
+# What is limited by the time or the account, however the limit is worded.
+RATES = re.compile(
+    r"(?:per|a|an)[ -](?:minute|day|second|hour|month)|\b[tr]p[md]\b|\brate|quota|\bdaily\b|\bmonthly\b|this month"
+    r"|\bcredits?\b|\bbalance\b|\bspend|concurren|频率|速率|并发|配额|余额|每分钟|每天",
+    re.IGNORECASE,
+)
 # What a message can be about beside a prompt's length.
 OTHER = re.compile(
-    r"per[ -](?:minute|day|second)|\b[tr]p[md]\b|rate limit|quota|time[ d]?-?(?:out|limit)|\bimages?\b|\bcredits?\b"
-    r"|\bbalance\b|\bspend|concurren|\btools?\b|\bfunctions?\b",
+    r"\btime[ d]?-?(?:out|limit)|\b(?:execution|maximum|processing) time|\btook\b|\bseconds?\b|\bminutes?\b|\bhours?\b"
+    r"|\bimages?\b|\baudio\b|\bvideos?\b|\bfiles?\b|\bpages?\b|\bpdfs?\b|\btools?\b|\bfunctions?\b|\bnames?\b|\bids?\b"
+    r"|\bidentifiers?\b|\bkeys?\b|\btitles?\b|\blabels?\b|\bheaders?\b|\bur[il]s?\b|\bmetadata\b|\blogit|\bstop\b"
+    r"|\bschemas?\b|\bdescriptions?\b|图片|图像|音频|视频|文件|时间",
     re.IGNORECASE,
 )
-# What gateways write ahead of a provider's own words.
+# What gateways and services write ahead of a provider's own words.
 WRAPPER = re.compile(
-    r"(?:litellm\.)?[\w.]*(?:error|exception)(?: -|:) |error code: \d+ - |invalid (?:request|params?|argument)[:,] "
-    r"|input validation error: |unable to submit request because |bad request: |provider returned error[:,]? ",
+    r"(?:[\w.-]+ ){0,2}?(?:litellm\.)?[\w.-]*(?:error|exception)(?: -|:) |(?:context window error|error code: \d+) - "
+    r"|<\d{3}> [\w.]+: |\[[\w ./-]{1,40}\] |[45]\d\d(?: bad request)?[:,-] ?"
+    r"|invalid (?:request|params?|argument)[:,] |invalid input argument for model '[^']{0,200}': "
+    r"|input validation error: |unable to submit request because |bad request: |provider returned error[:,]? "
+    r"|the model returned the following errors?: |malformed input request: |b?['\"]"
+    r"|an error occurred \(\w+\) when calling the \w+ operation(?: \(reached max retries: \d+\))?: "
+    r"|received (?:client|server) error \(\d+\) from [\w-]+ with message ",
     re.IGNORECASE,
 )
-# How a message begins that says so, whole sentences of each provider.
+# How a message begins that says so whatever else it speaks of, whole sentences of each provider.
 OPENINGS = re.compile(
     "|".join(
         (
-            r"this (?:model|endpoint)'s maximum (?:context|prompt) length is",
+            r"(?:this (?:model|endpoint)'s|requested) maximum (?:context|prompt) length is \(?\d",
             r"'?max_(?:completion_)?tokens'?(?: or 'max_completion_tokens')? is too large: \d+\. this model's maximum",
-            rf"{_SUBJECT}{_BETWEEN}\b{_EXCEEDS}\b{_BETWEEN}{_OBJECT}",
-            rf"{_SUBJECT}{_BETWEEN}\btoo long\b",
+            rf"{_SUBJECT}{_BETWEEN}\b{_EXCEEDS}\b{_BETWEEN}\b{_WINDOW}",
+            rf"{_SUBJECT}{_BETWEEN}\btokens?\b{_BETWEEN}\b{_EXCEEDS} {_NUMBER}",
             r"(?:max(?:imum)? )?context (?:length|window|size|limit)[^.'\"`]{0,30}exceed(?:s|ed)\b",
-            r"too many (?:input |prompt )?tokens\b",
+            r"exceed(?:s|ed|ing)? (?:the )?(?:model'?s )?max(?:imum)? (?:context|prompt|input)",
+            r"max(?:imum)? tokens of \d+ exceeded",
+            r"too many (?:input |prompt )?tokens\b(?! in )",
             r"please reduce the length of (?:the|your) (?:messages|prompt|input)",
             r"range of input length should be",
             rf"prompt is {_NUMBER} tokens,? but the model",
             rf"the input token count is {_NUMBER} but",
             r"input length and `max_tokens` exceed context limit",
             r"`inputs` (?:tokens \+ `max_new_tokens` must be|must have less)",
+            r"you passed \d+ input tokens and requested",
+            r"total tokens of image and text exceed",
+            r"(?:the )?(?:input )?prompt (?:is|was) too big\b",
             r"trying to keep the first \d+ tokens when context the overflows",
-            r"(?:输入|提示词?|上下文|请求)[^。]{0,20}(?:超过|超出|过长|太长)",
-            r"(?:入力|プロンプト|コンテキスト)[^。]{0,20}(?:超え|超過|長すぎ)",
+            r"the number of tokens to keep from the initial prompt is greater",
+            r"cannot truncate prompt with n_keep",
+            r"reached context length of \d",
         )
     ),
     re.IGNORECASE,
 )
+# And how one begins that may speak of something else that is too long.
+LIKELY = re.compile(
+    "|".join(
+        (
+            rf"{_SUBJECT}{_BETWEEN}\b{_EXCEEDS}\b{_BETWEEN}\b{_OBJECT}",
+            rf"{_SUBJECT}{_BETWEEN}\btoo long\b",
+            r"(?:[您你]的?)?(?:当前|本次)?(?:输入|提示词?|上下文|请求|对话|会话|消息|内容|prompt|tokens? ?)"
+            r"[^。]{0,20}(?:超过|超出|超长|过长|太长)",
+            r"(?:入力|プロンプト|コンテキスト|トークン)[^。]{0,20}(?:超え|超過|長すぎ)",
+            r"(?:입력|프롬프트|컨텍스트|토큰|메시지)[^.]{0,30}(?:초과|너무 (?:길|깁|긴))",
+        )
+    ),
+    re.IGNORECASE,
+)
+_NO_ANSWER = r"(?! (?:output|completion|generated))"
 # The window, as OpenAI, Azure and vLLM; llama.cpp; Anthropic; Gemini; Mistral; TGI; LM Studio; xAI;
-# Kimi; DashScope; Vertex; Copilot; Cloudflare; Cerebras; Cohere; GitHub; and Chinese providers put it.
+# Kimi; DashScope; Vertex; Copilot; Cloudflare; Cerebras; Cohere; GitHub; Bedrock; and Chinese providers
+# put it.
 WINDOW = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"maximum (?:allowed )?(?:context|input) length(?: is| of|:)? ?\(?{_NUMBER}",
-        rf"tokens > {_NUMBER} maximum",
+        rf"tokens > {_NUMBER}",
         rf"context limit: [\d,]+ \+ [\d,]+ > {_NUMBER}",
         rf"tokens allowed \(?{_NUMBER}",
         rf"with {_NUMBER} maximum context",
         rf"must be <= {_NUMBER}",
         rf"context (?:length|window|size)(?: limit)? (?:of|is) (?:only )?\(?{_NUMBER}",
         rf"context (?:length|window|size)(?: limit)? \({_NUMBER}",
+        rf"\(context length:? {_NUMBER}\)",
         rf"maximum model length of {_NUMBER}",
-        rf"(?:configured |the )limit of {_NUMBER}",
         rf"must have less than {_NUMBER} tokens",
+        rf"(?:no more|less) than {_NUMBER} tokens",
+        rf"be no more than {_NUMBER}",
         rf"maximum prompt length is {_NUMBER}",
         rf"model token limit: {_NUMBER}",
         rf"should be \[\d+, ?{_NUMBER}\]",
         rf"supports up to {_NUMBER}",
-        rf"limit is {_NUMBER}",
-        rf"cannot exceed {_NUMBER}",
+        rf"limit(?: for this model)? is {_NUMBER}",
+        rf"\blimit of {_NUMBER}{_NO_ANSWER}",
+        rf"cannot exceed (?:the total tokens limit )?{_NUMBER}",
         rf"max size: {_NUMBER} tokens",
+        rf"max(?:imum)? input tokens(?: is|:)? {_NUMBER}",
+        rf"max(?:imum)?(?: allowed)?(?: tokens? size| length| of| is) \(?{_NUMBER}{_NO_ANSWER}",
+        rf"max(?:imum)? tokens of {_NUMBER}",
+        rf"max_(?:seq|model|num|prompt|input)\w*:? \(?{_NUMBER}",
+        rf"(?:session_len|n_ctx):? \(?{_NUMBER}",
         rf"(?:限制|上限|最大)\D{{0,8}}{_NUMBER}",
     )
 ]
@@ -89,22 +148,29 @@ PROMPT = [
         rf"messages resulted in {_NUMBER} tokens",
         rf"\({_NUMBER} in the messages",
         rf"request has {_NUMBER} input tokens",
-        rf"prompt is too long: {_NUMBER}",
+        rf"you passed {_NUMBER} input tokens",
+        rf"too long: {_NUMBER}",
         rf"context limit: {_NUMBER} \+",
-        rf"input token count (?:is )?\(?{_NUMBER}",
-        rf"prompt token count of {_NUMBER}",
+        rf"input token count(?: is|:)? \(?{_NUMBER}",
+        rf"prompt token count (?:of )?\(?{_NUMBER}",
         rf"prompt contains (?:at least )?{_NUMBER} (?:input )?tokens",
         rf"prompt (?:is|tokens) \(?{_NUMBER}",
+        rf"(?:input|prompt)[_ ]tokens \(?{_NUMBER}",
+        rf"requested tokens \({_NUMBER}\)",
         rf"given: {_NUMBER}",
         rf"\({_NUMBER} of text input",
-        rf"(?:input|request) \({_NUMBER} tokens\)",
-        rf"input length \(?{_NUMBER}",
+        rf"(?:input|prompt|request) \({_NUMBER} tokens\)",
+        rf"prompt length:? \(?{_NUMBER}",
+        rf"length {_NUMBER} (?:exceeds|is greater)",
+        rf"(?<!maximum )(?<!allowed )input length:? \(?{_NUMBER}",
         rf"keep the first {_NUMBER} tokens",
-        rf"prompt \(length {_NUMBER}\)",
+        rf"n_keep:? \(?{_NUMBER}",
+        rf"prompt \((?:total )?length {_NUMBER}\)",
         rf"request contains {_NUMBER} tokens",
         rf"requested: {_NUMBER}\)",
         rf"current length is {_NUMBER}",
         rf"received {_NUMBER}",
         rf"{_NUMBER} tokens from the input messages",
+        rf"\bgot {_NUMBER}",
     )
 ]
