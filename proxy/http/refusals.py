@@ -29,6 +29,7 @@ from foveate.proxy.http.wordings import (
 STATUSES = frozenset({400, 413, 422, 500, 502})
 # A longer answer is about something else, and may quote a prompt that tells of such errors
 MAX_BYTES = 8 * 1024
+HEAD = 512  # bytes of an answer that says OK in which it names its error
 QUOTABLE = (
     # Characters that a message begins with: what stands in the request so may have been written by the
     # caller
@@ -72,7 +73,7 @@ def read_refusal(status: int, content: bytes, request: bytes = b"") -> TooLong |
     """
     if len(content) > MAX_BYTES or status not in (*STATUSES, HTTPStatus.OK):
         return None
-    if status == HTTPStatus.OK and b'"error"' not in content[:200]:
+    if status == HTTPStatus.OK and b'"error"' not in content.lstrip()[:HEAD]:
         return None
     if not content.strip():  # Cerebras says no more than that
         return TooLong(None, None, said=False) if status in (400, 413) else None

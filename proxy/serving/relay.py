@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
-
-from msgspec import structs
 
 from foveate.proxy.errors import RequestError, UpstreamError
 from foveate.proxy.http import refusals
@@ -18,6 +16,8 @@ from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.compression import inflated
 from foveate.proxy.http.ends import Ends
 from foveate.proxy.http.headers import Headers, value_of
+from foveate.proxy.http.openings import error_in_events, is_short, look_at
+from foveate.proxy.serving.held import Held
 from foveate.proxy.upstreams import Upstream, UpstreamRequest, UpstreamResponse
 
 Message = MutableMapping[str, Any]
@@ -28,6 +28,7 @@ _log = logging.getLogger("foveate.relay")
 CLIENT_CLOSED_REQUEST = 499  # nginx's code for a caller who hung up
 # Seconds until somebody listens for a hang-up: an answer that comes sooner needs no watcher
 WATCH_AFTER = 0.05
+HELD = 1.0  # seconds that an answer's first events are held back while none of them tells a word
 JSON: Headers = [(b"content-type", b"application/json")]
 
 
@@ -112,17 +113,21 @@ class Relay:
 
     async def _ask_twice(self, request: UpstreamRequest) -> UpstreamResponse:
         response = _checked(await self._upstream.send(request))
-        if self._retry is None or not may_refuse(response):
+        okay = response.status == HTTPStatus.OK
+        look = look_at(response.headers) if okay else None
+        short = is_short(response.headers) if okay else response.status in refusals.STATUSES
+        if self._retry is None or not (look or short):
             return response
+        held = Held(response)
         async with AsyncExitStack() as closing:
-            closing.push_async_callback(response.aclose)
-            response, content = await buffered(response, refusals.MAX_BYTES)
-            encoding = value_of(response.headers, b"content-encoding")
-            readable = inflated(content, encoding, refusals.MAX_BYTES + 1)
-            again = await self._retry(response.status, readable)
+            closing.push_async_callback(held.aclose)
+            told = await held.look(look, HELD) if look else await _refusal(held, response)
+            # What stands in a stream of events is told apart from words: as good as a status
+            status = HTTPStatus.BAD_REQUEST if look is error_in_events else response.status
+            again = await self._retry(status, told) if told or not look else None
             if again is None:
                 closing.pop_all()
-                return response
+                return held.response()
         return await self._upstream.send(again)
 
     async def _answer(self, response: UpstreamResponse) -> None:
@@ -154,32 +159,10 @@ def _checked(response: UpstreamResponse) -> UpstreamResponse:
     return response
 
 
-def may_refuse(response: UpstreamResponse) -> bool:
-    """Say whether an answer may be a refusal: by its status, or a short one that says OK to an error."""
-    if response.status != HTTPStatus.OK:
-        return response.status in refusals.STATUSES
-    length = value_of(response.headers, b"content-length")
-    kind = value_of(response.headers, b"content-type")
-    short = length.isdigit() and len(length) < 6 and int(length) <= refusals.MAX_BYTES
-    return short and kind.startswith(b"application/json")
-
-
-async def buffered(response: UpstreamResponse, limit: int) -> tuple[UpstreamResponse, bytes]:
-    """Read an answer's beginning, up to about `limit` bytes; return it with the answer, which still
-    holds it all.
-    """
-    content = b""
-    async for chunk in response.body:
-        content += chunk
-        if len(content) > limit:
-            break
-
-    async def whole() -> AsyncIterator[bytes]:
-        yield content
-        async for chunk in response.body:
-            yield chunk
-
-    return structs.replace(response, body=whole()), content
+async def _refusal(held: Held, response: UpstreamResponse) -> bytes:
+    """Return what a refusal says, as far as it can be read."""
+    encoding = value_of(response.headers, b"content-encoding")
+    return inflated(await held.beginning(refusals.MAX_BYTES), encoding, refusals.MAX_BYTES + 1)
 
 
 async def refuse(send: Send, error: RequestError, content: bytes, extra: Headers) -> int:
