@@ -11,7 +11,7 @@ FoveateError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 import orjson
@@ -42,12 +42,18 @@ class RequestError(FoveateError):
     """A request that is answered by the proxy itself, in OpenAI's error shape."""
 
     def __init__(
-        self, status: int, message: str, kind: str = "invalid_request_error", code: str = ""
+        self,
+        status: int,
+        message: str,
+        kind: str = "invalid_request_error",
+        code: str = "",
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
         self.code = code
+        self.headers = headers  # to send along, such as when to come again
 
     def body(self) -> bytes:
         """Return the JSON body, shaped as in OpenAI's API reference under "Error codes"."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from foveate.policies.policy import Policy
 from foveate.proxy import formats
 from foveate.proxy.cache import Cache
+from foveate.proxy.callers.admission import Admission, Tally, check_named
 from foveate.proxy.config import loading, schema
 from foveate.proxy.config.policies import build_policies
 from foveate.proxy.errors import ConfigError
@@ -49,6 +50,7 @@ class Parts:
     metrics: Metrics
     observers: tuple[Observer, ...]
     reloads: Reloads
+    tally: Tally
 
     async def aclose(self) -> None:
         """Close everything."""
@@ -112,6 +114,9 @@ class Services:
                     "stage",
                     self.pruner.failures,
                 ),
+                "caller_requests": ("Requests let in.", "caller", parts.tally.requests),
+                "caller_refusals": ("Requests refused.", "caller", parts.tally.refused),
+                "caller_tokens": ("Tokens that answered requests took.", "caller", parts.tally.tokens),
                 "config_reloads": ("Changes of the settings file.", "result", parts.reloads.counts()),
             },
         )
@@ -140,6 +145,7 @@ def build(settings: schema.Settings) -> Services:
         metrics=metrics,
         observers=tuple(observers),
         reloads=Reloads(),
+        tally=Tally(),
     )
     return assemble(settings, parts)
 
@@ -176,8 +182,15 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
     )
     caller = settings.callers.header.lower().encode()
     origins = Origins(bool(settings.upstream.api_key.get_secret_value()), settings.callers.origins)
+    check_named(settings.callers.named, policies)
     routes = Routes(
-        wires, frozenset(policies), mebibytes(settings.server.max_body_mib), caller, origins
+        formats=wires,
+        policies=frozenset(policies),
+        max_body=mebibytes(settings.server.max_body_mib),
+        admission=Admission(settings.callers.named, parts.memory, parts.tally),
+        policy=settings.policy,
+        caller=caller,
+        origins=origins,
     )
     handler = Handler(routes, parts.upstream, pruner, parts.recent, parts.observers)
     return Services(settings, policies, parts, pruner, handler, wires)

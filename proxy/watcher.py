@@ -97,6 +97,7 @@ class Watcher:
             wanted = self._source.load()
             check_change(wanted, running.settings)
             settings, reloads.waiting = within_reach(wanted, running.settings)
+            check_access(settings)
             fresh = await asyncio.to_thread(services.rebuild, settings, running)
             await _opened(fresh, running)
         except ConfigError as error:

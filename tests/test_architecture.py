@@ -37,6 +37,7 @@ LAYERS = (
     ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors"),
     "proxy.upstreams",
     "proxy.pruning",
+    "proxy.callers",
     "proxy.observers",
     "proxy.serving",
     ("proxy.services", "proxy.reload"),
@@ -80,6 +81,7 @@ HELPERS = {
     "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
     "foveate.proxy.vectors.embedders.weights",
     "foveate.proxy.pruning.states.in_memory",  # the latest of what others keep
+    "foveate.proxy.pruning.states.numbers",  # what limits of callers are counted in
     "foveate.proxy.vectors.embedders.e5",  # the model that the multilingual one runs
     "foveate.proxy.vectors.embedders.unigram",
     "foveate.policies.selectors.filling",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from foveate.proxy.cli import serving, trying
+from foveate.proxy.cli import callers, serving, trying
 from foveate.proxy.errors import ConfigError
 
 app = typer.Typer(
@@ -12,7 +12,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for each in (serving, trying):
+for each in (serving, callers, trying):
     app.add_typer(each.commands)
 
 

@@ -24,6 +24,8 @@ OPTIONS: Mapping[Place, str] = {
     ("data",): "--data",
 }
 
+KEYS: Place = ("callers", "named")  # where somebody may have written a key in place of its hash
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -70,7 +72,7 @@ def _has(values: Any, place: Place) -> bool:
 
 def _value(place: Place, error: ErrorDetails) -> str:
     """Return what was found, nothing of a secret."""
-    if _kind(place) is SecretStr:
+    if _kind(place) is SecretStr or place[:2] == KEYS:
         return ""
     return f" is {shown_address(given_in(error))!r}"
 

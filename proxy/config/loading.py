@@ -62,13 +62,35 @@ def check_own(path: Path, file: dict[str, Any]) -> None:
 
 
 def check_access(settings: Settings) -> None:
-    """Raise ConfigError where other machines could reach the pages and nothing would keep them out."""
+    """Raise ConfigError where other machines could reach the pages, or spend the upstream's key, and
+    nothing would keep them out.
+    """
     host = settings.server.host
-    if not is_loopback(host) and not settings.admin.token.get_secret_value():
+    if is_loopback(host):
+        return
+    if not settings.admin.token.get_secret_value():
         raise ConfigError(
             f"server.host {host} is reachable from other machines and admin.token is empty; set admin.token "
             "(FOVEATE_ADMIN__TOKEN), or listen with --host 127.0.0.1"
         )
+    spent = spent_key(settings)
+    if spent and not settings.callers.named and not settings.callers.open:
+        raise ConfigError(
+            f"server.host {host} is reachable from other machines, {spent} is set and callers.named is empty: "
+            "whoever comes would spend that key; name who may (foveate key NAME makes a key), listen with "
+            "--host 127.0.0.1, or let everybody with callers.open: true"
+        )
+
+
+def spent_key(settings: Settings) -> str:
+    """Return which setting holds a key that callers spend, empty where they bring their own."""
+    upstream = settings.upstream
+    for name in ("api_key", "anthropic_api_key"):
+        if getattr(upstream, name).get_secret_value():
+            return f"upstream.{name}"
+    if upstream.type == "litellm":
+        return next((name for name in sorted(os.environ) if name.endswith("_API_KEY")), "")
+    return ""
 
 
 def is_loopback(host: str) -> bool:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foveate.proxy.config.addresses import checked, checked_key
@@ -28,6 +37,7 @@ Watermark = Annotated[float, Field(gt=0), AfterValidator(watermark)]
 Address = Annotated[str, AfterValidator(checked)]
 Key = Annotated[SecretStr, AfterValidator(checked_key)]
 Source = PydanticBaseSettingsSource
+HASH = re.compile(r"sha256:[0-9a-f]{64}")
 DEFAULT_DATA = Path("~/.local/share/foveate")
 
 
@@ -53,11 +63,30 @@ class Admin(Section):
     token: SecretStr = SecretStr("")
 
 
+class NamedCaller(Section):
+    """Somebody who may call, and what is allowed; nothing named is no limit."""
+
+    keys: tuple[SecretStr, ...] = Field(min_length=1)  # hashes of them
+    models: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    requests_a_minute: int = Field(default=0, ge=0)
+    tokens_a_day: int = Field(default=0, ge=0)
+
+    @field_validator("keys")
+    @classmethod
+    def _are_hashes(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(HASH.fullmatch(key.get_secret_value()) for key in keys):
+            raise ValueError("a key stands here as its hash, sha256: and 64 digits: foveate key NAME")
+        return keys
+
+
 class Callers(Section):
-    """Who is whose: callers share nothing."""
+    """Who may call, and who is whose: callers share nothing."""
 
     header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
     origins: tuple[str, ...] = ()
+    open: bool = False
+    named: dict[Annotated[str, Field(pattern=r"^[\w.@-]{1,64}$")], NamedCaller] = {}
 
 
 class UpstreamSettings(Section):

@@ -30,6 +30,7 @@ class Body:
         self._max = max_bytes
         self._taken = 0
         self._ended = False
+        self._peeked: bytes | None = None
         self._read_out: asyncio.Event | None = None  # for whoever waits for the end
         # Why it broke off: an upload's client wraps what it meets
         self.failure: RequestError | HungUp | None = None
@@ -41,8 +42,16 @@ class Body:
         if self.size is not None and self.size > max_bytes:
             raise self._too_large()
 
+    async def peek(self) -> bytes:
+        """Return the whole body, which is still there for whoever reads it."""
+        if self._peeked is None:
+            self._peeked = await self.read()
+        return self._peeked
+
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the pieces."""
+        if self._peeked:
+            yield self._peeked
         while not self._ended:
             piece = await self._piece()
             if piece:
@@ -50,6 +59,8 @@ class Body:
 
     async def read(self) -> bytes:
         """Return the whole body."""
+        if self._peeked is not None:
+            return self._peeked
         first = await self._piece()
         if self._ended:
             return first

@@ -58,8 +58,9 @@ class RequestLog:
         """Write how a request ended."""
         if not _log.isEnabledFor(logging.INFO):
             return
+        caller = f"caller={outcome.caller} " if outcome.caller else ""
         said = (
-            f"{outcome.id} {outcome.status} {outcome.result} api={outcome.api} policy={outcome.policy} "
+            f"{outcome.id} {outcome.status} {outcome.result} {caller}api={outcome.api} policy={outcome.policy} "
             f"tokens={outcome.tokens_before}->{outcome.tokens_after} prefix={outcome.tokens_prefix} "
             f"segments={outcome.kept}/{outcome.segments} recalled={outcome.recalled} {outcome.took:.0f} ms"
         )
@@ -116,6 +117,7 @@ def fields(outcome: Outcome) -> dict[str, Any]:
         "result": outcome.result,
         "policy": outcome.policy,
         "api": outcome.api,
+        "caller": outcome.caller or None,
         "model": outcome.model,
         "tokens_before": outcome.tokens_before,
         "tokens_after": outcome.tokens_after,

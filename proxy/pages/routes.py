@@ -9,6 +9,8 @@ import orjson
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
+from foveate.proxy.callers.caller import ANYBODY
+from foveate.proxy.callers.keys import without_keys
 from foveate.proxy.config.loading import dump_settings
 from foveate.proxy.errors import RequestError
 from foveate.proxy.http.body import Body, HungUp
@@ -78,6 +80,7 @@ def status(asking: Request) -> Response:
             "policy": services.settings.policy,
             "policies": sorted(services.policies),
             "keep_text": services.parts.recent.keeps_text,
+            "callers": services.parts.tally.rows(),
             "login": bool(access.token_of(asking)),
             "settings": dump_settings(services.settings),
         }
@@ -168,17 +171,18 @@ async def rehearse(asking: Request) -> Rehearsal:
         ).read()
     except HungUp:
         raise RequestError(CLIENT_CLOSED_REQUEST, "the caller hung up") from None
-    credentials = credentials_of(given)
+    caller = services.handler.admission.find(given) or ANYBODY
+    credentials = credentials_of(without_keys(given) if caller.name else given)
     token = access.token_of(asking)
     if token and access.has_bearer(asking, token):  # ours: the upstream must never see it
         credentials = [(n, v) for n, v in credentials if n != b"authorization"]
     wire = services.formats.get(asking.query_params.get("path", DEFAULT))
     if wire is None:
         raise RequestError(400, f"path is not one of {', '.join(services.formats)}")
-    caller = services.settings.callers.header.lower().encode()
-    named = value_of(given, caller) if caller else b""
+    header = services.settings.callers.header.lower().encode()
+    named = value_of(given, header) if header else b""
     made = request.Request(
-        wire, content, wanted, tenant(credentials, named), credentials, rehearsal=True
+        wire, content, wanted, tenant(credentials, named, caller.name), credentials, rehearsal=True
     )
     return Rehearsal(made, await services.pruner.decide(made))
 

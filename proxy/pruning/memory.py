@@ -23,6 +23,7 @@ from foveate.proxy.pruning.record import (
     recorded,
 )
 from foveate.proxy.pruning.states import StateStore
+from foveate.proxy.pruning.states.in_memory import InMemoryStates
 
 _log = logging.getLogger("foveate.memory")
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class Memory:
 
     def __init__(self, store: StateStore, pause: float = 1.0) -> None:
         self._store = store
+        # A store of somebody's own may keep none: then each process counts for itself
+        self._numbers = store if hasattr(store, "add") else InMemoryStates(1, 24)
         self._pause = pause
         self._ask_again_at = -math.inf
         self._waiting: set[asyncio.Future[Any]] = set()
@@ -76,6 +79,14 @@ class Memory:
             record = recorded(conversation, recalled)
         value = _encoder.encode(record)
         await self._answer(lambda: self._store.put(key, value))
+
+    async def count(self, key: str, amount: int, seconds: int) -> int | None:
+        """Add to a number that all who share the store share, and return the sum; None where it cannot be
+        had.
+
+        The number is forgotten `seconds` after its first use.
+        """
+        return await self._answer(lambda: self._numbers.add(key, amount, seconds))
 
     async def aclose(self) -> None:
         """Close the store."""

@@ -32,6 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     result: Result
     policy: str
     api: str = ""  # that the request came by
+    caller: str = ""  # who has sent it, where the settings name callers
     model: str = ""
     window: Window | None = None
     budget: Budget | None = None
@@ -80,6 +81,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             "result": self.result,
             "policy": self.policy,
             "api": self.api,
+            "caller": self.caller or None,
             "model": self.model,
             "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
             "budget": self.budget and {"high": self.budget.high, "low": self.budget.low},

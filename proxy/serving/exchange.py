@@ -6,7 +6,10 @@ import hashlib
 from http import HTTPStatus
 from time import perf_counter
 
-from foveate.proxy.formats.wire.usage import Usage
+from msgspec import structs
+
+from foveate.proxy.callers.caller import ANYBODY, Caller
+from foveate.proxy.formats.wire.usage import Usage, answer_tokens
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.headers import Headers, value_of
@@ -41,12 +44,18 @@ class Exchange:
         self._pruner = pruner
         self._scope = scope
         self._send = send
+        self._caller = ANYBODY
         self.request: Request | None = None
         self.outcome: Outcome | None = None
         self.ledger: Ledger | None = None
         # Milliseconds from the request's arrival to the answer's head
         self.first_byte: float | None = None
         self.usage: Usage | None = None
+        self.answered = 0  # tokens of the answer, as far as the upstream tells
+
+    def let_in(self, caller: Caller, scope: Scope) -> None:
+        """Go on as the request of `caller`, in a scope that no longer holds the key."""
+        self._caller, self._scope = caller, scope
 
     def elapsed(self) -> float:
         """Return milliseconds since the request came."""
@@ -63,14 +72,15 @@ class Exchange:
             self.request.trace.stage = "answer"
         return report(self.outcome, waited) if self.outcome else []
 
-    async def run(self, body: Body, asked: Overrides, recent: Recent, caller: bytes = b"") -> int:
-        """Answer the request and return the status; the header `caller` tells callers apart beside
-        their keys.
+    async def run(self, body: Body, asked: Overrides, recent: Recent, header: bytes = b"") -> int:
+        """Answer the request and return the status; `header` names the one that tells callers apart
+        beside their keys.
         """
         content = await body.read()
+        self._caller.require_model(content, self._model)
         credentials = credentials_of(self._scope["headers"])
-        named = value_of(self._scope["headers"], caller) if caller else b""
-        whose = tenant(credentials, named)
+        named = value_of(self._scope["headers"], header) if header else b""
+        whose = tenant(credentials, named, self._caller.name)
         self.request = Request(self._format, content, asked, whose, credentials, self._model)
         recent.begun(self.request)
         try:
@@ -102,11 +112,14 @@ class Exchange:
         relay = Relay(self._upstream, body, self._send, self.report, retry)
         status = await relay.run(upstream_request(self._scope, decision.body))
         if relay.ends and status == HTTPStatus.OK:
-            self.usage = self._format.usage(*relay.ends.read())
+            head, tail = relay.ends.read()
+            self.usage = self._format.usage(head, tail)
+            self.answered = answer_tokens(tail)
         return status
 
     def _told(self, decision: Decision) -> None:
-        self.outcome, self.ledger = decision.outcome, decision.ledger
+        self.outcome = structs.replace(decision.outcome, caller=self._caller.name)
+        self.ledger = decision.ledger
 
 
 def no_report(waited: float) -> Headers:
@@ -137,11 +150,13 @@ def credentials_of(given: Headers) -> Headers:
     return [(name, value) for name, value in given if name in CREDENTIALS or name == VERSION]
 
 
-def tenant(credentials: Headers, named: bytes = b"") -> str:
-    """Return a name for the caller, from a hash of the key and of what else names it: others share
-    nothing with it.
+def tenant(credentials: Headers, named: bytes = b"", name: str = "") -> str:
+    """Return a name for the caller, from a hash of the key, or the name that the settings give it, and of
+    what else tells it apart: others share nothing with it.
     """
-    key = b"\n".join([value for name, value in credentials if name != VERSION])
+    key = b"\n".join([value for header, value in credentials if header != VERSION])
+    if name:
+        key = b"%s\n\n\n%s" % (key, name.encode())
     if named:
         key += b"\n\n" + named
     return hashlib.blake2b(key, digest_size=8, person=b"foveate-tenant").hexdigest()

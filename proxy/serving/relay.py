@@ -167,7 +167,8 @@ async def _refusal(held: Held, response: UpstreamResponse) -> bytes:
 
 async def refuse(send: Send, error: RequestError, content: bytes, extra: Headers) -> int:
     """Answer with an error of our own, in the API's shape, and return its status."""
-    headers = [*JSON, (b"content-length", str(len(content)).encode()), *extra]
+    length = (b"content-length", str(len(content)).encode())
+    headers = [*JSON, length, *error.headers, *extra]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
     return error.status

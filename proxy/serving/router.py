@@ -61,9 +61,14 @@ class Router:
             return Route()
         for end, wire in self._ends.items():
             if path.endswith(end):
-                named = _DEPLOYMENT.search(path)
-                return Route(wire, wire, named[1] if named else "")
+                return Route(wire, wire, deployment(path))
         within = next((wire for end, wire in self._ends.items() if f"{end}/" in path), None)
         return Route(
             None, within, call=path.endswith(CALLS), counts=within is not None and path.endswith(COUNTS)
         )
+
+
+def deployment(path: str) -> str:
+    """Return the model that a path of Azure's names, empty where it names none."""
+    named = _DEPLOYMENT.search(path)
+    return named[1] if named else ""

@@ -31,6 +31,9 @@ class StateStore(Protocol):
     async def put(self, key: str, value: bytes) -> None:
         """Keep `value`."""
 
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """Add to the number under `key`, which is forgotten `seconds` after its first use; return the sum."""
+
     async def aclose(self) -> None:
         """Close what is open."""
 

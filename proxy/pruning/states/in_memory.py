@@ -13,6 +13,7 @@ class InMemoryStates:
     """Least recently used first out beyond `max_mib`; nothing lives longer than `ttl_hours` unused."""
 
     remote = False
+    NUMBERS = 1000  # kept before those that have ended are looked for
     OVERHEAD = 250  # bytes an entry takes beside its value
 
     def __init__(self, max_mib: float, ttl_hours: float) -> None:
@@ -20,6 +21,7 @@ class InMemoryStates:
         self._ttl = ttl_hours * 3600
         self.bytes = 0
         self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._numbers: dict[str, tuple[float, int]] = {}  # until when, and how many
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -44,6 +46,15 @@ class InMemoryStates:
         self.bytes += len(value) + self.OVERHEAD
         while self._entries and (self.bytes > self._max_bytes or self._expired(now)):
             self._forget(next(iter(self._entries)))
+
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """Add to the number under `key`, and return the sum."""
+        now = time.monotonic()
+        until, number = self._numbers.get(key, (now + seconds, 0))
+        self._numbers[key] = (until, number + amount)
+        if len(self._numbers) > self.NUMBERS:
+            self._numbers = {name: kept for name, kept in self._numbers.items() if kept[0] > now}
+        return number + amount
 
     def _expired(self, now: float) -> bool:
         return now - next(iter(self._entries.values()))[0] > self._ttl

@@ -48,6 +48,18 @@ class RedisStates:
         except (RedisError, OSError) as error:
             raise StateStoreError(str(error)) from None
 
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """Add to the number under `key`, and return the sum."""
+        name = hidden(key)
+        try:
+            async with self._redis.pipeline(transaction=True) as asking:
+                asking.incrby(name, amount)
+                asking.expire(name, seconds, nx=True)
+                total, _ = await asking.execute()
+        except (RedisError, OSError) as error:
+            raise StateStoreError(str(error)) from None
+        return int(total)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._redis.aclose()

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from foveate.proxy.errors import StateStoreError
 from foveate.proxy.pruning.states.in_memory import MIB, InMemoryStates
+from foveate.proxy.pruning.states.numbers import Numbers
 
 _log = logging.getLogger("foveate.memory")
 BATCH = 200  # keys asked for at once, the longest prefixes first
@@ -89,6 +90,7 @@ class SqliteStates:
         self._warned = False
         self._reader = self._opened()
         self._writer = _Writer(self._path)
+        self._numbers = Numbers(folder / "callers.sqlite3")
 
     async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
         """Return the position and value of the first known key."""
@@ -113,8 +115,13 @@ class SqliteStates:
         if len(self._pending) == 1:  # else whoever writes now takes it along
             self._thread.submit(self._write)
 
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """Add to the number under `key`, and return the sum."""
+        return self._numbers.add(key, amount, seconds)
+
     async def aclose(self) -> None:
         """Write what waits, and close the file."""
+        self._numbers.close()
         self._thread.shutdown()
         self._writer.close()
         if self._reader is not None:

@@ -1,0 +1,1 @@
+"""Who may call, what each may use, and how much each has used."""
