@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.results.cases import Ruler
+from benchmarks.results.shortening import shorten
 from foveate.policies.results.scoring import Need
 from foveate.policies.results.settings import Results
-from foveate.policies.results.shorten import shorten
 
 ROOT = Path(__file__).parents[2]
 CITIES = ("Bonn", "Lyon", "Turin", "Porto", "Ghent")

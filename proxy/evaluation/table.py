@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 WIDE = 120  # columns below which signals and reasons are left out
+MOST_STRETCHES = 12  # of one result
 STYLES = {"kept": "green", "recalled": "yellow", "dropped": "dim"}
 
 
@@ -33,7 +34,31 @@ def verdicts_table(outcome: dict[str, Any], messages: Sequence[Any], width: int)
         row += [verdict["reason"]] if width >= WIDE else []
         begins = " + ".join(told_of(messages[i]) for i in verdict["messages"])
         table.add_row(*row, begins, style=STYLES[verdict["fate"]])
+        for result in verdict["results"]:
+            for stretch in stretches_of(result):
+                blank = [""] * (len(signals) + 2)
+                why = [", ".join(stretch["reasons"])] if width >= WIDE else []
+                style = STYLES["kept" if stretch["shown"] else "dropped"]
+                table.add_row(
+                    "  shown" if stretch["shown"] else "  out",
+                    *blank,
+                    *why,
+                    f"  {stretch['where']}",
+                    style=style,
+                )
     return table
+
+
+def stretches_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the stretches of a result, the first of them where there are many."""
+    found: list[dict[str, Any]] = result["stretches"]
+    if result["same"] is not None:
+        where = f"the same as the result in message {result['same'] + 1}"
+        return [{"shown": False, "reasons": ["an exact repeat"], "where": where}]
+    more = len(found) - MOST_STRETCHES
+    if more <= 0:
+        return found
+    return [*found[:MOST_STRETCHES], {"shown": True, "reasons": [], "where": f"and {more} more"}]
 
 
 def heading(outcome: dict[str, Any]) -> str:

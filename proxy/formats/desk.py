@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from foveate.policies.results.explaining import Stretch, stretches
 from foveate.policies.results.instead import Read, pointer, read_divided, read_whole, written
 from foveate.policies.types import Key, Segment, Shown, ToolResult
 from foveate.proxy.cache import Cache
@@ -20,6 +21,7 @@ class Desk:
         self._divided = cache.space("result in pieces")
         self._whole = cache.space("text as one piece")
         self._written = cache.space("result in part")
+        self._told = cache.space("result in stretches")
 
     def divided(self, text: str) -> Read:
         """Return a result in its pieces."""
@@ -53,6 +55,16 @@ class Desk:
             for key, instead in shown.items()
             if key in results
         }
+
+    def stretches(self, _: int, result: ToolResult, shown: Shown) -> Sequence[Stretch]:
+        """Return what became of a result, in stretches."""
+        if shown.same is not None:
+            return ()
+        found: Sequence[Stretch] | None = self._told.get((result.text, shown.runs))
+        if found is None:
+            found = stretches(self.divided(result.text), shown)
+            self._told.put((result.text, shown.runs), found, size=400 + PIECE * len(found))
+        return found
 
     def _text(self, result: ToolResult, shown: Shown, results: dict[Key, ToolResult]) -> str:
         if shown.same is not None:

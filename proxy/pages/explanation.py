@@ -14,8 +14,12 @@ def explained(request: Request, decision: Decision) -> dict[str, Any]:
     """Return the outcome with the text of each segment and the messages that would be forwarded."""
     outcome, ledger = decision.outcome, decision.ledger
     rows = verdicts(ledger.packed()) if ledger else []
-    for row, segment in zip(rows, ledger.selection.segments if ledger else (), strict=True):
-        row["text"] = segment.text
+    if ledger:
+        for row, segment, results in zip(
+            rows, ledger.selection.segments, ledger.results(), strict=True
+        ):
+            row["text"] = segment.text
+            row["results"] = results
     return {
         **outcome.summary(),
         "verdicts": rows,

@@ -19,7 +19,9 @@ def decision_on(request: Request, grounds: Grounds, selection: Selection, draft:
     """Return what to forward and what to tell of it."""
     dry = grounds.wanted.mode == "dry-run"
     outcome = outcome_of(request, grounds, selection, draft)
-    ledger = Ledger(selection, [place.items for place in grounds.parsed.places])
+    parsed = grounds.parsed
+    places = [place.items for place in parsed.places]
+    ledger = Ledger(selection, places, parsed.desk, parsed.query)
     return Decision(request.body if dry else draft.body, outcome, ledger)
 
 

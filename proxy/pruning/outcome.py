@@ -10,7 +10,9 @@ import msgspec
 import numpy as np
 import orjson
 
+from foveate.policies.results.explaining import needed, results_of
 from foveate.policies.types import Budget, Fate, Selection, reason
+from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.pruning.limits.windows import Window
 
@@ -115,12 +117,19 @@ class Ledger:
 
     selection: Selection
     places: Sequence[tuple[int, ...]]  # positions of each segment's items
+    desk: Desk  # that has read the inside of results
+    query: str  # the latest user turn
+
+    def results(self) -> list[list[dict[str, Any]]]:
+        """Return for each segment its results that are not whole, and which needs their pieces served."""
+        return results_of(self.selection, needed(self.selection, self.query, self.desk))
 
     def packed(self) -> bytes:
         """Return it without the text, as JSON by columns: a tenth of what a long history's objects
         take.
         """
         chosen, segments = self.selection, self.selection.segments
+        results = results_of(chosen, self.desk.stretches) if chosen.state.shown else ()
         return orjson.dumps(
             {
                 "cut": chosen.cut,
@@ -135,7 +144,9 @@ class Ledger:
                 "below": [i for i, s in enumerate(segments) if s.key in chosen.below],
                 "score": None if chosen.scores is None else np.round(chosen.scores, 4).tolist(),
                 "shares": {name: np.round(share, 4).tolist() for name, share in chosen.shares.items()},
-            }
+                "results": {n: found for n, found in enumerate(results) if found},
+            },
+            option=orjson.OPT_NON_STR_KEYS,
         )
 
     def texts(self) -> bytes:
@@ -147,6 +158,7 @@ def verdicts(packed: bytes) -> list[dict[str, Any]]:
     """Return what a packed ledger says of each segment, oldest first."""
     columns = orjson.loads(packed)
     cut, shares, below = columns.pop("cut"), columns.pop("shares"), frozenset(columns.pop("below"))
+    results = columns.pop("results")
     size = len(columns["id"])
     columns["fate"] = columns["fate"] or ["kept"] * size
     columns["score"] = columns["score"] or [0.0] * size
@@ -155,4 +167,5 @@ def verdicts(packed: bytes) -> list[dict[str, Any]]:
         fate: Fate = row["fate"]
         row["reason"] = reason(fate, row["pin"] or "", cut, i in below)
         row["shares"] = {name: share[i] for name, share in shares.items()}
+        row["results"] = results.get(str(i), [])
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,18 @@ def test_the_results_that_wait_for_an_answer_are_shortened_where_the_budget_forc
     assert answer.result == "cut"
     assert int(str(answer.header("x-pruning-tokens-after"))) <= 3000
     assert FAULT in upstream.last.messages[2]["content"]
+
+
+@pytest.mark.parametrize("send", [by_chat, by_messages, by_responses])
+def test_the_verdict_lists_what_of_a_result_is_shown_and_why(quick: Live, send: Exchange) -> None:
+    answer = send(quick, f"sk-{secrets.token_hex(8)}", [])
+    found = json.loads(ask(quick.url, "GET", f"/-/outcomes/{answer.header('x-pruning-id')}").body)
+    (result,) = [r for verdict in found["verdicts"] for r in verdict["results"]]
+    assert (result["tool"], result["when"], result["same"]) == ("make", "birth", None)
+    assert result["saved"] > 0
+    spans = [(s["start"], s["end"]) for s in result["stretches"]]
+    assert spans[0][0] == 0
+    assert spans[-1][1] == len(TEXT)
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
+    reasons = {s["where"]: s["reasons"] for s in result["stretches"] if s["shown"]}
+    assert any("reports a failure" in why for why in reasons.values())

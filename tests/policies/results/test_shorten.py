@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.results.shortening import shorten
 from foveate.policies.results.competing import compete
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import reading_of
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results, Weights
-from foveate.policies.results.shorten import shorten
 
 LOG = "".join(f"job {n} of queue {n % 7} finished in {n % 13} ms\n" for n in range(900))
 

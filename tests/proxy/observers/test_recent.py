@@ -25,7 +25,10 @@ def test_recent_outcomes_are_bounded_and_replaced() -> None:
 def test_long_histories_leave_room_for_fewer_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = read(body([{"role": "user", "content": f"number {n}"} for n in range(50)]))
     ledger = Ledger(
-        Selection(parsed.segments, PruneState(), False), [place.items for place in parsed.places]
+        Selection(parsed.segments, PruneState(), False),
+        [place.items for place in parsed.places],
+        parsed.desk,
+        parsed.query,
     )
     monkeypatch.setattr("foveate.proxy.observers.recent.MAX_LEDGERS", 3 * len(ledger.packed()))
     found = Recent(100)
