@@ -42,7 +42,7 @@ LAYERS = (
     "proxy.serving",
     ("proxy.services", "proxy.reload"),
     ("proxy.pages", "proxy.watcher"),
-    "proxy.app",
+    ("proxy.app", "proxy.library"),
     "proxy.evaluation",
     "proxy.cli",
 )
@@ -50,7 +50,7 @@ LAYERS = (
 CLIENTS = {
     "aiohttp": "foveate.proxy.upstreams.http",
     "chromadb": "foveate.proxy.vectors.indexes.chroma",
-    "litellm": "foveate.proxy.upstreams.litellm",
+    "litellm": "foveate.proxy.upstreams.litellm foveate.proxy.library.litellm",
     "onnx": "foveate.proxy.vectors.embedders.minilm foveate.proxy.vectors.embedders.e5",
     "onnxruntime": "foveate.proxy.vectors.embedders.onnx foveate.proxy.vectors.embedders.multilingual",
     "tokenizers": "foveate.proxy.vectors.embedders.onnx",

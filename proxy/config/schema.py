@@ -20,9 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from foveate.proxy.config.addresses import checked, checked_key
 
 Share = Annotated[float, Field(gt=0, le=1)]
-LEAST = (
-    1000  # tokens: a smaller number of them is no watermark, but a share that was written as percent
-)
+LEAST = 256  # tokens: a smaller number of them is more likely a percentage
 
 
 def watermark(value: float) -> float:

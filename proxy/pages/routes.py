@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -149,9 +149,12 @@ async def explain(asking: Request) -> Response:
 
 @guarded.post("/prune")
 async def prune_only(asking: Request) -> Response:
-    """Return the pruned body of a request, with the headers that tell what was done."""
+    """Return the pruned body of a request, with the headers that tell what was done.
+
+    Where it names a session, the decision is remembered, and stands for that session's next request.
+    """
     try:
-        decision = (await rehearse(asking)).decision
+        decision = (await rehearse(asking, remembers=True)).decision
     except RequestError as error:
         return _refusal(error)
     told = {name.decode(): value.decode() for name, value in report(decision.outcome, 0.0)}
@@ -160,8 +163,11 @@ async def prune_only(asking: Request) -> Response:
     )
 
 
-async def rehearse(asking: Request) -> Rehearsal:
-    """Decide on a request's body and headers without sending or remembering anything."""
+async def rehearse(asking: Request, remembers: bool = False) -> Rehearsal:
+    """Decide on a request's body and headers without sending anything.
+
+    Nothing is remembered either, unless `remembers` says that a session's decisions are.
+    """
     services = services_of(asking)
     given = asking.scope["headers"]
     wanted = read_overrides(given, frozenset(services.policies))
@@ -181,9 +187,11 @@ async def rehearse(asking: Request) -> Rehearsal:
         raise RequestError(400, f"path is not one of {', '.join(services.formats)}")
     header = services.settings.callers.header.lower().encode()
     named = value_of(given, header) if header else b""
-    made = request.Request(
-        wire, content, wanted, tenant(credentials, named, caller.name), credentials, rehearsal=True
-    )
+    keeps = remembers and wanted.session is not None and wanted.mode is None
+    if keeps:
+        wanted = replace(wanted, mode="on")
+    whose = tenant(credentials, named, caller.name)
+    made = request.Request(wire, content, wanted, whose, credentials, rehearsal=not keeps)
     return Rehearsal(made, await services.pruner.decide(made))
 
 

@@ -182,3 +182,22 @@ def test_explaining_builds_no_policy(upstream: Upstream, monkeypatch: pytest.Mon
         assert page(live, "/-/explain", body(long_chat()), ("X-Pruning-Policy", "agent")).status == 200
         assert ask(live.url, "POST", f"/-/outcomes/{key}/explain?policy=recency").status == 200
         assert built == []
+
+
+def test_prune_remembers_the_cuts_of_a_session(upstream: Upstream) -> None:
+    messages = long_chat()
+    longer = [
+        *messages,
+        {"role": "assistant", "content": "At nine."},
+        {"role": "user", "content": "Fine."},
+    ]
+    own = ("Authorization", "Bearer sk-the-caller")
+    session = ("X-Pruning-Session", "talk-17")
+    with serve_pages(settings_for(upstream.url, mode="shadow")) as live:
+        first = page(live, "/-/prune", body(messages), budget("1000/500"), own, session)
+        second = page(live, "/-/prune", body(longer), budget("1000/500"), own, session)
+        other = page(live, "/-/prune", body(longer), budget("1000/500"), own)
+        assert [r for r in upstream.received if r.method == "POST"] == []
+    assert (first.result, second.result, other.result) == ("cut", "sticky", "cut")
+    kept = first.json["messages"]
+    assert second.json["messages"][: len(kept)] == kept
