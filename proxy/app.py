@@ -20,6 +20,8 @@ from foveate.proxy.config.schema import Settings
 from foveate.proxy.pages import routes
 from foveate.proxy.watcher import Source, Watcher
 
+TOLD = ("upgrade request", "WebSocket library", "timeout graceful shutdown exceeded")
+
 
 class Traffic:
     """Sends everything outside /-/ to the handler, ahead of FastAPI and its middleware: it is the hot
@@ -55,7 +57,7 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services.start()
         settling = asyncio.create_task(_settled(app.state.services))
-        watching = asyncio.create_task(Watcher(app.state, source).run()) if source else None
+        watching = asyncio.create_task(watcher.run()) if watcher else None
         yield
         settling.cancel()
         if watching:
@@ -64,20 +66,25 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
 
     pages = FastAPI(title="foveate", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     pages.state.services = services.build(settings)
+    pages.state.leaving = False  # it has been told to end
+    watcher = Watcher(pages.state, source) if source else None
+    pages.state.reload = watcher.wake if watcher else lambda: None
     pages.include_router(routes.router)
     return Traffic(pages)
 
 
-def is_no_upgrade(record: logging.LogRecord) -> bool:
-    """Say whether uvicorn speaks of anything but websockets: the handler refuses them, and no package
-    is missing.
+def is_news(record: logging.LogRecord) -> bool:
+    """Say whether uvicorn speaks of anything but websockets, which the handler refuses, and what is cut
+    off at the end, which the server itself tells.
     """
-    return not any(word in record.getMessage() for word in ("upgrade request", "WebSocket library"))
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        return False
+    return not any(word in record.getMessage() for word in TOLD)
 
 
 def serving(application: ASGIApp, **options: Any) -> uvicorn.Config:
     """Return how uvicorn serves the application; `options` are uvicorn's own."""
-    logging.getLogger("uvicorn.error").addFilter(is_no_upgrade)
+    logging.getLogger("uvicorn.error").addFilter(is_news)
     return uvicorn.Config(
         application,
         log_level="warning",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,20 @@ class Watcher:
         self._source = source
         self._stamp = source.stamp()
         self._retiring: set[asyncio.Task[None]] = set()
+        self._asked = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have the settings read now, whether the file has changed or not; called inside the event loop."""
+        self._asked.set()
 
     async def run(self) -> None:
         """Look at the file every second, until cancelled."""
         while True:
-            await asyncio.sleep(PERIOD)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), PERIOD)
             stamp = self._source.stamp()
-            if stamp is not None and stamp != self._stamp:
+            if self._asked.is_set() or (stamp is not None and stamp != self._stamp):
+                self._asked.clear()
                 self._stamp = stamp
                 await self._survived(asyncio.create_task(self.reload()))
 

@@ -43,6 +43,7 @@ LAYERS = (
     ("proxy.services", "proxy.reload"),
     ("proxy.pages", "proxy.watcher"),
     ("proxy.app", "proxy.library"),
+    "proxy.running",
     "proxy.evaluation",
     "proxy.cli",
 )

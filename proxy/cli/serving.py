@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-import uvicorn
 
 from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
@@ -19,9 +17,8 @@ from foveate.proxy.config.loading import dump_settings, is_loopback, load_settin
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, nearest
 from foveate.proxy.observers import logs
+from foveate.proxy.running.server import Server
 from foveate.proxy.watcher import Source
-
-DRAIN = 30  # seconds that requests under way have to end once it is told to
 
 BUILT_IN = ("echo", "litellm")  # upstreams that are named, not addressed
 commands = typer.Typer()
@@ -69,13 +66,7 @@ def serve(
     )
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
-    if hasattr(
-        signal, "SIGHUP"
-    ):  # a terminal that closes ends it like any other request to: streams go on to their end
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    uvicorn.Server(serving(application, timeout_keep_alive=75, timeout_graceful_shutdown=DRAIN)).run(
-        sockets=[listening]
-    )
+    Server(serving(application, timeout_keep_alive=75), application.state).run(sockets=[listening])
 
 
 @commands.command()

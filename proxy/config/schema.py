@@ -53,6 +53,8 @@ class Server(Section):
     max_body_mib: float = Field(default=64, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    drain: float = Field(default=30, ge=0)
+    notice: float = Field(default=0, ge=0)
 
 
 class Admin(Section):

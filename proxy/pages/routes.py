@@ -52,7 +52,8 @@ def healthy() -> dict[str, str]:
 @router.get("/ready")
 async def ready(asking: Request) -> Response:
     """Say whether it can do its work: 503 where not, with the reasons for those who may see them."""
-    problems = await health.problems(services_of(asking))
+    leaving = ["it has been told to end"] if asking.app.state.leaving else []
+    problems = leaving or await health.problems(services_of(asking))
     told = {"status": "unready" if problems else "ready"}
     try:
         access.admitted(asking)

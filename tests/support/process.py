@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from foveate.proxy.cli import main; main()"]
@@ -19,7 +21,8 @@ class Serving:
 
     def __init__(self, folder: Path, settings: str = "") -> None:
         self._folder = folder
-        (folder / "config.yaml").write_text(settings)
+        self.said = ""  # all that it has written
+        self.configure(settings)
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
 
@@ -45,7 +48,34 @@ class Serving:
         found = re.search(r"http://[\d.]+:\d+", line)
         assert found, line
         self.url = found[0]
-        threading.Thread(target=output.read, daemon=True).start()  # a full pipe would hold it up
+        self._reading = threading.Thread(target=self._read, args=(output,), daemon=True)
+        self._reading.start()  # a full pipe would hold it up
+
+    def _read(self, output: IO[str]) -> None:
+        for line in output:
+            self.said += line
+
+    def configure(self, settings: str) -> None:
+        """Write its settings file."""
+        (self._folder / "config.yaml").write_text(settings)
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process
+        return self._process.pid
+
+    def send(self, sig: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process
+        self._process.send_signal(sig)
+
+    def wait(self) -> int:
+        """Wait until it has ended, and return its exit code."""
+        assert self._process
+        code = self._process.wait(30)
+        self._reading.join(5)
+        return code
 
     def kill(self) -> None:
         """End it without a chance to put anything away."""

@@ -1,0 +1,1 @@
+"""How the process runs: what it does when it is told to end or to look at its settings anew."""
