@@ -17,6 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from foveate.proxy import process, services
 from foveate.proxy.config.loading import trusted_proxies
 from foveate.proxy.config.schema import Settings
+from foveate.proxy.http.connections import Connection
 from foveate.proxy.pages import routes
 from foveate.proxy.watcher import Source, Watcher
 
@@ -87,6 +88,8 @@ def serving(application: ASGIApp, **options: Any) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").addFilter(is_news)
     return uvicorn.Config(
         application,
+        http=Connection,
+        limit_concurrency=process.most_connections(),
         log_level="warning",
         access_log=False,
         server_header=False,

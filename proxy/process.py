@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from importlib import import_module
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -12,6 +14,9 @@ from threadpoolctl import threadpool_limits
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 MIB = 1024 * 1024
 SWITCH = 0.0005  # seconds
+MANY_FILES = 1024 * 1024
+OWN_FILES = 96  # that are open beside connections: the index, states, libraries
+FEW = 16  # connections that are served whatever the limit
 
 
 def prepare() -> None:
@@ -26,6 +31,25 @@ def prepare() -> None:
     # All threads share two heaps, and what loading takes in large blocks goes back when it is freed.
     tune(M_ARENA_MAX, 2)
     tune(M_MMAP_THRESHOLD, MIB // 8)
+
+
+def most_connections() -> int | None:
+    """Return how many connections of callers there are files for, each with one to the upstream; None
+    where there is no limit.
+
+    The limit of files is raised as far as this process may.
+    """
+    if sys.platform == "win32":
+        return None
+    resource: Any = import_module("resource")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        most = MANY_FILES
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, MANY_FILES), most))
+    except (ValueError, OSError):  # macOS allows less than it says
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(FEW, (min(int(most), MANY_FILES) - OWN_FILES) // 2)
 
 
 def settle() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from time import monotonic
 from typing import Any
 
 from foveate.proxy.errors import RequestError
@@ -14,6 +15,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 DIGITS = 18
 PATIENCE = 60.0  # seconds of silence in the middle of a body
+SLOWEST = 1024  # bytes a second that a body comes in at the least, beyond that
 
 
 class HungUp(Exception):
@@ -25,10 +27,14 @@ class Body:
     breaks off.
     """
 
-    def __init__(self, headers: Headers, receive: Receive, max_bytes: int) -> None:
+    def __init__(
+        self, headers: Headers, receive: Receive, max_bytes: int, patience: float = PATIENCE
+    ) -> None:
         self._receive = receive
         self._max = max_bytes
+        self._patience = patience
         self._taken = 0
+        self._waited = 0.0  # seconds, for what was taken
         self._ended = False
         self._peeked: bytes | None = None
         self._read_out: asyncio.Event | None = None  # for whoever waits for the end
@@ -70,14 +76,19 @@ class Body:
         return b"".join(pieces)
 
     async def _piece(self) -> bytes:
+        start = monotonic()
+        left = self._patience + self._taken / SLOWEST - self._waited
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(min(self._patience, left)):
                 message = await self._receive()
         except TimeoutError:
             self.failure = RequestError(
-                408, f"no more of the body came within {PATIENCE:g} seconds", code="body_timeout"
+                408,
+                f"the body came too slowly: {self._taken} bytes in {self._waited + monotonic() - start:.0f} seconds",
+                code="body_timeout",
             )
             raise self.failure from None
+        self._waited += monotonic() - start
         if message["type"] == "http.disconnect":
             self.failure = HungUp()
             raise self.failure
