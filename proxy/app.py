@@ -19,6 +19,8 @@ from foveate.proxy.config.loading import trusted_proxies
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.http.connections import Connection
 from foveate.proxy.pages import routes
+from foveate.proxy.pages.guesses import Guesses
+from foveate.proxy.pages.health import Reach
 from foveate.proxy.watcher import Source, Watcher
 
 TOLD = ("upgrade request", "WebSocket library", "timeout graceful shutdown exceeded")
@@ -70,6 +72,8 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     pages.state.leaving = False  # it has been told to end
     watcher = Watcher(pages.state, source) if source else None
     pages.state.reload = watcher.wake if watcher else lambda: None
+    pages.state.guesses = Guesses()
+    pages.state.reach = Reach()
     pages.include_router(routes.router)
     return Traffic(pages)
 

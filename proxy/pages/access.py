@@ -12,6 +12,7 @@ from starlette.responses import Response
 from foveate.proxy.config.loading import is_loopback
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.http.origins import is_own, name_of
+from foveate.proxy.pages.guesses import Guesses
 
 COOKIE = "foveate_session"
 LIFETIME = 12 * 3600  # seconds that a login lasts
@@ -30,12 +31,12 @@ FORWARDED = (
 FORWARDED_LIKE = ("x-forwarded", "x-envoy", "x-original", "x-amzn-trace", "x-cloud-trace", "fly-")
 
 
-def admitted(request: Request) -> None:
+async def admitted(request: Request) -> None:
     """Let a request through; HTTPException 401 or 403 with the remedy where it may not."""
     token = token_of(request)
     if not token:
         require_local(request)
-    elif not (has_bearer(request, token) or has_session(request, token)):
+    elif not await is_known(request, token):
         raise HTTPException(401, "send the admin token: Authorization: Bearer TOKEN, or log in at /-/")
     require_same_origin(request)
 
@@ -59,7 +60,7 @@ def require_local(request: Request) -> None:
     A forwarding header means that somebody else stands behind the caller. The name is checked because a
     foreign page can point its own name at 127.0.0.1 (DNS rebinding).
     """
-    client = request.client.host if request.client else ""
+    client = address_of(request)
     name = name_of(request.headers.get("host", ""))
     if not is_loopback(client) or is_forwarded(request):
         raise HTTPException(
@@ -93,12 +94,50 @@ def has_bearer(request: Request, token: str) -> bool:
     return scheme.lower() == "bearer" and same(given.strip(), token)
 
 
+async def is_known(request: Request, token: str) -> bool:
+    """Say whether a request carries the token or a login; a wrong one takes time, HTTPException 429 where
+    many do.
+    """
+    if not is_guess(request):
+        return False
+    guesses_of(request).check(address_of(request))
+    if has_bearer(request, token) or has_session(request, token):
+        return True
+    await guesses_of(request).wrong(address_of(request))
+    return False
+
+
+def is_guess(request: Request) -> bool:
+    """Say whether a request carries what could have been the token, or a login."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return (scheme.lower() == "bearer" and bool(given.strip())) or _is_fresh(cookie_of(request))
+
+
+def guesses_of(request: Request) -> Guesses:
+    """Return what is known of wrong tokens."""
+    found: Guesses = request.app.state.guesses
+    return found
+
+
+def address_of(request: Request) -> str:
+    """Return the caller's address, empty where it has none."""
+    return request.client.host if request.client else ""
+
+
 def has_session(request: Request, token: str) -> bool:
     """Say whether the request carries the cookie of a login that still holds."""
-    value = request.cookies.get(COOKIE, "")
-    until = value.partition(".")[0]
-    fresh = until.isascii() and until.isdigit() and len(until) < 12 and int(until) > time.time()
-    return fresh and same(value, session(token, int(until)))
+    value = cookie_of(request)
+    return _is_fresh(value) and same(value, session(token, int(value.partition(".")[0])))
+
+
+def cookie_of(request: Request) -> str:
+    """Return the cookie of a login, empty without one."""
+    return request.cookies.get(COOKIE, "")
+
+
+def _is_fresh(cookie: str) -> bool:
+    until = cookie.partition(".")[0]
+    return until.isascii() and until.isdigit() and len(until) < 12 and int(until) > time.time()
 
 
 def session(token: str, until: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib.resources import files
 from typing import Annotated
 from urllib.parse import parse_qs
@@ -26,14 +25,13 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cache-control": "no-cache",
 }
-SLOW = 0.5  # seconds that a wrong token costs
 
 
 @router.get("/")
-def page(request: Request) -> Response:
+async def page(request: Request) -> Response:
     """Return the page, or the login where that is needed first."""
     try:
-        access.admitted(request)
+        await access.admitted(request)
     except HTTPException as error:
         if error.status_code != 401:
             raise
@@ -51,6 +49,7 @@ def static(name: Annotated[str, Path(pattern=r"^(vendor/)?[\w-]+(\.[\w-]+)+$")])
 async def logged_in(request: Request) -> Response:
     """Set the cookie for whoever knows the token."""
     token = access.token_of(request)
+    access.guesses_of(request).check(access.address_of(request))
     try:
         form = parse_qs(
             (await Body(request.scope["headers"], request.receive, 4096).read()).decode(
@@ -60,7 +59,7 @@ async def logged_in(request: Request) -> Response:
     except RequestError as error:
         raise HTTPException(error.status, str(error)) from None
     if not token or not access.same(form.get("token", [""])[0], token):
-        await asyncio.sleep(SLOW)
+        await access.guesses_of(request).wrong(access.address_of(request))
         return static_file("login.html", 401)
     response = RedirectResponse("/-/", 303)
     access.log_in(response, token, secure=request.url.scheme == "https")

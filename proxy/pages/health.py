@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from time import monotonic
 
 from foveate.proxy.errors import ConfigError, UpstreamError
 from foveate.proxy.services import Services, check_writable
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 PATIENCE = 3.0  # seconds that the upstream has to answer
+FRESH = 5.0  # seconds for which an answer holds
+AGAIN = 1.0  # and none
 
 
-async def problems(services: Services) -> list[str]:
+class Reach:
+    """Whether the upstream can be reached: asked now and then, however many want to know."""
+
+    def __init__(self) -> None:
+        self._upstream: Upstream | None = None
+        self._found: list[str] = []
+        self._until = -math.inf
+        self._asking: asyncio.Task[None] | None = None
+
+    async def problems(self, upstream: Upstream) -> list[str]:
+        """Return why the upstream could not be reached lately, nothing where it could."""
+        if upstream is not self._upstream:
+            self._upstream, self._until, self._asking = upstream, -math.inf, None
+        if monotonic() >= self._until:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask(upstream))
+            await asyncio.wait([self._asking])
+        return self._found
+
+    async def _ask(self, upstream: Upstream) -> None:
+        found = await unreachable(upstream)
+        if upstream is self._upstream:
+            self._found = found
+            self._until = monotonic() + (AGAIN if found else FRESH)
+
+
+async def problems(services: Services, reach: Reach) -> list[str]:
     """Return what stands in the way, nothing where all is well."""
     found = services.parts.histories.problems()
     settings = services.settings
@@ -20,7 +50,7 @@ async def problems(services: Services) -> list[str]:
             await asyncio.to_thread(check_writable, settings.data.expanduser() / "chroma")
         except ConfigError as error:
             found.append(str(error))
-    return found + await unreachable(services.parts.upstream)
+    return found + await reach.problems(services.parts.upstream)
 
 
 async def unreachable(upstream: Upstream) -> list[str]:

@@ -27,7 +27,7 @@ from foveate.proxy.upstreams import Upstream, UpstreamRequest
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
 VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
 
-LONG = 0.05  # seconds of deciding in which a caller may well have gone
+LONG = 0.002  # seconds of deciding in which a caller may well have gone
 
 
 class Exchange:

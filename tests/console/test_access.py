@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from foveate.proxy.pages import access
+from foveate.proxy.pages.guesses import MOST, SLOW
 from support.client import Answer, ask, chat, connect, received
 from support.console import TOKEN, serve_pages
 from support.conversations import body
@@ -70,6 +72,24 @@ def test_healthy_always_answers(quick: Live, guarded: Live) -> None:
     assert ask(guarded.url, "GET", "/-/healthy").status == 200
 
 
+def test_who_tries_out_tokens_is_slowed_down_and_told_of(
+    guarded: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    def tried(n: int) -> int:
+        wrong = [("Authorization", f"Bearer wrong-{n}")]
+        return ask(guarded.url, "GET", "/-/ready" if n % 2 else "/-/status", headers=wrong).status
+
+    with ThreadPoolExecutor(3 * MOST) as pool:
+        found = list(pool.map(tried, range(3 * MOST)))
+    assert set(found) == {200, 401, 429}  # all may ask whether it is ready
+    assert found.count(429) > 5
+    assert ask(guarded.url, "GET", "/-/status", headers=[BEARER]).status == 200
+    told = [r.getMessage() for r in caplog.records if r.name == "foveate.access"]
+    assert len(told) == 1
+    assert "127.0.0.1" in told[0]
+    assert "wrong-" not in told[0]
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if "static" not in p])
 def test_with_a_token_pages_need_it(guarded: Live, page: str) -> None:
     assert ask(guarded.url, "GET", page).status == 401
@@ -101,7 +121,7 @@ def test_a_wrong_token_sets_none_and_costs_time(guarded: Live) -> None:
     start = time.monotonic()
     answer = log_in(guarded, "guess")
     assert (answer.status, answer.header("set-cookie")) == (401, None)
-    assert time.monotonic() - start >= 0.4
+    assert time.monotonic() - start >= SLOW
 
 
 def test_a_forged_or_old_session_does_not_hold(guarded: Live) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from foveate.proxy.vectors.indexes.in_memory import InMemory
@@ -31,6 +32,13 @@ def test_ready_when_model_index_and_upstream_are_there(full: Live) -> None:
 def test_an_upstream_that_refuses_is_reachable(quick: Live, upstream: Upstream) -> None:
     upstream.script = reply(401)
     assert ready(quick).status == 200
+
+
+def test_the_upstream_is_asked_once_however_many_want_to_know(quick: Live, upstream: Upstream) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: ready(quick).status, range(40)))
+    assert set(found) == {200}
+    assert len(upstream.received) <= 1
 
 
 def test_an_upstream_that_is_away_is_named(upstream: Upstream) -> None:

@@ -4,6 +4,8 @@ texts.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -32,10 +34,20 @@ def decoded(raw: bytes) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         pass
+    readable = mended(raw).decode("utf-8", "replace")
     try:
-        return orjson.loads(mended(raw).decode("utf-8", "replace"))
-    except orjson.JSONDecodeError as error:
+        return orjson.loads(readable)
+    except orjson.JSONDecodeError:
+        pass
+    try:  # a number beyond all that computers count with is read as the text that it is
+        return json.loads(readable, parse_int=_number, parse_float=_number)
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"an item is not JSON: {error}") from None
+
+
+def _number(digits: str) -> float | str:
+    found = float(digits)
+    return found if math.isfinite(found) else digits
 
 
 def mended(raw: bytes) -> bytes:

@@ -199,3 +199,12 @@ def test_a_result_whose_call_stands_ahead_of_the_start_looks_back() -> None:
     assert looks_back(items, 1)
     assert not looks_back(items, 2)
     assert looks_back(items, 3)
+
+
+@pytest.mark.parametrize("number", [b"9" * 400, b"-" + b"9" * 5000, b"1e999", b"1.5e-999999"])
+def test_a_number_beyond_all_bounds_stands_as_it_is(number: bytes) -> None:
+    found = block(b'{"role": "user", "content": "hello", "n": %b}' % number)
+    assert (found.role, found.text) == ("user", "hello")
+    call = b'{"role": "assistant", "tool_calls": [{"id": %b, "function": {"name": "f"}}]}' % number
+    answer = b'{"role": "tool", "tool_call_id": %b, "content": "x"}' % number
+    assert block(answer).answers in block(call).calls
