@@ -53,9 +53,7 @@ def healthy() -> dict[str, str]:
 async def ready(asking: Request) -> Response:
     """Say whether it can do its work: 503 where not, with the reasons for those who may see them."""
     leaving = ["it has been told to end"] if asking.app.state.leaving else []
-    problems = leaving or await health.problems(
-        services_of(asking), asking.app.state.reach
-    )
+    problems = leaving or await health.problems(services_of(asking), asking.app.state.reach)
     told = {"status": "unready" if problems else "ready"}
     try:
         await access.admitted(asking)
