@@ -30,7 +30,13 @@ TURNED, RETOLD = "deepseek/some-model", "hosted_vllm/some-model"
 def chunk(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
     """An event of a streamed chat completion."""
     choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
-    told = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
+    told = {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": choices,
+    }
     return f"data: {json.dumps({**told, **more})}\n\n".encode()
 
 
