@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,6 +59,7 @@ class Parts:
         await self.histories.aclose()
         await self.memory.aclose()
         self.worker.close()
+        await asyncio.to_thread(self.recent.close)
         for observer in self.observers:
             observer.close()
 
@@ -141,7 +143,7 @@ def build(settings: schema.Settings) -> Services:
         memory=build_memory(settings),
         worker=worker,
         cache=cache,
-        recent=Recent(settings.recent.max_outcomes, text_bytes(settings.recent)),
+        recent=build_recent(settings),
         metrics=metrics,
         observers=tuple(observers),
         reloads=Reloads(),
@@ -204,6 +206,13 @@ def mebibytes(number: float) -> int:
 def text_bytes(settings: schema.RecentSettings) -> int:
     """Return how many bytes of message text may be kept, 0 for none."""
     return mebibytes(settings.max_text_mib) if settings.keep_text else 0
+
+
+def build_recent(settings: schema.Settings) -> Recent:
+    """Return what keeps outcomes."""
+    recent = settings.recent
+    folder = settings.data.expanduser() if recent.on_disk else None
+    return Recent(recent.max_outcomes, text_bytes(recent), folder)
 
 
 def build_histories(settings: schema.Settings, cache: Cache, worker: Worker) -> Histories:

@@ -52,6 +52,7 @@ def explain(
         {
             "index": {"type": "in_memory"},
             "state": {"type": "in_memory"},
+            "recent": {"on_disk": False},
             "embedder": {"deadline": 3600},
         },
     )

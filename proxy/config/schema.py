@@ -189,7 +189,8 @@ class CacheSettings(Section):
 class RecentSettings(Section):
     """How many outcomes can be looked up."""
 
-    max_outcomes: int = Field(default=500, ge=1)
+    max_outcomes: int = Field(default=5000, ge=1)
+    on_disk: bool = True
     keep_text: bool = False
     max_text_mib: float = Field(default=64, gt=0)
 

@@ -51,7 +51,7 @@ class Pruner:
 
     def __init__(self, config: Path | str | None = None, data: Path | str | None = None) -> None:
         """Load the model; ConfigError where a setting is wrong."""
-        over: dict[str, Any] = {"upstream": {"type": "echo"}}
+        over: dict[str, Any] = {"upstream": {"type": "echo"}, "recent": {"on_disk": False}}
         over |= {"data": str(data)} if data else {}
         over |= {} if data or config else IN_MEMORY
         settings = load_settings(Path(config) if config else None, over)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-import orjson
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -17,10 +15,11 @@ from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.headers import value_of
 from foveate.proxy.http.overrides import read_overrides
 from foveate.proxy.observers.report import report
-from foveate.proxy.pages import access, console, explanation, health
-from foveate.proxy.pruning import prices, request
+from foveate.proxy.pages import access, console, explanation, health, outcomes
+from foveate.proxy.pages.answering import as_json, refusal, services_of
+from foveate.proxy.pruning import request
 from foveate.proxy.pruning.request import Decision
-from foveate.proxy.services import Services, mebibytes
+from foveate.proxy.services import mebibytes
 from foveate.proxy.serving.exchange import credentials_of, tenant
 from foveate.proxy.serving.relay import CLIENT_CLOSED_REQUEST
 
@@ -88,54 +87,6 @@ def status(asking: Request) -> Response:
     )
 
 
-@guarded.get("/outcomes")
-def outcomes(asking: Request, since: int = 0, epoch: str = "") -> Response:
-    """Return the requests under way, and the outcomes that came after the serial number `since` of that
-    `epoch`.
-    """
-    parts = services_of(asking).parts
-    recent, reloads = parts.recent, parts.reloads
-    found = recent.since(since if epoch == str(recent.epoch) else 0)
-    config = {"applied": reloads.applied, "problem": reloads.problem, "waiting": reloads.waiting}
-    return as_json(
-        {
-            "epoch": str(recent.epoch),
-            "serial": recent.serial,
-            "underway": recent.running(),
-            "outcomes": [{**outcome.summary(), "saved": prices.saved(outcome)} for outcome in found],
-            "config": config,
-        }
-    )
-
-
-@guarded.get("/outcomes/{key}")
-def outcome(key: str, asking: Request) -> Response:
-    """Return what was decided about the request of that X-Pruning-Id, with its text where that is kept."""
-    recent = services_of(asking).parts.recent
-    found, described = recent.get(key), recent.described(key)
-    if found is None or described is None:
-        raise HTTPException(404, f"no outcome {key!r}; only the latest are kept (recent.max_outcomes)")
-    return as_json({**described, "saved": prices.saved(found)})
-
-
-@guarded.post("/outcomes/{key}/explain")
-async def explain_again(
-    key: str, asking: Request, policy: str | None = None, budget: str | None = None
-) -> Response:
-    """Decide a kept request afresh, under another policy or budget."""
-    services = services_of(asking)
-    kept = services.parts.recent.request(key)
-    if kept is None:
-        raise HTTPException(
-            404, f"the text of {key!r} is not kept (recent.keep_text, recent.max_text_mib)"
-        )
-    try:
-        again = explanation.asked_again(kept, policy, budget, frozenset(services.policies))
-    except RequestError as error:
-        return _refusal(error)
-    return as_json(explanation.explained(again, await services.pruner.decide(again)))
-
-
 @guarded.post("/explain")
 async def explain(asking: Request) -> Response:
     """Return what would be done with a request and why, as a real one would be decided; nothing is
@@ -144,7 +95,7 @@ async def explain(asking: Request) -> Response:
     try:
         rehearsal = await rehearse(asking)
     except RequestError as error:
-        return _refusal(error)
+        return refusal(error)
     return as_json(explanation.explained(rehearsal.request, rehearsal.decision))
 
 
@@ -157,7 +108,7 @@ async def prune_only(asking: Request) -> Response:
     try:
         decision = (await rehearse(asking, remembers=True)).decision
     except RequestError as error:
-        return _refusal(error)
+        return refusal(error)
     told = {name.decode(): value.decode() for name, value in report(decision.outcome, 0.0)}
     return Response(
         decision.body, media_type="application/json", headers={**told, "cache-control": "no-store"}
@@ -196,21 +147,6 @@ async def rehearse(asking: Request, remembers: bool = False) -> Rehearsal:
     return Rehearsal(made, await services.pruner.decide(made))
 
 
-def services_of(asking: Request) -> Services:
-    """Return what serves now."""
-    found: Services = asking.app.state.services
-    return found
-
-
-def as_json(value: Any, status: int = 200) -> Response:
-    """Return JSON that nobody caches."""
-    return Response(orjson.dumps(value), status, {"cache-control": "no-store"}, "application/json")
-
-
-def _refusal(error: RequestError) -> Response:
-    """Return an error in OpenAI's shape."""
-    return Response(error.body(), error.status, media_type="application/json")
-
-
 router.include_router(guarded)
+router.include_router(outcomes.router)
 router.include_router(console.router)

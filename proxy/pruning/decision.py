@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import NamedTuple
 
-from foveate.policies.types import Selection
+from foveate.policies.types import PruneState, Segment, Selection
+from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.draft import Draft
 from foveate.proxy.pruning.grounds import Grounds, decider
 from foveate.proxy.pruning.outcome import Ledger, Outcome, Result
@@ -29,6 +33,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
     """Return all that is known of a request once it is decided."""
     parsed, limits = grounds.parsed, grounds.limits
     recalled = [parsed.segments[i].tokens for i in selection.recalled]
+    thoughts = thoughts_of(parsed.segments, selection.state)
     return Outcome(
         id=request.id,
         created=int(time.time()),
@@ -48,12 +53,41 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         tokens_recalled=sum(recalled),
         tokens_born=_shortened(selection, born=True),
         tokens_cut=_shortened(selection, born=False),
+        conversation=conversation_of(request, parsed),
+        thought_kept=thoughts.kept,
+        thought_lost=thoughts.lost,
         segments=len(parsed.segments),
         kept=len(selection.kept),
         recalled=len(recalled),
         late=request.trace.late,
         milliseconds=dict(request.trace.milliseconds),
     )
+
+
+class Thoughts(NamedTuple):
+    """Tokens of the reasoning in a history, by what became of it."""
+
+    kept: int
+    lost: int
+
+
+def thoughts_of(segments: Sequence[Segment], state: PruneState) -> Thoughts:
+    """Return how much of a history's reasoning goes on, and how much does not."""
+    having = [s for s in segments if s.thought]
+    lost = sum([s.thought for s in having if s.key in state.dropped or s.key in state.bare])
+    return Thoughts(sum([s.thought for s in having]) - lost, lost)
+
+
+def conversation_of(request: Request, parsed: Parsed) -> str:
+    """Return a name for a request's conversation: of its session, else of its beginning up to the first
+    user turn, which all its requests share.
+    """
+    session = request.overrides.session
+    if not session and not parsed.links:
+        return ""
+    first = next((s.key[0] for s in parsed.segments if s.role == "user"), 0)
+    named = f"{request.tenant}:{session}" if session else f"{request.tenant}.{parsed.links[first]}"
+    return hashlib.blake2b(named.encode(), digest_size=6, person=b"foveate-talk").hexdigest()
 
 
 def _shortened(selection: Selection, born: bool) -> int:

@@ -52,6 +52,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tokens_recalled: int = 0  # of the quoted segments
     tokens_born: int = 0  # that results take less since they were shortened at their first appearance
     tokens_cut: int = 0  # and those of which a cut has left a part
+    # A name for the conversation that it belongs to, by its beginning or its session; empty where that is not known
+    conversation: str = ""
+    thought_kept: int = 0  # tokens of earlier reasoning that were sent on
+    thought_lost: int = 0  # and of that which was taken out
     late: int = 0  # segments whose vectors could not be had in time
     failure: str = ""  # the stage that failed
     # For the log and whoever asks for an explanation; it may quote the request
@@ -83,6 +87,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             "result": self.result,
             "policy": self.policy,
             "api": self.api,
+            "conversation": self.conversation or None,
             "caller": self.caller or None,
             "model": self.model,
             "window": self.window and {"tokens": self.window.tokens, "source": self.window.source},
@@ -93,6 +98,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 "prefix": self.tokens_prefix,
                 "repeated": self.tokens_repeated,
                 "shortened": {"birth": self.tokens_born, "cut": self.tokens_cut},
+                "recalled": self.tokens_recalled,
+                "thought": {"kept": self.thought_kept, "lost": self.thought_lost},
             },
             "usage": self.usage
             and {"prompt": self.usage.prompt_tokens, "cached": self.usage.cached_tokens},

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from foveate.proxy.config import schema as config
 from foveate.proxy.pruning.limits.models import look_up, model_entries
 from foveate.proxy.pruning.outcome import Outcome
+
+REFUSED = 400  # statuses from there on are refusals and faults,
+HUNG_UP = 499  # but for a caller's who did not wait for the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +74,36 @@ def rates_of(model: str, settings: config.Economy) -> Rates | None:
     )
 
 
-def saved(outcome: Outcome) -> float | None:
-    """Return the US dollars that pruning has saved, below 0 where it cost; None where nothing can be
-    said.
+class Costs(NamedTuple):
+    """US dollars: of the prompt that was sent, and of the whole history in its place."""
+
+    sent: float
+    whole: float
+
+
+def costs(outcome: Outcome) -> Costs | None:
+    """Return what a prompt has cost and would have cost; None where nothing can be said.
 
     Both prompts are priced alike: what repeats the conversation's previous request is read from the
     cache and the rest written to it, the whole history without pruning and the pruned prompt with it.
-    An estimate: whether a provider has a prefix cached is its own affair.
+    An estimate: whether a provider has a prefix cached is its own affair. What the upstream has refused
+    costs nothing.
     """
     before, after = outcome.tokens_before, outcome.tokens_forwarded
     price = price_of(outcome.model)
     if before is None or after is None or price is None:
         return None
+    if outcome.status >= REFUSED and outcome.status != HUNG_UP:
+        return Costs(0.0, 0.0)
+    whole = price.of(before, outcome.tokens_repeated)
     if outcome.result in ("dry-run", "untouched"):
-        return 0.0
-    return price.of(before, outcome.tokens_repeated) - price.of(after, outcome.tokens_prefix or 0)
+        return Costs(whole, whole)
+    return Costs(price.of(after, outcome.tokens_prefix or 0), whole)
+
+
+def saved(outcome: Outcome) -> float | None:
+    """Return the US dollars that pruning has saved, below 0 where it cost; None where nothing can be
+    said.
+    """
+    found = costs(outcome)
+    return None if found is None else found.whole - found.sent

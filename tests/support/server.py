@@ -93,6 +93,7 @@ def settings_for(upstream_url: str, **given: Any) -> config.Settings:
     given.setdefault("window", {"models": {"gpt-4o": 128_000, "": 128_000}})
     given.setdefault("embedder", {"deadline": 60})
     given.setdefault("state", {"type": "in_memory"})
+    given["recent"] = {"on_disk": False, **given.get("recent", {})}
     upstream = {
         "url": f"{upstream_url}/v1",
         "connect_timeout": 5,
