@@ -208,6 +208,7 @@ def candidates(history: History, spent: Collection[Key] = ()) -> tuple[list[int]
         vectors=history.vectors[span(rows)],
         age_hours=history.age_hours[rows],
         recalls=history.recalls[rows],
+        likeness=None if history.likeness is None else history.likeness[rows],
     )
     return rows, competing
 

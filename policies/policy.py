@@ -51,6 +51,15 @@ class Policy:
     recall: Recall = field(default_factory=Recall)
     results: Results = field(default_factory=Results)
 
+    @property
+    def whole(self) -> bool:
+        """Whether it reads more of the index than how like the latest turn each segment is: vectors,
+        ages or recalls.
+        """
+        weighty = [s.signal for s in self.signals if s.weight]
+        parts = (*weighty, self.selector, self.graph, self.topics)
+        return any(getattr(part, "whole", False) for part in parts)
+
     def shares(self, history: History) -> Mapping[str, Scores]:
         """Return what each signal adds to the score of each segment."""
         found = {}

@@ -106,10 +106,7 @@ def resemblance(history: History, dropped: Collection[int]) -> float:
     """Return how much the most similar of the dropped segments has in common with the latest turn, 0 to
     1.
     """
-    rows = list(dropped)
-    cosine = (
-        float((history.vectors[rows] @ history.query_vector).max()) if history.vectors.shape[1] else 0.0
-    )
+    cosine = float(np.nan_to_num(history.cosines()[list(dropped)]).max())
     return max(cosine, shared_words(history, dropped))
 
 

@@ -115,7 +115,17 @@ class History:
     query_vector: NDArray[np.float32]  # shape (dimensions,), all 0 where there is none
     age_hours: Scores  # since each segment was first seen, shape (n,), 0 where it is new
     recalls: Scores  # how often each segment was recalled before, shape (n,)
+    # Cosine of each segment and the query, nan where it is not known; None where the vectors tell
+    likeness: Scores | None = None
     _done: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def cosines(self) -> Scores:
+        """Return the cosine of each segment and the query, nan where it has no vector, shape (n,)."""
+        if self.likeness is not None:
+            return self.likeness
+        cosines = (self.vectors @ self.query_vector).astype(float)
+        cosines[~self.vectors.any(axis=1)] = np.nan
+        return cosines
 
     def once(self, work: Callable[[History], T]) -> T:
         """Return `work(self)`, worked out once for all signals and selectors that ask for it."""

@@ -61,6 +61,11 @@ class PageRank:
     nearest: int = 3  # edges by similarity a segment
     steps: int = 12
 
+    @property
+    def whole(self) -> bool:
+        """Whether it reads the segments' vectors."""
+        return bool(self.similarity)
+
     def flow(self, history: History, scores: Scores) -> Scores:
         """Return the stationary scores."""
         n = len(history.segments)

@@ -31,12 +31,15 @@ def shape_of(history: History) -> Shape:
     segments = history.segments
     tokens = np.array([s.tokens for s in segments], dtype=float)
     tool = np.array([s.kind == "tool" for s in segments], dtype=bool)
+    latest = history.vectors[-RECENT:]
+    if history.likeness is not None:  # the vectors of some of the latest are at hand, and no more
+        latest = latest[latest.any(axis=1)]
     recent = tokens * np.exp2(-np.arange(tokens.size)[::-1] / TOOL_HALF_LIFE)
     speakers = effective_number(
         [label or s.role for label, s in zip(speakers_of(history), segments, strict=True)]
     )
     return Shape(
-        persistence=persistence(history.vectors[-RECENT:], speakers),
+        persistence=persistence(latest, speakers),
         speakers=speakers,
         answer_ratio=answer_ratio(history),
         tool_share=float(recent[tool].sum() / max(float(recent.sum()), 1e-9)),

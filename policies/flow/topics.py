@@ -25,6 +25,11 @@ class Topics:
     depth: float = 0.5
     gap_hours: float = 4.0
 
+    @property
+    def whole(self) -> bool:
+        """Whether it reads the segments' vectors, and when they were first seen."""
+        return bool(self.share)
+
     def pool(self, history: History, scores: Scores) -> Scores:
         """Return the scores with the topic's part mixed in; linear."""
         if not self.share or not scores.size:

@@ -20,6 +20,11 @@ class Mmr:
 
     diversity: float = 0.5  # what a cosine of 1 to a taken segment costs, in the units of the scores
 
+    @property
+    def whole(self) -> bool:
+        """Whether it reads the segments' vectors."""
+        return bool(self.diversity)
+
     def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
         """Return the chosen positions, `room` tokens at the most."""
         segments, vectors = history.segments, history.vectors

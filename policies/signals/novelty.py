@@ -20,6 +20,11 @@ class Novelty:
     alike: float = 0.6  # cosine up to which two segments say different things
     reach: int = 256  # segments after it that are compared
 
+    @property
+    def whole(self) -> bool:
+        """Whether it reads the segments' vectors."""
+        return True
+
     def score(self, history: History) -> Scores:
         """Return values in [0, 1], 1 for what nothing newer repeats, shape (n,)."""
         n = len(history.segments)

@@ -16,6 +16,11 @@ class Recency:
     half_life_turns: float = 20.0  # turns after which a segment counts half; 0 leaves turns out
     half_life_hours: float = 0.0  # hours after which it counts half; 0 leaves hours out
 
+    @property
+    def whole(self) -> bool:
+        """Whether it reads when the segments were first seen."""
+        return bool(self.half_life_hours)
+
     def score(self, history: History) -> Scores:
         """Return values in (0, 1], shape (n,)."""
         turns = np.array([s.turn for s in history.segments], dtype=float)

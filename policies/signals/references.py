@@ -21,6 +21,11 @@ class References:
     quotes: float = 1.0  # what a later quotation counts
     recalls: float = 1.0  # what an earlier recall counts
 
+    @property
+    def whole(self) -> bool:
+        """Whether it reads how often the segments were recalled."""
+        return bool(self.recalls)
+
     def score(self, history: History) -> Scores:
         """Return log(1 + count) as a share of the largest, in [0, 1], shape (n,)."""
         named: dict[str, int] = {}  # by segments newer than the one at hand

@@ -22,10 +22,11 @@ class Semantic:
 
     def score(self, history: History) -> Scores:
         """Return cosines in [-1, 1], or their exponentials up to 1, shape (n,)."""
-        known = history.vectors.any(axis=1)
+        found = history.cosines()
+        known = ~np.isnan(found)
         scores = np.zeros(len(history.segments))
         if known.any():
-            cosines = (history.vectors @ history.query_vector)[known]
+            cosines = found[known]
             if self.temperature:
                 cosines = np.exp((cosines - cosines.max()) / self.temperature)
             scores[:] = cosines.mean()

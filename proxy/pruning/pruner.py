@@ -182,7 +182,7 @@ class Pruner:
         grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())
         much = unread_characters(parsed, earlier) > LITTLE_NEW
         situation, rent = await self._worker.run(much, situation_of, grounds, self._rules.economy)
-        selection = await self._selection(request, grounds, situation)
+        selection = await self._selection(request, grounds, situation, conversation.name)
         selection = await self._worker.run(
             many, without_strangers, parsed, selection, situation.state, origins
         )
@@ -194,12 +194,14 @@ class Pruner:
             await self._memory.keep(conversation, settled(grounds, selection, rent))
         return decision
 
-    async def _selection(self, request: Request, grounds: Grounds, situation: Situation) -> Selection:
+    async def _selection(
+        self, request: Request, grounds: Grounds, situation: Situation, name: str
+    ) -> Selection:
         if situation.plan() not in SCORED:
             return prune(situation)
-        parsed = grounds.parsed
+        parsed, policy = grounds.parsed, situation.policy
         history = await self._histories.history(
-            request.tenant, parsed.segments, parsed.query, request.trace
+            request.tenant, parsed.segments, parsed.query, request.trace, name, policy.whole
         )
         with request.trace.timed("select"):
             much = len(parsed.segments) > FEW_SEGMENTS

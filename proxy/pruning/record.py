@@ -34,6 +34,11 @@ class Conversation(msgspec.Struct, frozen=True):
         else:
             yield from (f"{self.tenant}.{link}" for link in reversed(self.links))
 
+    @property
+    def name(self) -> str:
+        """A name for it, of the session's or of how it began; never of another caller's."""
+        return next(self.keys(), "") if self.session else "".join(self.links[1:2] or self.links[:1])
+
     def ids(self) -> tuple[str, ...]:
         """Return the hash of each item."""
         return tuple([item.id for item in self.items])

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
+from heapq import nlargest
 from itertools import islice
+from operator import itemgetter
 from typing import ParamSpec, TypeVar
 
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.faults import Faults, has_result
-from foveate.proxy.vectors.indexes import Entry, EntryKey, VectorIndex
+from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector, VectorIndex
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,6 +83,26 @@ class BufferedIndex:
         if not missing:
             return waiting
         return {**waiting, **await self._begin(self._index.get, tenant, missing)}
+
+    async def search(
+        self, tenant: str, vector: Vector, most: int, only: Only = ANY
+    ) -> Mapping[str, float]:
+        """Return the cosine of the most similar entries, stored or about to be, the most similar first;
+        raises what the index fails with.
+        """
+        await asyncio.wait([self._opened])
+        self._opened.result()
+        found = {
+            entry.id: float(entry.vector @ vector)
+            for (owner, _), entry in self._pending.items()
+            if owner == tenant and only.allows(entry)
+        }
+        stored = self._stored
+        if only.ids is not None and stored is not None:
+            only = replace(only, ids=[i for i in only.ids if hash((tenant, i)) in stored])
+        if only.ids is None or only.ids:
+            found |= await self._begin(self._index.search, tenant, vector, most, only)
+        return dict(nlargest(most, found.items(), key=itemgetter(1)))
 
     def put(self, tenant: str, entries: Iterable[Entry]) -> None:
         """Store entries behind the caller's back: no answer waits for it."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from foveate.policies.features import extract
+from foveate.policies.flow.topics import Topics
 from foveate.policies.signals.keyword import Keyword
-from foveate.policies.types import INSTRUCTIONS, Features, History, Segment
+from foveate.policies.types import History, Segment
 from foveate.proxy.cache import Cache
 from foveate.proxy.trace import Trace
 from foveate.proxy.vectors import Bounds
@@ -19,10 +19,21 @@ from foveate.proxy.vectors.buffered import BufferedIndex
 from foveate.proxy.vectors.embedders import Embedder
 from foveate.proxy.vectors.faults import Faults, has_result
 from foveate.proxy.vectors.features import FeatureStore
-from foveate.proxy.vectors.indexes import Vector, VectorIndex
+from foveate.proxy.vectors.indexes import Only, Vector, VectorIndex
+from foveate.proxy.vectors.known import (
+    filled,
+    is_undescribed,
+    latest,
+    read_of,
+    vector_of,
+    wanting,
+    without_vectors,
+)
 from foveate.proxy.vectors.queue import EmbeddingQueue
 from foveate.proxy.vectors.store import Known, VectorStore
 from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, Worker
+
+COLD = 100  # segments that are not in memory, from where on one search costs less than reading them
 
 
 class Histories:
@@ -60,6 +71,7 @@ class Histories:
         """Finish what is being embedded and written, then close the index and the threads."""
         await self.opened()
         await self._queue.aclose()
+        await self._store.aclose()
         await self._index.aclose()
 
     @property
@@ -91,28 +103,41 @@ class Histories:
         return found
 
     async def history(
-        self, tenant: str, segments: Sequence[Segment], query: str, trace: Trace
+        self,
+        tenant: str,
+        segments: Sequence[Segment],
+        query: str,
+        trace: Trace,
+        conversation: str = "",
+        whole: bool = True,
     ) -> History:
         """Return the history of those segments and the latest user turn; 0 where nothing is known.
 
         What has no vector yet is embedded until the deadline, which begins now: the latest turn first,
-        then the likeliest by its words. The rest comes in the background.
+        then the likeliest by its words. The rest comes in the background. Where the index alone has
+        many of the vectors, and they are not asked for as a `whole`, one search tells how like the turn
+        they are.
         """
         end = time.monotonic() + self._deadline
         known = self._store.remembered(tenant, segments)
         fresh = wanting(segments, known)
         turn = latest(segments, query) if self._embedder.symmetric else None
         asking = None if turn else asyncio.ensure_future(self._query(tenant, query, end))
+        searched = len(fresh) > COLD and not whole
         with trace.timed("features"):
-            self._begin(tenant, turn, fresh)
+            self._begin(tenant, turn, self._lacking(tenant, fresh) if searched else fresh)
             many = len(fresh) > 1 or len(segments) > FEW_SEGMENTS
             much = many or self._features.unread(tenant, segments) > LITTLE_NEW
             bare, fresh = await self.worker.run(much, self._read, tenant, segments, query, turn, fresh)
         with trace.timed("index"):
-            stored = await self._store.fetch(tenant, fresh, end)
+            like: Mapping[str, float] = {}
+            if searched:
+                asked = await asking if asking else await self._turn(tenant, turn, known, end)
+                like = await self._likeness(tenant, asked, fresh, end)
+            stored = await self._store.fetch(tenant, read_of(fresh, like, segments), end)
             known.update(stored or {})
         with trace.timed("embed"):
-            late = [s for s in fresh if known[s.id] is None]
+            late = [s for s in fresh if known[s.id] is None and s.id not in like]
             if late and stored is not None:
                 known.update(await self._queue.at_once(tenant, late, end))
                 late = [s for s in late if known[s.id] is None]
@@ -121,7 +146,44 @@ class Histories:
                 self.deadlines_met += 1
                 trace.late = len(late)
             vector = await asking if asking else vector_of(turn, known)
-            return await self.worker.run(much, filled, bare, known, vector)
+            history = await self.worker.run(much, filled, bare, known, vector, like)
+        await self._describe(tenant, conversation, history, known)
+        return history
+
+    async def _describe(self, tenant: str, conversation: str, history: History, known: Known) -> None:
+        """Write once of each entry in which conversation and topic it was first seen."""
+        bare = [i for i, s in enumerate(history.segments) if is_undescribed(known[s.id])]
+        if not bare or history.likeness is not None:
+            return
+        topics = await self.worker.run(len(known) > FEW_SEGMENTS, Topics().labels, history)
+        ids = {history.segments[i].id: int(topics[i]) for i in bare}
+        entries = [(known[i], topic) for i, topic in ids.items()]
+        self._store.put(
+            tenant,
+            [replace(e, conversation=conversation, topic=topic) for e, topic in entries if e],
+        )
+
+    async def _turn(self, tenant: str, turn: Segment | None, known: Known, end: float) -> Vector | None:
+        """Return the vector of the latest turn, wherever it is; None where it is late."""
+        if turn and known[turn.id] is None and not self._store.lacks(tenant, turn.id):
+            known.update(await self._store.fetch(tenant, [turn], end) or {})
+        if turn and known[turn.id] is None:
+            known.update(await self._queue.at_once(tenant, [turn], end))
+        return vector_of(turn, known)
+
+    async def _likeness(
+        self, tenant: str, asked: Vector | None, fresh: Sequence[Segment], end: float
+    ) -> Mapping[str, float]:
+        """Return how like the latest turn each segment is that the index holds, by id; nothing where
+        that is late. Their vectors follow in the background.
+        """
+        if asked is None:
+            return {}
+        ids = [s.id for s in fresh]
+        like = await self._store.search(tenant, asked, len(ids), Only(ids=ids), end) or {}
+        if like:
+            self._store.warm(tenant, [s for s in fresh if s.id in like])
+        return like
 
     def prepare(self, tenant: str, segments: Sequence[Segment]) -> None:
         """See to it in the background that `segments` have vectors by the time a cut asks for them."""
@@ -130,6 +192,10 @@ class Histories:
     def recalled(self, tenant: str, segments: Sequence[Segment]) -> None:
         """Count one more recall of each of `segments`."""
         self._store.recalled(tenant, segments)
+
+    def _lacking(self, tenant: str, segments: Sequence[Segment]) -> Sequence[Segment]:
+        """Return the segments that the index is known not to hold."""
+        return [s for s in segments if self._store.lacks(tenant, s.id)]
 
     def _begin(self, tenant: str, turn: Segment | None, fresh: Sequence[Segment]) -> None:
         """Have embedded, while the history is read, the latest turn and then the newest."""
@@ -166,50 +232,3 @@ class Histories:
             if vector is not None:
                 self._queries.put(key, vector, size=500 + vector.nbytes + 2 * len(text))
         return vector
-
-
-def wanting(segments: Sequence[Segment], known: Known) -> list[Segment]:
-    """Return the segments, instructions aside, that have a text and no entry, each content once."""
-    unknown = [s for s in segments if known[s.id] is None and s.role not in INSTRUCTIONS]
-    return list({s.id: s for s in unknown if s.text.strip()}.values())
-
-
-def latest(segments: Sequence[Segment], query: str) -> Segment | None:
-    """Return the segment that is the latest turn; None where that is split or not there."""
-    return next((s for s in reversed(segments) if s.text == query and s.role not in INSTRUCTIONS), None)
-
-
-def vector_of(segment: Segment | None, known: Known) -> Vector | None:
-    """Return a segment's vector where it is known."""
-    entry = known[segment.id] if segment else None
-    return entry.vector if entry else None
-
-
-def without_vectors(segments: Sequence[Segment], features: Sequence[Features], query: str) -> History:
-    """Return the history of segments of which no index knows anything."""
-    nothing, none = np.zeros(0, dtype=np.float32), np.zeros(len(segments))
-    vectors = nothing.reshape(len(segments), 0)
-    return History(
-        segments, features, vectors, query, extract(query), nothing, age_hours=none, recalls=none
-    )
-
-
-def filled(bare: History, known: Known, query: Vector | None) -> History:
-    """Return the history with vectors, ages and recall counts; 0 where nothing is known."""
-    now = time.time()
-    entries = [known[s.id] for s in bare.segments]
-    vectors = [query, *(entry.vector for entry in entries if entry)]
-    found = next((v for v in vectors if v is not None), None)
-    if found is None:
-        return bare
-    nothing = np.zeros_like(found)
-    rows = np.concatenate([entry.vector if entry else nothing for entry in entries])
-    return dataclasses.replace(
-        bare,
-        vectors=rows.reshape(len(entries), nothing.size),
-        query_vector=nothing if query is None else query,
-        age_hours=np.array(
-            [max(0.0, now - entry.first_seen) / 3600 if entry else 0.0 for entry in entries]
-        ),
-        recalls=np.array([entry.recalls if entry else 0 for entry in entries], dtype=float),
-    )

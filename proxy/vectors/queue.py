@@ -149,7 +149,7 @@ class EmbeddingQueue:
         rows = np.asarray(self._embedder.embed([self._head(s.text) for s in batch]), dtype=np.float32)
         seen = sum(map(self._read, batch)) / max(1e-4, time.monotonic() - start)
         self._pace += 0.3 * (max(SLOWEST, seen) - self._pace)
-        return {s.id: Entry(s.id, row, first_seen=now) for s, row in zip(batch, rows, strict=True)}
+        return {s.id: entry_of(s, row, now) for s, row in zip(batch, rows, strict=True)}
 
     def _head(self, text: str) -> str:
         """Return what the model needs of a text: its tokenizer reads all that it is given, to keep the
@@ -248,3 +248,8 @@ class EmbeddingQueue:
         known |= stored or {}
         known |= self._store.at_hand(tenant, batch)  # what has come meanwhile
         return [s for s in batch if s.id not in known and (tenant, s.id) not in self._underway]
+
+
+def entry_of(segment: Segment, vector: Vector, now: int) -> Entry:
+    """Return what the index is to hold of a segment."""
+    return Entry(segment.id, vector, now, kind=segment.kind, role=segment.role, tokens=segment.tokens)

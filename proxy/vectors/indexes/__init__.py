@@ -28,6 +28,43 @@ class Entry:
     vector: Vector  # unit length
     first_seen: int  # seconds since the epoch
     recalls: int = 0  # how often it was recalled
+    kind: str = ""  # of content: conversation, code, log, document or tool
+    role: str = ""  # of whom it is
+    tokens: int = 0
+    topic: int = -1  # its number within the conversation, where it is known
+    conversation: str = ""  # in which it was first seen
+
+
+# What stands beside the vector, by the names of the fields
+ABOUT = ("first_seen", "recalls", "kind", "role", "tokens", "topic", "conversation")
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which entries a search may find: those that agree with all that is given."""
+
+    ids: Collection[str] | None = None
+    conversation: str = ""
+    kinds: Collection[str] = ()
+    roles: Collection[str] = ()
+    topic: int | None = None
+    since: int | None = None  # seconds since the epoch at which it was first seen, or later
+    until: int | None = None  # or earlier
+
+    def allows(self, entry: Entry) -> bool:
+        """Say whether a search may find an entry."""
+        return (
+            (self.ids is None or entry.id in self.ids)
+            and (not self.conversation or entry.conversation == self.conversation)
+            and (not self.kinds or entry.kind in self.kinds)
+            and (not self.roles or entry.role in self.roles)
+            and (self.topic is None or entry.topic == self.topic)
+            and (self.since is None or entry.first_seen >= self.since)
+            and (self.until is None or entry.first_seen <= self.until)
+        )
+
+
+ANY = Only()
 
 
 class VectorIndex(Protocol):
@@ -49,6 +86,11 @@ class VectorIndex(Protocol):
 
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored."""
+
+    def search(self, tenant: str, vector: Vector, most: int, only: Only = ANY) -> Mapping[str, float]:
+        """Return the cosine of the `most` similar entries of a tenant that `only` allows, by id, the
+        most similar first.
+        """
 
     def delete(self, keys: Sequence[EntryKey]) -> None:
         """Delete entries; a key that is not there is no fault."""

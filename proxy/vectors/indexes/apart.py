@@ -17,12 +17,11 @@ import numpy as np
 
 from foveate.proxy import process
 from foveate.proxy.errors import FoveateError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry, EntryKey, VectorIndex
+from foveate.proxy.vectors.indexes import ABOUT, ANY, Entry, EntryKey, Only, Vector, VectorIndex
 
 POSSIBLE = os.name == "posix"  # elsewhere a process inherits no socket
 PATIENCE = 10.0  # seconds that it has to end
 HUNG = 60.0  # seconds after which an answer will not come: a stuck disk, a stopped process
-COLUMNS = ("first_seen", "recalls")
 # Run with -P: the working folder may hold modules of any name.
 COMMAND = f"from {__name__} import serve_index; serve_index()"
 Packed = tuple[list[str], Any, list[list[Any]]]  # ids, vectors by rows, and the columns
@@ -56,6 +55,11 @@ class Apart:
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored."""
         return {entry.id: entry for entry in unpacked(self._ask("get", tenant, list(ids)))}
+
+    def search(self, tenant: str, vector: Vector, most: int, only: Only = ANY) -> Mapping[str, float]:
+        """Return the cosine of the most similar entries, by id."""
+        found: Mapping[str, float] = self._ask("search", tenant, vector, most, only)
+        return found
 
     def delete(self, keys: Sequence[EntryKey]) -> None:
         """Delete entries."""
@@ -128,7 +132,7 @@ def packed(entries: Iterable[Entry]) -> Packed:
     return (
         [entry.id for entry in rows],
         vectors,
-        [[getattr(entry, name) for entry in rows] for name in COLUMNS],
+        [[getattr(entry, name) for entry in rows] for name in ABOUT],
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from heapq import nlargest
+from operator import itemgetter
 
-from foveate.proxy.vectors.indexes import Entry, EntryKey
+from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector
 
 
 class InMemory:
@@ -27,6 +29,20 @@ class InMemory:
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries of the ids that are stored."""
         return {i: self._entries[tenant, i] for i in ids if (tenant, i) in self._entries}
+
+    def search(self, tenant: str, vector: Vector, most: int, only: Only = ANY) -> Mapping[str, float]:
+        """Return the cosine of the most similar entries, each compared."""
+        some = self._entries.items() if only.ids is None else self._of(tenant, only.ids)
+        found = {
+            key: float(entry.vector @ vector)
+            for (owner, key), entry in some
+            if owner == tenant and only.allows(entry)
+        }
+        return dict(nlargest(most, found.items(), key=itemgetter(1)))
+
+    def _of(self, tenant: str, ids: Collection[str]) -> Iterable[tuple[EntryKey, Entry]]:
+        keys = [(tenant, i) for i in ids]
+        return [(key, self._entries[key]) for key in keys if key in self._entries]
 
     def delete(self, keys: Sequence[EntryKey]) -> None:
         """Forget entries."""

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from foveate.policies.signals.semantic import Semantic
-from foveate.policies.types import Vectors
+from foveate.policies.types import Segment, Vectors
 from foveate.proxy.cache import Cache
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.vectors.indexes import Entry
+from foveate.proxy.trace import Trace
+from foveate.proxy.vectors.indexes import ANY, Entry, Only, Vector
 from foveate.proxy.vectors.indexes.in_memory import InMemory
+from foveate.proxy.vectors.known import JUDGED
 from support.conversations import segment
 from support.histories import GatedEmbedder, Make, complete, said, until
 from support.parts import (
@@ -345,3 +347,90 @@ async def test_equal_texts_share_a_vector(make: Make) -> None:
     found, _ = await complete(make(embedder), [*twice, *said(2)])
     assert found.vectors.any(axis=1).all()
     assert embedder.texts.count("ping " * 20) == 1
+
+
+class SearchedIndex(RecordingIndex):
+    """Notes what it is searched for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.searched: list[int] = []
+
+    def search(self, tenant: str, vector: Vector, most: int, only: Only = ANY) -> Mapping[str, float]:
+        self.searched.append(most)
+        return super().search(tenant, vector, most, only)
+
+
+async def warmed_up(make: Make, segments: Sequence[Segment]) -> SearchedIndex:
+    """Return an index that holds all but the last ten of those segments."""
+    index = SearchedIndex()
+    made = make(WordEmbedder(), index)
+    await complete(made, segments[:-10])
+    await until(lambda: made.unwritten == made.queued == 0)
+    index.asked.clear()
+    index.found.clear()
+    return index
+
+
+async def test_a_history_that_the_index_alone_holds_is_told_by_one_search(make: Make) -> None:
+    segments = said(400)
+    index = await warmed_up(make, segments)
+    embedder = WordEmbedder()
+    made = make(embedder, index, mib=0.5)  # too little to bring them to memory
+    trace = Trace()
+    cold = await made.history("t", segments, segments[-1].text, trace, whole=False)
+    assert len(index.searched) == 1
+    assert sum(len(ids) for _, ids in index.found) <= JUDGED
+    assert len(embedder.texts) == 10, "what the index lacks is embedded"
+    expected = [float(word_vector(s.text) @ word_vector(segments[-1].text)) for s in segments]
+    assert np.allclose(cold.cosines(), expected, atol=1e-5)
+    assert trace.late == 0
+
+
+async def test_what_was_searched_for_is_in_memory_soon(make: Make) -> None:
+    segments = said(400)
+    index = await warmed_up(make, segments)
+    made = make(WordEmbedder(), index)
+    await made.history("t", segments, segments[-1].text, Trace(), whole=False)
+    await until(lambda: sum(len(ids) for _, ids in index.found) >= 390)
+    await asyncio.sleep(0.05)
+    warm = await made.history("t", segments, segments[-1].text, Trace(), whole=False)
+    assert warm.likeness is None
+    assert len(index.searched) == 1
+
+
+async def test_a_policy_that_reads_vectors_gets_them_all(make: Make) -> None:
+    segments = said(400)
+    index = await warmed_up(make, segments)
+    found, _ = await complete(make(WordEmbedder(), index), segments)
+    assert index.searched == []
+    assert found.vectors.any(axis=1).all()
+
+
+async def test_an_index_that_cannot_be_searched_is_read(make: Make) -> None:
+    class Unsearched(RecordingIndex):
+        def search(self, *given: object, **named: object) -> Mapping[str, float]:
+            raise OSError("no")
+
+    index = Unsearched()
+    segments = said(200)
+    await complete(make(WordEmbedder(), index), segments)
+    await until(lambda: len(index.stored) >= 200)
+    embedder = WordEmbedder()
+    made = make(embedder, index)
+    found = await made.history("t", segments, segments[-1].text, Trace(), whole=False)
+    assert found.vectors.any(axis=1).all()
+    assert embedder.texts == []
+    assert made.failures["index"] == 1
+
+
+async def test_the_index_is_told_what_an_entry_is_of(make: Make) -> None:
+    index = InMemory()
+    made = make(WordEmbedder(), index)
+    segments = said(3)
+    await made.history("t", segments, segments[-1].text, Trace(), "talk")
+    await until(lambda: made.unwritten == 0)
+    found = index.get("t", [s.id for s in segments])[segments[0].id]
+    about = (segments[0].kind, segments[0].role, segments[0].tokens)
+    assert (found.kind, found.role, found.tokens) == about
+    assert (found.conversation, found.topic) == ("talk", 0)

@@ -1,4 +1,4 @@
-"""The indexes keep what they are given, by tenant."""
+"""What one index has that the others have not; what all promise is in test_contract.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry, VectorIndex, build_index
+from foveate.proxy.vectors.indexes import Entry, build_index
 from foveate.proxy.vectors.indexes.apart import Apart
 from foveate.proxy.vectors.indexes.chroma import Chroma
 from foveate.proxy.vectors.indexes.in_memory import InMemory
@@ -28,63 +28,6 @@ ROOT = Path(__file__).parents[4]
 
 def entry(key: str, text: str = "words") -> Entry:
     return Entry(key, word_vector(text), 1_700_000_000, 3)
-
-
-@pytest.fixture(params=["chroma", "apart", "in_memory"])
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorIndex]:
-    made: dict[str, Callable[[], VectorIndex]] = {
-        "chroma": lambda: Chroma("words", tmp_path),
-        "apart": lambda: Apart(partial(Chroma, "words", tmp_path)),
-        "in_memory": InMemory,
-    }
-    opened = made[request.param]()
-    opened.open()
-    yield opened
-    opened.close()
-
-
-def test_what_is_stored_is_found(index: VectorIndex) -> None:
-    index.upsert("t", [entry("a", "red"), entry("b", "blue")])
-    found = index.get("t", ["a", "b", "c"])
-    assert found.keys() == {"a", "b"}
-    assert np.allclose(found["a"].vector, word_vector("red"), atol=1e-6)
-    assert (found["a"].id, found["a"].first_seen, found["a"].recalls) == ("a", 1_700_000_000, 3)
-
-
-def test_an_id_stored_again_is_replaced(index: VectorIndex) -> None:
-    index.upsert("t", [entry("a", "red")])
-    index.upsert("t", [entry("a", "blue")])
-    assert np.allclose(index.get("t", ["a"])["a"].vector, word_vector("blue"), atol=1e-6)
-
-
-def test_tenants_never_meet(index: VectorIndex) -> None:
-    index.upsert("t1", [entry("a", "red")])
-    assert index.get("t2", ["a"]) == {}
-    index.upsert("t2", [entry("a", "blue")])
-    assert np.allclose(index.get("t1", ["a"])["a"].vector, word_vector("red"), atol=1e-6)
-
-
-def test_asking_for_nothing_and_storing_nothing_is_fine(index: VectorIndex) -> None:
-    index.upsert("t", [])
-    assert index.get("t", []) == {}
-
-
-def test_a_large_batch_is_stored_whole(index: VectorIndex) -> None:
-    keys = [f"k{n}" for n in range(6000)]
-    vector = word_vector("x")
-    index.upsert("t", [Entry(k, vector, 1) for k in keys])
-    assert index.get("t", keys).keys() == set(keys)
-
-
-def test_chroma_outlives_a_reopening(tmp_path: Path) -> None:
-    for turn in range(2):
-        index = Chroma("words", tmp_path)
-        index.open()
-        if not turn:
-            index.upsert("t", [entry("a", "red")])
-        else:
-            assert np.allclose(index.get("t", ["a"])["a"].vector, word_vector("red"), atol=1e-6)
-        index.close()
 
 
 def test_chroma_keeps_embedders_apart(tmp_path: Path) -> None:
@@ -123,25 +66,6 @@ def test_chroma_writes_no_text(tmp_path: Path) -> None:
     index.upsert("t", [entry("a", "xylophone")])
     index.close()
     assert not [f for f in tmp_path.rglob("*") if f.is_file() and b"xylophone" in f.read_bytes()]
-
-
-def test_what_is_deleted_is_gone_and_what_is_not_there_is_no_fault(index: VectorIndex) -> None:
-    index.upsert("t", [entry("a"), entry("b")])
-    index.upsert("u", [entry("a")])
-    index.delete([("t", "a"), ("t", "x")])
-    assert index.get("t", ["a", "b"]).keys() == {"b"}
-    assert index.get("u", ["a"]).keys() == {"a"}
-
-
-def test_what_is_too_old_expires_before_what_is_too_much(index: VectorIndex) -> None:
-    now = 1_700_000_000
-    index.upsert("t", [Entry(key, word_vector(key), now) for key in "abc"])
-    index.upsert("t", [Entry("old", word_vector("old"), now - 10)])
-    assert list(index.expired(max_entries=2, oldest=now)) == [("t", "old")]
-    index.delete([("t", "old")])
-    assert list(index.expired(max_entries=2, oldest=now)) == [("t", "a")]
-    assert list(index.expired(max_entries=3, oldest=now)) == []
-    assert index.get("t", ["a"]), "nothing goes before it is deleted"
 
 
 def test_chroma_reads_what_an_earlier_version_has_stored_with_more(tmp_path: Path) -> None:
