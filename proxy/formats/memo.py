@@ -17,6 +17,9 @@ from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.units import Built, Unit, build_unit, group, looks_back
 
 
+SPLIT_SIZE = 5  # bytes that are taken for each of an item that is read in pieces
+
+
 class Known:
     """An item that was read, and what was built of its blocks when it was last met: histories grow at
     their end.
@@ -80,6 +83,7 @@ class Memo:
         self._counter = counter
         self._split_over = split_over
         self._desk = Desk(cache, counter)
+        self._large = cache.max_bytes // 2 // SPLIT_SIZE  # bytes of an item that may be too many to keep
         self._items = cache.space("item", wire.name, counter.name, split_over)
         self._standing = cache.space("standing", wire.name, counter.name)
         # By the id of the last item
@@ -108,7 +112,9 @@ class Memo:
         if earlier:
             prefix = prefix.extended(known, earlier, latest, split=True)
             if all(unit[-1][0] < latest for unit in earlier):
-                self._prefixes.put((tenant, items[latest - 1].id), prefix, size=Prefix.SIZE * latest)
+                self._prefixes.put(
+                    (tenant, items[latest - 1].id), prefix, size=self._taken(outline.items[:latest])
+                )
         whole = prefix.extended(known, units[len(earlier) :], len(known), split=False)
         fixed = self._format.priming + sum(
             self._counted(name, raw, tenant) for name, raw in outline.standing
@@ -141,8 +147,15 @@ class Memo:
         item = self._format.parse(raw, self._counter, self._split_over)
         known = Known(item)
         split = any(block.pieces for block in item.blocks)
-        self._items.put((tenant, raw), known, size=1500 + (5 if split else 3) * len(raw))
+        self._items.put((tenant, raw), known, size=1500 + (SPLIT_SIZE if split else 3) * len(raw))
         return known
+
+    def _taken(self, items: Sequence[bytes]) -> int:
+        """Return the bytes that a prefix of those items takes: an item too large to be kept by itself lives
+        in it alone.
+        """
+        alone = sum([len(raw) for raw in items if len(raw) > self._large])
+        return Prefix.SIZE * len(items) + SPLIT_SIZE * alone
 
     def _counted(self, name: str, raw: bytes, tenant: str) -> int:
         key = tenant, name, raw

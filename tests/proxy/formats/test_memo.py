@@ -70,3 +70,13 @@ def test_what_was_learned_ahead_is_found() -> None:
     assert known.find(outline) == [None, None]
     learned = known.learn(outline.items)
     assert known.find(outline) == [learned[raw] for raw in outline.items]
+
+
+def test_what_is_too_large_to_be_kept_is_not_kept_in_a_beginning() -> None:
+    cache = Cache(1 << 20)
+    known = Memo(CHAT, TokenCounter("o200k_base"), cache, 1500)
+    for n in range(5):
+        long = {"role": "assistant", "content": f"{n} " + "word " * 300_000}
+        parse(known, content([long, QUESTION]))
+    kept = [prefix for prefix, _ in [*known._prefixes.young.values(), *known._prefixes.old.values()]]
+    assert not kept
