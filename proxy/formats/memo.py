@@ -16,7 +16,6 @@ from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.units import Built, Unit, build_unit, group, looks_back
 
-
 SPLIT_SIZE = 5  # bytes that are taken for each of an item that is read in pieces
 
 
@@ -83,7 +82,9 @@ class Memo:
         self._counter = counter
         self._split_over = split_over
         self._desk = Desk(cache, counter)
-        self._large = cache.max_bytes // 2 // SPLIT_SIZE  # bytes of an item that may be too many to keep
+        self._large = (
+            cache.max_bytes // 2 // SPLIT_SIZE
+        )  # bytes of an item that may be too many to keep
         self._items = cache.space("item", wire.name, counter.name, split_over)
         self._standing = cache.space("standing", wire.name, counter.name)
         # By the id of the last item

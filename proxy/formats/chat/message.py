@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from foveate.proxy.formats.chat.counting import PER_MESSAGE, is_guessed, message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.parsed import BY_ORDER, Block, Call, Piece, Told, digest
@@ -16,6 +14,7 @@ from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
+from foveate.proxy.formats.wire.writing import sorted_json
 
 SPLIT_ROLES = ("user", "assistant")
 RESULT_ROLES = ("tool", "function")
@@ -33,7 +32,7 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Bl
         return _opaque(raw, "", counter), True
     try:
         return _understood(wire, counter, split_over), is_guessed(wire)
-    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+    except (RecursionError, TypeError):  # nested too deep to be written anew, or of no shape there is
         return _opaque(raw, _role(wire), counter), True
 
 
@@ -99,7 +98,7 @@ def _identity(wire: dict[str, Any]) -> str:
             len(spoken) == 1 and isinstance(spoken[0], dict) and spoken[0].keys() == {"type", "text"}
         )
         said["content"] = spoken[0]["text"] if alone else spoken
-    return digest([orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
+    return digest([sorted_json(said)])
 
 
 def _calls(wire: dict[str, Any]) -> frozenset[str]:

@@ -57,7 +57,8 @@ def _parts(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def is_thought(part: Any) -> bool:
     """Say whether a content part is reasoning."""
-    return isinstance(part, dict) and part.get("type") in PARTS
+    kind = part.get("type") if isinstance(part, dict) else None
+    return isinstance(kind, str) and kind in PARTS
 
 
 def _block_tokens(block: dict[str, Any], counter: TokenCounter) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import orjson
-
 from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.chat.order import LEFT_OUT, marked
@@ -15,6 +13,7 @@ from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
 from foveate.proxy.formats.wire.excerpts import quoted
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
+from foveate.proxy.formats.wire.writing import json_of
 
 Fields = dict[str, bytes]  # of an object, each as JSON
 
@@ -35,7 +34,7 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
         ahead = 0
         if n in marks:
             mark = {"role": marks[n], "content": LEFT_OUT}
-            written.append(orjson.dumps(mark))
+            written.append(json_of(mark))
             ahead = message_tokens(mark, parsed.counter)
         if row.whole:
             written.append(raw)
@@ -65,9 +64,7 @@ def _changed(parsed: Parsed, row: Row, message: Fields) -> Fields:
 
 
 def _object(fields: Fields) -> bytes:
-    return (
-        b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
-    )
+    return b"{" + b",".join([json_of(name) + b":" + value for name, value in fields.items()]) + b"}"
 
 
 def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
@@ -86,7 +83,7 @@ def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
     if content.startswith(b'"'):
         return {**message, "content": _ahead(frame, content)}
     said = "" if content == b"null" else content.decode("utf-8", "replace")
-    return {**message, "content": orjson.dumps(frame + said)}
+    return {**message, "content": json_of(frame + said)}
 
 
 def _parts_quoting(parts: Sequence[bytes], frame: str) -> list[bytes]:
@@ -94,12 +91,12 @@ def _parts_quoting(parts: Sequence[bytes], frame: str) -> list[bytes]:
     text = first.get("text", b"").strip()
     if text.startswith(b'"') and first.get("type") == b'"text"':
         return [_object({**first, "text": _ahead(frame, text)}), *parts[1:]]
-    return [orjson.dumps({"type": "text", "text": frame}), *parts]
+    return [json_of({"type": "text", "text": frame}), *parts]
 
 
 def _ahead(frame: str, text: bytes) -> bytes:
     """Return the JSON of a text with a frame ahead of it."""
-    return orjson.dumps(frame)[:-1] + text[1:]
+    return json_of(frame)[:-1] + text[1:]
 
 
 def _thoughtless(message: Fields) -> Fields:
@@ -117,14 +114,14 @@ def _nothing_said(message: Fields) -> bytes:
     not.
     """
     calling = any(decoded(message.get(name, b"null")) for name in ("tool_calls", "function_call"))
-    return b"null" if calling else orjson.dumps(THOUGHT_LEFT_OUT)
+    return b"null" if calling else json_of(THOUGHT_LEFT_OUT)
 
 
 def _telling(message: Fields, texts: Mapping[int, str]) -> Fields:
     """Return a result with other texts, each under the position of its part."""
     content = message["content"].strip()
     if not content.startswith(b"["):
-        return {**message, "content": orjson.dumps(texts[0])}
+        return {**message, "content": json_of(texts[0])}
     return {**message, "content": _with_texts(content, texts)}
 
 
@@ -132,7 +129,7 @@ def _with_texts(content: bytes, texts: Mapping[int, str]) -> bytes:
     """Return a list of parts with other texts, all else in the caller's bytes."""
     parts = elements_of(content)
     for n, text in texts.items():
-        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+        parts[n] = _object({**fields_of(parts[n]), "text": json_of(text)})
     return b"[" + b",".join(parts) + b"]"
 
 
@@ -140,5 +137,5 @@ def _shortened(message: Fields, pieces: Sequence[Piece], kept: Collection[int]) 
     texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
     content = message["content"].strip()
     if content.startswith(b'"'):
-        return {**message, "content": orjson.dumps(texts[0])}
+        return {**message, "content": json_of(texts[0])}
     return {**message, "content": _with_texts(content, texts)}

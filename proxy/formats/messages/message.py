@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from foveate.policies.types import MARKS
 from foveate.proxy.formats.messages.content import (
     KNOWN,
@@ -33,6 +31,7 @@ from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
+from foveate.proxy.formats.wire.writing import json_of, sorted_json
 
 
 def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
@@ -50,7 +49,7 @@ def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
             _block(role, [parts[i] for i in places], counter, split_over)
             for places in sections(role, parts)
         ]
-    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+    except (RecursionError, TypeError):  # nested too deep to be written anew, or of no shape there is
         return _opaque(raw, role, counter)
     tokens = sum([block.tokens for block in made]) - PER_MESSAGE * (len(made) - 1)
     identity = made[0].id if len(made) == 1 else digest([block.id.encode() for block in made])
@@ -143,7 +142,7 @@ def _identity(role: str, parts: Sequence[Part]) -> str:
     stays.
     """
     said = [bare_of_marks(part) for part in parts if not is_thinking(part)]
-    return digest([role.encode(), orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
+    return digest([role.encode(), sorted_json(said)])
 
 
 def _text(role: str, parts: Sequence[Part]) -> str:
@@ -161,7 +160,7 @@ def _text(role: str, parts: Sequence[Part]) -> str:
 
 
 def _written(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return json_of(value).decode()
 
 
 def _calls(parts: Sequence[Part]) -> frozenset[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import RESULT, parts_of, sections
 from foveate.proxy.formats.messages.counting import PER_MESSAGE, parts_tokens
@@ -18,7 +16,7 @@ from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.excerpts import quoted
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
-from foveate.proxy.formats.wire.writing import array, changed, text_part
+from foveate.proxy.formats.wire.writing import array, changed, json_of, text_part
 
 Raws = list[bytes]  # content blocks, each as JSON
 
@@ -80,7 +78,7 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
         )
         parts.insert(at, frame)
     if content.startswith(b'"') and len(parts) == 1:
-        return changed(raw, content=orjson.dumps(decoded(parts[0])["text"]))
+        return changed(raw, content=json_of(decoded(parts[0])["text"]))
     return changed(raw, content=array(parts))
 
 
@@ -99,9 +97,9 @@ def _content(result: bytes, n: int, text: str) -> bytes:
     """Return a result's content with another text in part `n`."""
     content = fields_of(result)["content"].strip()
     if not content.startswith(b"["):
-        return orjson.dumps(text)
+        return json_of(text)
     inside = elements_of(content)
-    inside[n] = changed(inside[n], text=orjson.dumps(text))
+    inside[n] = changed(inside[n], text=json_of(text))
     return array(inside)
 
 
@@ -121,4 +119,4 @@ def _left(role: str, parts: Raws, blocks: Sequence[Block], row: Row) -> Raws:
 
 
 def _saying(part: bytes, text: str) -> bytes:
-    return changed(part, text=orjson.dumps(text))
+    return changed(part, text=json_of(text))

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.wire.text import ANSWER_LEFT_OUT, BEGINNING_LEFT_OUT
+from foveate.proxy.formats.wire.writing import json_of
 
 USERS = ("user", "tool")  # roles of the blocks that a user's message is made of
 # The first message has to be the user's: where theirs was left out, this says so.
-OPENING = orjson.dumps({"role": "user", "content": BEGINNING_LEFT_OUT})
+OPENING = json_of({"role": "user", "content": BEGINNING_LEFT_OUT})
 # Results that the user's next words follow at once are an open loop's, whose reasoning would have to be
 # there.
-CLOSING = orjson.dumps({"role": "assistant", "content": ANSWER_LEFT_OUT})
+CLOSING = json_of({"role": "assistant", "content": ANSWER_LEFT_OUT})
 
 
 def fillers(parsed: Parsed, rows: Sequence[Row], order: Sequence[int]) -> dict[int, bytes]:

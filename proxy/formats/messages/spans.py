@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import orjson
-
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import parts_of, sections
 from foveate.proxy.formats.messages.message import role_of
 from foveate.proxy.formats.messages.reasoning import is_thinking
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
-from foveate.proxy.formats.wire.writing import array, changed, text_part
+from foveate.proxy.formats.wire.writing import array, changed, json_of, text_part
 
 MARK = "cache_control"
 _WRITTEN = b'"cache_control"'
@@ -68,4 +66,4 @@ def _lost(raw: bytes, kept: frozenset[int]) -> Iterator[bytes]:
     for block, places in enumerate(sections(role_of(wire), parts)):
         if block in kept:
             continue
-        yield from (orjson.dumps(parts[i][MARK]) for i in places if parts[i].get(MARK))
+        yield from (json_of(parts[i][MARK]) for i in places if parts[i].get(MARK))

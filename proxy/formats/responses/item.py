@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
-
 from foveate.policies.types import MARKS
 from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest
 from foveate.proxy.formats.responses import kinds
@@ -15,6 +13,7 @@ from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
+from foveate.proxy.formats.wire.writing import json_of, sorted_json
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})
 UNKNOWN = "of unknown type"
@@ -31,7 +30,7 @@ def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
     item = item_of(raw)
     try:
         return _understood(item, counter, split_over) if item else _opaque(raw, counter)
-    except (RecursionError, orjson.JSONEncodeError):  # nested too deep to be written anew
+    except (RecursionError, TypeError):  # nested too deep to be written anew, or of no shape there is
         return _opaque(raw, counter)
 
 
@@ -142,7 +141,7 @@ def _made(item: dict[str, Any], kind: str) -> tuple[Call, ...]:
         return ()
     tool = str(item.get("name") or kind.removesuffix("_call"))
     given = item.get("arguments", item.get("input", item.get("action")))
-    said = f"{tool} {given if isinstance(given, str) else orjson.dumps(given).decode()}"
+    said = f"{tool} {given if isinstance(given, str) else json_of(given).decode()}"
     return tuple([Call(key, tool, said) for key in sorted(_calls(item, kind))])
 
 
@@ -188,7 +187,7 @@ def _identity(item: dict[str, Any]) -> str:
     content = said.get("content")
     if isinstance(content, list) and len(content) == 1 and _is_plain(content[0]):
         said["content"] = content[0]["text"]
-    return digest([orjson.dumps(said, option=orjson.OPT_SORT_KEYS)])
+    return digest([sorted_json(said)])
 
 
 def _texts(content: Any) -> Iterable[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-import orjson
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
@@ -19,6 +18,7 @@ from foveate.proxy.formats.wire.reading import (
     token_limit,
     value,
 )
+from foveate.proxy.formats.wire.writing import json_of
 
 STANDING = ("instructions", "tools", "text")
 AT_THE_SERVER = ("previous_response_id", "conversation")
@@ -49,7 +49,7 @@ def responses_outline(body: bytes) -> Outline:
     if wire.input is msgspec.UNSET:
         raise FormatError("the body has no input")
     if isinstance(wire.input, str):
-        items = [orjson.dumps(wire.input)]
+        items = [json_of(wire.input)]
     else:
         items = own([bytes(raw) for raw in wire.input], readable, body)
     held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")

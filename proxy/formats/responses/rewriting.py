@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import orjson
-
 from foveate.policies.types import Segment
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
@@ -15,6 +13,7 @@ from foveate.proxy.formats.responses.item import item_of
 from foveate.proxy.formats.wire.excerpts import quoted
 from foveate.proxy.formats.wire.reading import elements_of, fields_of
 from foveate.proxy.formats.wire.text import left_out
+from foveate.proxy.formats.wire.writing import json_of
 
 Fields = dict[str, bytes]  # of an object, each as JSON
 # What says something about a text by its characters.
@@ -75,17 +74,15 @@ def _telling(fields: Fields, texts: Mapping[int, str]) -> bytes:
     """Return an output with other texts, each under the position of its part."""
     output = fields["output"].strip()
     if not output.startswith(b"["):
-        return _object({**fields, "output": orjson.dumps(texts[0])})
+        return _object({**fields, "output": json_of(texts[0])})
     parts = elements_of(output)
     for n, text in texts.items():
-        parts[n] = _object({**fields_of(parts[n]), "text": orjson.dumps(text)})
+        parts[n] = _object({**fields_of(parts[n]), "text": json_of(text)})
     return _object({**fields, "output": _array(parts)})
 
 
 def _object(fields: Fields) -> bytes:
-    return (
-        b"{" + b",".join([orjson.dumps(name) + b":" + value for name, value in fields.items()]) + b"}"
-    )
+    return b"{" + b",".join([json_of(name) + b":" + value for name, value in fields.items()]) + b"}"
 
 
 def _array(values: Sequence[bytes]) -> bytes:
@@ -104,7 +101,7 @@ def _quoting(fields: Fields, segments: Sequence[Segment]) -> Fields:
         return {**fields, "content": _array(_parts_quoting(elements_of(content), frame))}
     if content.startswith(b'"'):
         return {**fields, "content": _ahead(frame, content)}
-    return {**fields, "content": orjson.dumps(frame)}
+    return {**fields, "content": json_of(frame)}
 
 
 def _parts_quoting(parts: Sequence[bytes], frame: str) -> list[bytes]:
@@ -112,22 +109,22 @@ def _parts_quoting(parts: Sequence[bytes], frame: str) -> list[bytes]:
     text = first.get("text", b"").strip()
     if text.startswith(b'"') and first.get("type") == b'"input_text"':
         return [_object({**first, "text": _ahead(frame, text)}), *parts[1:]]
-    return [orjson.dumps({"type": "input_text", "text": frame}), *parts]
+    return [json_of({"type": "input_text", "text": frame}), *parts]
 
 
 def _ahead(frame: str, text: bytes) -> bytes:
     """Return the JSON of a text with a frame ahead of it."""
-    return orjson.dumps(frame)[:-1] + text[1:]
+    return json_of(frame)[:-1] + text[1:]
 
 
 def _shortened(fields: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:
     texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
     content = fields["content"].strip()
     if content.startswith(b'"'):
-        return {**fields, "content": orjson.dumps(texts[0])}
+        return {**fields, "content": json_of(texts[0])}
     parts = elements_of(content)
     for n, text in texts.items():
         part = fields_of(parts[n])
         emptied = {name: b"[]" for name in BY_CHARACTERS if name in part}
-        parts[n] = _object({**part, "text": orjson.dumps(text), **emptied})
+        parts[n] = _object({**part, "text": json_of(text), **emptied})
     return {**fields, "content": _array(parts)}

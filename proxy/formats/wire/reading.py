@@ -19,11 +19,18 @@ from foveate.proxy.errors import FormatError
 T = TypeVar("T")
 MOST_ITEMS = 20_000  # of a request; each takes some kilobytes of memory, however few bytes of the body
 NAME_CHARACTERS = 256  # of a model's name: longer ones are kept for every outcome, and none is real
-# Escapes from left to right: a pair of surrogates, one that stands alone, any other.
+_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+# Escapes from left to right: a run of surrogates that stand alone, a pair of them, a run of any others.
 _ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    rb"((?:%b(?!%b)|%b){1,64})|%b%b|(?:\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|\\[^u]){1,64}|\\u"
+    % (_HIGH, _LOW, _LOW, _HIGH, _LOW),
     re.DOTALL,
 )
+REPLACED = b"\\ufffd"
+LARGE = 64 * 1024  # bytes, from where on orjson's own speed is bought with twelve times the memory
+NOT_JSON = (orjson.JSONDecodeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_decode_any = msgspec.json.Decoder(Any).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -31,18 +38,22 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def decoded(raw: bytes) -> Any:
     """Return what JSON says; text that no Unicode is becomes U+FFFD. FormatError where it is no JSON."""
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        return _loaded(raw)
+    except NOT_JSON:
         pass
     readable = mended(raw).decode("utf-8", "replace")
     try:
-        return orjson.loads(readable)
-    except orjson.JSONDecodeError:
+        return _loaded(readable)
+    except NOT_JSON:
         pass
     try:  # a number beyond all that computers count with is read as the text that it is
         return json.loads(readable, parse_int=_number, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"an item is not JSON: {error}") from None
+
+
+def _loaded(content: bytes | str) -> Any:
+    return orjson.loads(content) if len(content) < LARGE else _decode_any(content)
 
 
 def _number(digits: str) -> float | str:
@@ -54,7 +65,12 @@ def mended(raw: bytes) -> bytes:
     """Return JSON of the same length, byte by byte in the same place, with U+FFFD for surrogates that
     stand alone.
     """
-    return _ESCAPES.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], raw)
+    found = bytearray(raw)
+    for escape in _ESCAPES.finditer(raw):
+        start, end = escape.span(1)
+        if start >= 0:
+            found[start:end] = REPLACED * ((end - start) // len(REPLACED))
+    return bytes(found)
 
 
 def read_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> tuple[T, bytes]:
