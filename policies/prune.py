@@ -11,6 +11,7 @@ from foveate.policies.policy import Policy
 from foveate.policies.reasoning import from_first_over, lightened, loose
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.results.instead import Reader
+from foveate.policies.results.recalling import extracts_for, wish_of
 from foveate.policies.seams import MARK_TOKENS, marks
 from foveate.policies.types import Budget, History, Key, PruneState, Segment, Selection
 
@@ -38,6 +39,8 @@ class Situation:
     summed_up: int = 0  # items, from the first on, that a later one stands for: they go first
     turns: bool = False  # whoever reads what is left may insist that user and assistant take turns
     reader: Reader | None = None  # what reads results; without one each stays or goes as a whole
+    # The newest item, where no model has read it and it can carry excerpts: a result, or the user's turn
+    carrier: int | None = None
 
     def plan(self) -> Plan:
         """Return what has to be done."""
@@ -72,10 +75,12 @@ class Situation:
         size = (
             sum([s.tokens for s in self.segments if s.key not in dropped]) if dropped else self.tokens
         )
-        if quoted:
-            frames = sum([bool(keys) for keys in self.state.recalled.values()])
+        if quoted or self.state.extracts:
+            framed = {item for item, keys in self.state.recalled.items() if keys}
+            framed |= self.state.extracts.keys()
             size += sum([s.tokens for s in self.segments if s.key in quoted])
-            size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * frames
+            size += EXCERPT_OVERHEAD * len(quoted) + FRAME_OVERHEAD * len(framed)
+            size += sum([extract.tokens for extract in self.state.extracted])
         if bare:
             size -= sum([s.thought for s in self.segments if s.key in bare])
         if self.state.shown:
@@ -92,7 +97,7 @@ def prune(situation: Situation, history: History | None = None) -> Selection:
     """
     plan = situation.plan()
     if history is None or plan not in SCORED:
-        return Selection(situation.segments, situation.state, False)
+        return Selection(situation.segments, extracted(situation), False)
     if plan == "recall":
         return recall(history, situation)
     light = lightened(history.segments, situation.insists)
@@ -132,7 +137,27 @@ def recall(history: History, situation: Situation) -> Selection:
     )
     quoted = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **quoted})
+    left = sum([history.segments[i].tokens + EXCERPT_OVERHEAD for i in chosen])
+    state = extracted(replace(situation, state=state), left)
     return Selection(history.segments, state, False, scores, shares)
+
+
+def extracted(situation: Situation, spent: int = 0) -> PruneState:
+    """Return what holds, and what the newest item has to quote of results that are not whole.
+
+    Recall's allowance is an item's, less what whole segments have `spent` of it already.
+    """
+    state, item, reader = situation.state, situation.carrier, situation.reader
+    policy = situation.policy.recall
+    if item is None or reader is None or situation.settled or not policy.enabled or not state.changes:
+        return state
+    high = situation.budget.high
+    room = min(policy.allowance(high) - spent, high - situation.size())
+    wish = wish_of(situation.segments, item, situation.query)
+    if item == latest_turn(situation.segments) and not policy.wanted(situation.query):
+        return state
+    found = extracts_for(wish, situation.segments, state, room - FRAME_OVERHEAD, reader)
+    return replace(state, extracts={**state.extracts, item: found}) if found else state
 
 
 def absent(segments: Sequence[Segment], state: PruneState) -> list[int]:

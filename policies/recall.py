@@ -62,7 +62,7 @@ class Recall:
         asked = need(history.query_text)
         if not dropped or not self.resembles(history, dropped, asked is None):
             return ()
-        allowance = min(self.tokens, SHARE * high) * (1.0 if asked is None else asked)
+        allowance = self.allowance(high) * (1.0 if asked is None else asked)
         room = min(allowance, left) - FRAME_OVERHEAD
         chosen = []
         for i in sorted(dropped, key=lambda i: (-scores[i], -i)):
@@ -71,6 +71,10 @@ class Recall:
                 chosen.append(i)
                 room -= cost
         return tuple(sorted(chosen))
+
+    def allowance(self, high: int) -> int:
+        """Return the most tokens that a turn may be quoted."""
+        return int(min(self.tokens, SHARE * high))
 
     def resembles(self, history: History, dropped: Collection[int], unread: bool) -> bool:
         """Say whether something of the dropped is close enough to the turn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +156,14 @@ class Verdict:
     shares: Mapping[str, float] | None = None  # what each signal added to the score
 
 
+class Extract(NamedTuple):
+    """Pieces of a result that are quoted elsewhere."""
+
+    result: Key
+    runs: tuple[tuple[int, int], ...]  # first and last of each run of them
+    tokens: int  # that quoting them takes, beside the frame
+
+
 @dataclass(frozen=True, slots=True)
 class PruneState:
     """What earlier requests of a conversation decided; it holds for whatever that history grows into."""
@@ -168,6 +176,9 @@ class PruneState:
     bare: frozenset[Key] = frozenset()  # segments whose reasoning was taken out
     # Results that are not whole, by their own keys
     shown: Mapping[Key, Shown] = field(default_factory=dict)
+    # What of results is quoted, by the position of the item that it is quoted at: the newest result or
+    # user turn of its time
+    extracts: Mapping[int, tuple[Extract, ...]] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
@@ -186,6 +197,11 @@ class PruneState:
     def quoted(self) -> frozenset[Key]:
         """Segments that stand in the prompt as excerpts."""
         return frozenset(key for keys in self.recalled.values() for key in keys)
+
+    @property
+    def extracted(self) -> list[Extract]:
+        """Pieces of results that stand in the prompt as excerpts."""
+        return [extract for found in self.extracts.values() for extract in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,17 @@ from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import gaps
 from foveate.policies.results.reading import Reading, tokens_of
 from foveate.policies.results.scoring import Need
-from foveate.policies.types import Places, Scores, Selection, Shown, Terms, ToolResult
+from foveate.policies.types import (
+    Extract,
+    Key,
+    Places,
+    PruneState,
+    Scores,
+    Selection,
+    Shown,
+    Terms,
+    ToolResult,
+)
 
 COMMON = 0.5  # share of pieces from which a cue tells nothing
 LEFT_OUT = "no room"
@@ -40,26 +50,46 @@ Teller = Callable[[int, ToolResult, Shown], Sequence[Stretch]]
 
 
 def results_of(selection: Selection, tell: Teller) -> list[list[dict[str, Any]]]:
-    """Return for each segment its results that are not whole, each with its stretches."""
-    shown = selection.state.shown
-    if not shown:
+    """Return for each segment its results that are not whole, or that are quoted, with their stretches."""
+    shown, quoted = selection.state.shown, quotes_of(selection.state)
+    if not shown and not quoted:
         return [[] for _ in selection.segments]
-    return [
-        [_told(r, shown[r.key], tell(n, r, shown[r.key])) for r in segment.results if r.key in shown]
-        for n, segment in enumerate(selection.segments)
-    ]
+    found = []
+    for n, segment in enumerate(selection.segments):
+        parts = [r for r in segment.results if r.key in shown or r.key in quoted]
+        found.append([_told(n, r, shown.get(r.key), quoted.get(r.key, ()), tell) for r in parts])
+    return found
 
 
-def _told(result: ToolResult, shown: Shown, found: Sequence[Stretch]) -> dict[str, Any]:
+def quotes_of(state: PruneState) -> dict[Key, list[tuple[int, Extract]]]:
+    """Return where each result is quoted, by its key: the items, and what is quoted there."""
+    found: dict[Key, list[tuple[int, Extract]]] = {}
+    for item, extracts in state.extracts.items():
+        for extract in extracts:
+            found.setdefault(extract.result, []).append((item, extract))
+    return found
+
+
+def _told(
+    n: int,
+    result: ToolResult,
+    shown: Shown | None,
+    quoted: Sequence[tuple[int, Extract]],
+    tell: Teller,
+) -> dict[str, Any]:
+    places = [(item, tell(n, result, Shown(extract.runs))) for item, extract in quoted]
     return {
         "message": result.key[0],
         "tool": result.tool,
         "call": result.call[:NAMED],
         "tokens": result.tokens,
-        "saved": shown.saved,
-        "when": "birth" if shown.born else "cut",
-        "same": shown.same[0] if shown.same else None,
-        "stretches": [asdict(stretch) for stretch in found],
+        "saved": shown.saved if shown else 0,
+        "when": None if shown is None else "birth" if shown.born else "cut",
+        "same": shown.same[0] if shown and shown.same else None,
+        "stretches": [asdict(stretch) for stretch in tell(n, result, shown)] if shown else [],
+        "quoted": [
+            {"message": item, "where": [s.where for s in found if s.shown]} for item, found in places
+        ],
     }
 
 

@@ -23,7 +23,7 @@ from foveate.policies.types import Places, Scores, Terms
 
 SHORTEST = 60  # characters of a piece that are read in any case
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
-_TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
+TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
 _JOINT = re.compile(r"[-.:/\\@+]")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 # A line that begins as a report of a failure does.
@@ -68,7 +68,7 @@ def reading_of(pieces: Pieces) -> Reading:
     texts = own_texts(pieces)
     size = np.array([len(text) for text in texts], dtype=float)
     longest = max(SHORTEST, _READ // max(1, n))
-    tokens = [_TOKEN.findall(text[:longest]) for text in texts]
+    tokens = [TOKEN.findall(text[:longest]) for text in texts]
     known = [[_token(raw) for raw in found if len(raw) <= LONGEST] for found in tokens]
     terms = [[i for token in found for i in token.terms] for found in known]
     values = [list({i: None for token in found for i in token.values}) for found in known]
@@ -117,7 +117,7 @@ class Token(NamedTuple):
 
 def tokens_of(text: str) -> tuple[list[int], list[int]]:
     """Return the ids of a text's terms, repeats included, and of its values, each once."""
-    found = [_token(raw) for raw in _TOKEN.findall(text) if len(raw) <= LONGEST]
+    found = [_token(raw) for raw in TOKEN.findall(text) if len(raw) <= LONGEST]
     return [i for token in found for i in token.terms], list(
         {i: None for token in found for i in token.values}
     )

@@ -111,7 +111,7 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
     terms = np.concatenate([o.reading.terms for o in offers])
     places = np.concatenate([o.reading.term_places + s for o, s in zip(offers, starts, strict=False)])
     n = int(starts[-1])
-    idf = _Rarity(terms, places, n)
+    idf = Rarity(terms, places, n)
     turn = w.turn * float(np.exp2(-need.since / results.turn_half_life))
     base = turn * idf.match(tokens_of(need.turn)[0]) + w.step * idf.match(tokens_of(need.step)[0])
     base += results.kin * np.concatenate(
@@ -181,7 +181,7 @@ def smoothed(scores: Scores, offer: Places, share: float) -> Scores:
     return out
 
 
-class _Rarity:
+class Rarity:
     """BM25 over pieces."""
 
     def __init__(self, terms: Terms, places: Places, n: int) -> None:
@@ -230,7 +230,7 @@ def about(offers: Sequence[Offer], queries: Sequence[str]) -> list[Scores]:
         )
         terms.append(said)
         places.append(np.full(said.size, i))
-    found = _Rarity(np.concatenate(terms), np.concatenate(places), len(offers))
+    found = Rarity(np.concatenate(terms), np.concatenate(places), len(offers))
     return [found.cover(tokens_of(query)[0]) for query in queries]
 
 

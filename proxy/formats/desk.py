@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from foveate.policies.results.explaining import Stretch, stretches
 from foveate.policies.results.instead import Read, pointer, read_divided, read_whole, written
-from foveate.policies.types import Key, Segment, Shown, ToolResult
+from foveate.policies.types import Extract, Key, Segment, Shown, ToolResult
 from foveate.proxy.cache import Cache
 from foveate.proxy.formats.tokens import TokenCounter
 
@@ -55,6 +55,15 @@ class Desk:
             for key, instead in shown.items()
             if key in results
         }
+
+    def quotes(self, segments: Sequence[Segment], extracts: Sequence[Extract]) -> list[tuple[str, str]]:
+        """Return which call each result is of, and what is quoted of it."""
+        results = {r.key: r for segment in segments for r in segment.results}
+        found = [(results[e.result], Shown(e.runs)) for e in extracts if e.result in results]
+        return [
+            (f"tool {result.call or result.tool}".rstrip(), self._text(result, shown, results))
+            for result, shown in found
+        ]
 
     def stretches(self, _: int, result: ToolResult, shown: Shown) -> Sequence[Stretch]:
         """Return what became of a result, in stretches."""

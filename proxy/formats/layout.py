@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from foveate.policies.types import Key, Shown
+from foveate.policies.types import Extract, Key, PruneState, Shown
 from foveate.proxy.formats.parsed import Address, Parsed
 
 # Blocks that stay, each with its pieces; None for all of them
@@ -23,11 +23,34 @@ class Row(NamedTuple):
     bare: bool = False  # its reasoning is taken out
     # What stands for results: of which block, and which of its texts
     shown: tuple[tuple[int, int, Shown], ...] = ()
+    extracts: tuple[Extract, ...] = ()  # of results, quoted beside the excerpts
 
     @property
     def whole(self) -> bool:
         """Whether it goes on as the caller wrote it."""
-        return self.left is None and not self.excerpts and not self.bare and not self.shown
+        changed = self.excerpts or self.extracts or self.bare or self.shown
+        return self.left is None and not changed
+
+
+def rows_of(parsed: Parsed, kept: Collection[int], state: PruneState) -> list[Row]:
+    """Return the prompt's items, in order, for the segments at the positions `kept`, as `state` has
+    them.
+    """
+    rows = layout(parsed, kept, _excerpts(parsed, state), state.bare, state.shown)
+    if not state.extracts:
+        return rows
+    return [row._replace(extracts=state.extracts.get(row.item, ())) for row in rows]
+
+
+def _excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:
+    """Return positions of the segments to quote, by the user's item that they are quoted at."""
+    if not state.quoted:
+        return {}
+    position = {s.key: i for i, s in enumerate(parsed.segments)}
+    return {
+        turn: tuple(position[key] for key in keys if key in position)
+        for turn, keys in state.recalled.items()
+    }
 
 
 def layout(

@@ -22,7 +22,7 @@ BOUNDS = [*map(str, map(float, SECONDS)), "+Inf"]
 TOKENS = {
     "tokens_before": "Prompt tokens as they came.",
     "tokens_after": "Prompt tokens as they were forwarded.",
-    "tokens_recalled": "Tokens of dropped segments that were quoted.",
+    "tokens_recalled": "Tokens of dropped segments, and of results that are not whole, that were quoted.",
     "tokens_shortened_birth": "Tokens that prompts had less for results shortened at their first appearance.",
     "tokens_shortened_cut": "Tokens that prompts had less for results of which a cut has left a part.",
     "tokens_would_save": "Tokens that dry runs would have left out.",

@@ -50,7 +50,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         guessed=any(map(_guessed, parsed.items)),
         narrowed=limits.narrowed,
         tokens_repeated=limits.counted(draft.repeated),
-        tokens_recalled=sum(recalled),
+        tokens_recalled=sum(recalled) + sum([e.tokens for e in selection.state.extracted]),
         tokens_born=_shortened(selection, born=True),
         tokens_cut=_shortened(selection, born=False),
         conversation=conversation_of(request, parsed),

@@ -8,10 +8,9 @@ import msgspec
 
 from foveate.policies.types import Selection
 from foveate.proxy.formats import Format
-from foveate.proxy.formats.layout import Row, layout
+from foveate.proxy.formats.layout import Row, rows_of
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.record import Recollection
-from foveate.proxy.pruning.thoughts import excerpts
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -29,7 +28,7 @@ def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollect
     state = selection.state
     if not state.changes and not (earlier and earlier.state.changes):
         return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
-    rows = layout(parsed, selection.kept, excerpts(parsed, state), state.bare, state.shown)
+    rows = rows_of(parsed, selection.kept, state)
     prompt = wire.rebuild(parsed, rows, parsed.desk.texts(parsed.segments, state.shown))
     shared = shared_tokens(parsed, rows, prompt.tokens, earlier)
     body = prompt.body if state.changes else parsed.outline.body
@@ -54,9 +53,7 @@ def shared_tokens(
         for i, s in enumerate(parsed.segments)
         if s.key[0] < earlier.items and s.key not in earlier.state.dropped
     ]
-    before = layout(
-        parsed, stood, excerpts(parsed, earlier.state), earlier.state.bare, earlier.state.shown
-    )
+    before = rows_of(parsed, stood, earlier.state)
     shared = parsed.fixed_tokens
     for new, old, size in zip(rows, before, tokens, strict=False):
         if new != old:

@@ -45,6 +45,7 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
         summed_up=parsed.summed_up,
         reader=parsed.desk,
         turns=parsed.outline.turns,
+        carrier=carrier(grounds) if wanted.sticky else None,
     )
     forced = situation.plan() == "cut"
     if parsed.outline.settled and not (forced and insisted(grounds)):
@@ -102,6 +103,20 @@ def with_births(grounds: Grounds, state: PruneState) -> PruneState:
     rules = wanted.policy.results
     born = births(Newborn(parsed.segments, parsed.query, state, known), high, rules, parsed.desk)
     return replace(state, shown={**state.shown, **born}) if born else state
+
+
+def carrier(grounds: Grounds) -> int | None:
+    """Return the position of the newest item, None where a model has read it or it can carry no
+    excerpts.
+
+    What can is a text that a tool has returned, or the user's turn.
+    """
+    items, earlier = grounds.parsed.items, grounds.earlier
+    if not items or (earlier and earlier.items >= len(items)):
+        return None
+    block = items[-1].blocks[-1] if items[-1].blocks else None
+    carries = block is not None and (block.role == "user" or bool(block.told))
+    return len(items) - 1 if carries else None
 
 
 def unread_characters(parsed: Parsed, earlier: Recollection | None) -> int:

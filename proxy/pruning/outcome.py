@@ -49,7 +49,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     segments: int = 0
     kept: int = 0
     recalled: int = 0
-    tokens_recalled: int = 0  # of the quoted segments
+    tokens_recalled: int = 0  # of the quoted segments, and of what is quoted of results
     tokens_born: int = 0  # that results take less since they were shortened at their first appearance
     tokens_cut: int = 0  # and those of which a cut has left a part
     # A name for the conversation that it belongs to, by its beginning or its session; empty where that is not known
@@ -97,6 +97,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 "after": self.tokens_after,
                 "prefix": self.tokens_prefix,
                 "repeated": self.tokens_repeated,
+                "recalled": self.tokens_recalled,
                 "shortened": {"birth": self.tokens_born, "cut": self.tokens_cut},
                 "recalled": self.tokens_recalled,
                 "thought": {"kept": self.thought_kept, "lost": self.thought_lost},
@@ -136,7 +137,7 @@ class Ledger:
         take.
         """
         chosen, segments = self.selection, self.selection.segments
-        results = results_of(chosen, self.desk.stretches) if chosen.state.shown else ()
+        results = results_of(chosen, self.desk.stretches)
         return orjson.dumps(
             {
                 "cut": chosen.cut,

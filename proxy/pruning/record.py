@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 from msgspec import structs
 
-from foveate.policies.types import Key, PruneState, Segment, Shown
+from foveate.policies.types import Extract, Key, PruneState, Segment, Shown
 from foveate.proxy.formats.parsed import Item
 from foveate.proxy.formats.units import WHOLE
 
@@ -59,12 +59,19 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     rent: float = 0.0  # fresh tokens paid since the last cut for what could have gone
     beside: Record | None = None  # of the model that was asked before this one
     shown: tuple[tuple[Key, Instead], ...] = ()  # of results that are not whole
+    extracts: tuple[tuple[int, tuple[Extract, ...]], ...] = ()  # what of results is quoted, by item
 
     @property
     def state(self) -> PruneState:
         """The decisions."""
         shown = {key: Shown(*instead) for key, instead in self.shown}
-        return PruneState(frozenset(self.dropped), dict(self.recalled), frozenset(self.bare), shown)
+        return PruneState(
+            frozenset(self.dropped),
+            dict(self.recalled),
+            frozenset(self.bare),
+            shown,
+            dict(self.extracts),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,7 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
                 for key, s in sorted(recalled.state.shown.items())
             ]
         ),
+        extracts=tuple(sorted(recalled.state.extracts.items())),
     )
 
 
@@ -169,7 +177,7 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
         for key, s in state.shown.items()
         if stands(key, s, now)
     }
-    moved_state = PruneState(dropped, recalled, bare, shown)
+    moved_state = PruneState(dropped, recalled, bare, shown, moved_extracts(state.extracts, now))
     origins = {(now[key[0]], *key[1:]): origin for key, origin in record.origins if key[0] in now}
     return replace(
         recollected(record),
@@ -205,6 +213,19 @@ def stands(key: Key, shown: Shown, now: Mapping[int, int]) -> bool:
 def moved_result(shown: Shown, now: Mapping[int, int]) -> Shown:
     """Return what stands for a result, pointing to where the other one stands now."""
     return replace(shown, same=(now[shown.same[0]], *shown.same[1:])) if shown.same else shown
+
+
+def moved_extracts(
+    extracts: Mapping[int, tuple[Extract, ...]], now: Mapping[int, int]
+) -> dict[int, tuple[Extract, ...]]:
+    """Return what is quoted of results, each where it stands now."""
+    return {
+        now[item]: tuple(
+            [e._replace(result=(now[e.result[0]], *e.result[1:])) for e in found if e.result[0] in now]
+        )
+        for item, found in extracts.items()
+        if item in now
+    }
 
 
 def same_beginning(before: Sequence[str], after: Sequence[str]) -> int:

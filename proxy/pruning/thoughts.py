@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from foveate.policies.reasoning import loose
 from foveate.policies.types import Key, PruneState, Segment, Selection
-from foveate.proxy.formats.layout import Row, layout
+from foveate.proxy.formats.layout import Row, rows_of
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.record import NOTHING_YET, Recollection
 
@@ -41,7 +41,7 @@ def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = 
     if not new:
         return earlier.origins
     kept = [i for i, s in enumerate(parsed.segments) if s.key not in state.dropped]
-    rows = layout(parsed, kept, excerpts(parsed, state), state.bare, state.shown)
+    rows = rows_of(parsed, kept, state)
     found = dict(earlier.origins)
     for row, before in zip(rows, linked_rows(parsed, rows), strict=True):
         if row.item in new:
@@ -93,7 +93,7 @@ def strangers(parsed: Parsed, state: PruneState, bare: set[Key], origins: Origin
     owner = {item: parsed.segments[i].key for i in thinking for item in parsed.places[i].items}
     found: set[Key] = set()
     link = b""
-    for row in layout(parsed, kept, excerpts(parsed, state), bare, state.shown):
+    for row in rows_of(parsed, kept, replace(state, bare=frozenset(bare))):
         key = owner.get(row.item)
         if key is not None and key[0] == row.item and origins.get(key) != link and row.item < opened:
             found.add(key)
@@ -117,6 +117,8 @@ def linked_row(parsed: Parsed, row: Row, before: bytes) -> bytes:
         made.update(repr([(block, sorted(pieces or ())) for block, pieces in row.left]).encode())
     for position in row.excerpts:
         made.update(parsed.segments[position].id.encode())
+    for extract in row.extracts:
+        made.update(repr((extract.result, extract.runs)).encode())
     made.update(b"bare" if row.bare else b"")
     for block, part, shown in row.shown:
         made.update(repr((block, part, shown.runs, shown.same)).encode())
@@ -129,14 +131,3 @@ def latest_user(segments: Sequence[Segment]) -> int:
     Words beside results, in a block behind theirs, do not close the loop that the results belong to.
     """
     return max((s.key[0] for s in segments if s.role == "user" and s.key[1] == 0), default=-1)
-
-
-def excerpts(parsed: Parsed, state: PruneState) -> dict[int, tuple[int, ...]]:
-    """Return positions of the segments to quote, by the user's item that they are quoted at."""
-    if not state.quoted:
-        return {}
-    position = {s.key: i for i, s in enumerate(parsed.segments)}
-    return {
-        turn: tuple(position[key] for key in keys if key in position)
-        for turn, keys in state.recalled.items()
-    }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from foveate.policies.types import Segment
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.chat.order import LEFT_OUT, marked
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
-from foveate.proxy.formats.wire.excerpts import quoted
+from foveate.proxy.formats.wire.excerpts import frame_of, with_frame
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
 from foveate.proxy.formats.wire.writing import json_of
@@ -45,6 +44,8 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
             fields = _telling(
                 fields, {part: texts[row.item, block, part] for block, part, _ in row.shown}
             )
+        if row.excerpts or row.extracts:
+            fields = _quoting(fields, parsed, row)
         message = _object(fields)
         written.append(message)
         tokens.append(ahead + message_tokens(decoded(message), parsed.counter))
@@ -58,8 +59,6 @@ def _changed(parsed: Parsed, row: Row, message: Fields) -> Fields:
         message = _shortened(message, parsed.items[row.item].blocks[0].pieces, kept or ())
     if row.bare:
         message = _thoughtless(message)
-    if row.excerpts:
-        message = _quoting(message, [parsed.segments[i] for i in row.excerpts])
     return message
 
 
@@ -67,14 +66,16 @@ def _object(fields: Fields) -> bytes:
     return b"{" + b",".join([json_of(name) + b":" + value for name, value in fields.items()]) + b"}"
 
 
-def _quoting(message: Fields, segments: Sequence[Segment]) -> Fields:
-    """Return a message with excerpts ahead of its words.
+def _quoting(message: Fields, parsed: Parsed, row: Row) -> Fields:
+    """Return a message with excerpts ahead of its words, or behind what it tells.
 
     They go into its first text, so that what it says is the same whether its content comes as a string
     or, where the caller has put a mark on it, as a list.
     """
-    frame = quoted(segments)
     content = message.get("content", b"null").strip()
+    if parsed.items[row.item].blocks[0].told:
+        return {**message, "content": with_frame(content, parsed, row)}
+    frame = frame_of(parsed, row)
     if content.startswith(b"["):
         return {
             **message,

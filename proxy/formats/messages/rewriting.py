@@ -13,7 +13,7 @@ from foveate.proxy.formats.messages.seating import fillers, seated
 from foveate.proxy.formats.messages.spans import moved_marks, with_mark
 from foveate.proxy.formats.parsed import Block, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.wire.excerpts import quoted
+from foveate.proxy.formats.wire.excerpts import frame_of, with_frame
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
 from foveate.proxy.formats.wire.writing import array, changed, json_of, text_part
@@ -56,7 +56,8 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     """Return a row's message where it is not the caller's own, None where it is."""
     blocks = parsed.items[row.item].blocks
     bare = row.bare and any(block.thought for block in blocks)
-    if row.left is None and not row.excerpts and not bare and not row.shown:
+    quoting = bool(row.excerpts or row.extracts)
+    if row.left is None and not quoting and not bare and not row.shown:
         return None
     raw = parsed.outline.items[row.item]
     content = fields_of(raw).get("content", b"null").strip()
@@ -71,15 +72,22 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
         parts = [part for part in parts if not is_thinking(decoded(part))] or [
             text_part(THOUGHT_LEFT_OUT)
         ]
-    if row.excerpts:
-        frame = text_part(quoted([parsed.segments[i] for i in row.excerpts]))
-        at = next(
-            (n for n, part in enumerate(parts) if decoded(part).get("type") != RESULT), len(parts)
-        )
-        parts.insert(at, frame)
+    if quoting:
+        parts = _quoting(parts, parsed, row)
     if content.startswith(b'"') and len(parts) == 1:
         return changed(raw, content=json_of(decoded(parts[0])["text"]))
     return changed(raw, content=array(parts))
+
+
+def _quoting(parts: Raws, parsed: Parsed, row: Row) -> Raws:
+    """Return the parts with excerpts ahead of the user's words, or behind what the last result tells."""
+    results = [n for n, part in enumerate(parts) if decoded(part).get("type") == RESULT]
+    if parsed.items[row.item].blocks[-1].told:
+        last = parts[results[-1]]
+        content = with_frame(fields_of(last)["content"].strip(), parsed, row)
+        return [*parts[: results[-1]], changed(last, content=content), *parts[results[-1] + 1 :]]
+    at = next((n for n in range(len(parts)) if n not in results), len(parts))
+    return [*parts[:at], text_part(frame_of(parsed, row)), *parts[at:]]
 
 
 def _telling(role: str, parts: Raws, row: Row, texts: Texts) -> Raws:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from foveate.policies.types import Segment
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import item_tokens
 from foveate.proxy.formats.responses.item import item_of
-from foveate.proxy.formats.wire.excerpts import quoted
+from foveate.proxy.formats.wire.excerpts import frame_of, with_frame
 from foveate.proxy.formats.wire.reading import elements_of, fields_of
 from foveate.proxy.formats.wire.text import left_out
 from foveate.proxy.formats.wire.writing import json_of
@@ -48,37 +47,43 @@ def _left(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
     """Return what is left of one item, nothing where it is reasoning that is taken out."""
     if row.whole:
         return raw
-    if row.shown:
-        return _telling(
-            fields_of(raw), {part: texts[row.item, block, part] for block, part, _ in row.shown}
-        )
+    told = any(block.told for block in parsed.items[row.item].blocks)
+    if row.shown or (told and row.extracts):
+        told_now = {part: texts[row.item, block, part] for block, part, _ in row.shown}
+        fields = _telling(fields_of(raw), told_now)
+        if row.extracts:
+            fields["output"] = with_frame(fields["output"].strip(), parsed, row, "input_text")
+        return _object(fields)
     item = item_of(raw)
     if row.bare and kinds.kind(item) == "reasoning":
         return b""
     text = raw.startswith(b'"')
     fields = {"content": raw} if text else fields_of(raw)
-    named = "id" in fields and (row.left is not None or bool(row.excerpts) or kinds.is_written(item))
+    quoting = bool(row.excerpts or row.extracts)
+    named = "id" in fields and (row.left is not None or quoting or kinds.is_written(item))
     if named:  # an id names the item as the server has it, with the reasoning that led to it
         del fields["id"]
-    elif row.left is None and not row.excerpts:
+    elif row.left is None and not quoting:
         return raw
     if row.left is not None:
         _, kept = row.left[0]
         fields = _shortened(fields, parsed.items[row.item].blocks[0].pieces, kept or ())
-    if row.excerpts:
-        fields = _quoting(fields, [parsed.segments[i] for i in row.excerpts])
+    if quoting:
+        fields = _quoting(fields, frame_of(parsed, row))
     return fields["content"] if text else _object(fields)
 
 
-def _telling(fields: Fields, texts: Mapping[int, str]) -> bytes:
+def _telling(fields: Fields, texts: Mapping[int, str]) -> Fields:
     """Return an output with other texts, each under the position of its part."""
     output = fields["output"].strip()
+    if not texts:
+        return fields
     if not output.startswith(b"["):
-        return _object({**fields, "output": json_of(texts[0])})
+        return {**fields, "output": json_of(texts[0])}
     parts = elements_of(output)
     for n, text in texts.items():
         parts[n] = _object({**fields_of(parts[n]), "text": json_of(text)})
-    return _object({**fields, "output": _array(parts)})
+    return {**fields, "output": _array(parts)}
 
 
 def _object(fields: Fields) -> bytes:
@@ -89,13 +94,12 @@ def _array(values: Sequence[bytes]) -> bytes:
     return b"[" + b",".join(values) + b"]"
 
 
-def _quoting(fields: Fields, segments: Sequence[Segment]) -> Fields:
+def _quoting(fields: Fields, frame: str) -> Fields:
     """Return a message with excerpts ahead of its words.
 
     They go into its first text, so that what it says is the same whether its content comes as a string
     or, where the caller has put a mark on it, as a list.
     """
-    frame = quoted(segments)
     content = fields.get("content", b'""').strip()
     if content.startswith(b"["):
         return {**fields, "content": _array(_parts_quoting(elements_of(content), frame))}
