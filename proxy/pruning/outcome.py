@@ -97,7 +97,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 "after": self.tokens_after,
                 "prefix": self.tokens_prefix,
                 "repeated": self.tokens_repeated,
-                "recalled": self.tokens_recalled,
                 "shortened": {"birth": self.tokens_born, "cut": self.tokens_cut},
                 "recalled": self.tokens_recalled,
                 "thought": {"kept": self.thought_kept, "lost": self.thought_lost},
