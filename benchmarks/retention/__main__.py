@@ -1,4 +1,4 @@
-"""One command, a table of docs/results.md: `python -m benchmarks.retention [--data FOLDER] [--limit N] [--json FILE]`.
+"""One command, a table of docs/results.md: `python -m benchmarks.retention [--data FOLDER] [--limit N] [--wire ...]`.
 
 Starts foveate between a client and an upstream that captures what it gets, sends every labelled case at every budget
 twice, cold and warm, and sets the alternatives beside it, measured in this process on the same cases.
@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.retention.vectors import Stored
+from benchmarks.retention.wires import WIRES, Wire, nameless
 from foveate.proxy.evaluation.evaluate import (
     BUDGETS,
     WIDTH,
@@ -44,15 +45,16 @@ FOLDERS = (ROOT.parent / "shared" / "eval", ROOT / "tests" / "data")
 
 @dataclass
 class Upstream:
-    """Answers every chat at once and keeps what it got."""
+    """Answers every request at once and keeps what it got."""
 
-    received: list[Message] = field(default_factory=list)
+    received: dict[str, Any] = field(default_factory=dict)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
         """Serve on a free loopback port; yield the base URL."""
         app = web.Application(client_max_size=256 * 1024 * 1024)
-        app.router.add_post("/v1/chat/completions", self._chat)
+        for wire in WIRES.values():
+            app.router.add_post(f"/v1{wire.path}", self._answer)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -62,14 +64,10 @@ class Upstream:
         finally:
             await runner.cleanup()
 
-    async def _chat(self, request: web.Request) -> web.Response:
-        self.received = orjson.loads(await request.read())["messages"]
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": "ok"},
-            "finish_reason": "stop",
-        }
-        return web.json_response({"id": "1", "object": "chat.completion", "choices": [choice]})
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.received = orjson.loads(await request.read())
+        wire = next(wire for wire in WIRES.values() if request.path.endswith(wire.path))
+        return web.json_response(wire.answer)
 
 
 @asynccontextmanager
@@ -99,42 +97,54 @@ async def foveate(upstream: str, data: str) -> AsyncIterator[str]:
         await server.wait()
 
 
-async def drive(cases: Sequence[Case], budgets: Sequence[float], progress: Progress) -> list[Judged]:
-    """Send every case at every budget in every pass; return what became of each."""
+async def drive(
+    cases: Sequence[Case], budgets: Sequence[float], wires: Sequence[str], progress: Progress
+) -> list[Judged]:
+    """Send every case at every budget on every wire in every pass; return what became of each."""
     ruler, upstream, rows = Ruler(), Upstream(), []
-    with tempfile.TemporaryDirectory() as data:
-        async with (
-            upstream.serve() as url,
-            foveate(url, data) as proxy,
-            aiohttp.ClientSession() as client,
-        ):
-            for name in ("cold", "warm"):
-                task = progress.add_task(name, total=len(cases))
-                for case in cases:
-                    sizes = ruler.sizes(case)
-                    for share in budgets:
-                        sent = await ask(client, proxy, upstream, case, sizes.budget(share))
-                        rows.append(
-                            judge_case(f"foveate, {name}", case, sizes, share, sent, ruler.size)
-                        )
-                    progress.advance(task)
+    for name in wires:
+        with tempfile.TemporaryDirectory() as data:
+            async with (
+                upstream.serve() as url,
+                foveate(url, data) as proxy,
+                aiohttp.ClientSession() as client,
+            ):
+                for heat in ("cold", "warm"):
+                    told = f"foveate, {heat}" if name == "chat" else f"foveate, {heat}, {name}"
+                    task = progress.add_task(told, total=len(cases))
+                    for case in cases:
+                        sizes = ruler.sizes(case)
+                        for share in budgets:
+                            asked = Asked(WIRES[name], case, sizes.budget(share))
+                            sent = await ask(client, proxy, upstream, asked)
+                            rows.append(judge_case(told, case, sizes, share, sent, ruler.size))
+                        progress.advance(task)
     return rows
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A case as it is sent."""
+
+    wire: Wire
+    case: Case
+    budget: int  # tokens
+
+
 async def ask(
-    client: aiohttp.ClientSession, proxy: str, upstream: Upstream, case: Case, budget: int
+    client: aiohttp.ClientSession, proxy: str, upstream: Upstream, asked: Asked
 ) -> Sequence[Message]:
     """Return what reached the upstream of one case."""
-    upstream.received = []
+    upstream.received = {}
     headers = {
-        "X-Pruning-Budget": str(budget),
+        "X-Pruning-Budget": str(asked.budget),
         "X-Pruning-Sticky": "off",
         "Content-Type": "application/json",
     }
-    body = orjson.dumps({"model": "gpt-4o", "messages": case.messages})
-    async with client.post(f"{proxy}/chat/completions", data=body, headers=headers) as answer:
+    body = orjson.dumps(asked.wire.body(asked.case.messages))
+    async with client.post(proxy + asked.wire.path, data=body, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
-    return upstream.received
+    return asked.wire.messages(upstream.received, asked.case.messages)
 
 
 def main() -> None:
@@ -153,15 +163,18 @@ def main() -> None:
     parser.add_argument(
         "--vectors", type=Path, default=Path("~/.cache/foveate/vectors.npz"), help="for the baselines"
     )
+    parser.add_argument("--wire", nargs="*", default=["chat"], choices=list(WIRES))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     cases = load_cases(given.data, given.source, given.limit)
+    if given.wire != ["chat"]:  # the same is said on each
+        cases = [replace(case, messages=nameless(case.messages)) for case in cases]
     embedder = Stored(Onnx(), given.vectors.expanduser())
     start = time.monotonic()
     console = Console()
     with CaseReader(embedder) as reader, Progress(console=console, transient=True) as progress:
-        rows: list[Judged] = asyncio.run(drive(cases, given.budget, progress))
+        rows: list[Judged] = asyncio.run(drive(cases, given.budget, given.wire, progress))
         rows += measure(cases, reader, contestants({}), given.budget, progress)
     embedder.save()
     means: list[dict[str, Any]] = sorted(summary(rows), key=lambda row: row["source"])
