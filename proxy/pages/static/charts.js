@@ -3,7 +3,7 @@
 import { duration, h, money, number, percent, time } from "./dom.js";
 
 const STAGES = ["parse", "window", "features", "index", "embed", "select", "rebuild"];
-const HEIGHT = 170;
+const HEIGHT = 130;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 let drawn = [];
 

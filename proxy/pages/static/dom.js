@@ -37,6 +37,25 @@ export function money(dollars) {
   return `${dollars < 0 ? "−" : ""}$${Math.abs(dollars).toFixed(digits)}`;
 }
 
+export const when = (seconds) => {
+  const at = new Date(seconds * 1000);
+  const today = at.toDateString() === new Date().toDateString();
+  return today ? time(seconds) : at.toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+};
+
+// A name that gives way where there is little room, whole where somebody points at it.
+export const shortened = (name) => h("span", { class: "name", title: name }, name || "–");
+
+const STATUSES = { 401: "key refused", 403: "forbidden", 404: "not found", 413: "too large", 429: "rate limit", 499: "hung up", 502: "unreachable", 504: "silent" };
+
+// What is said of a request in a word: whether it went wrong, and how.
+export function verdictOn(o) {
+  const refused = o.status >= 400 && o.status !== 499;
+  const word = STATUSES[o.status] || (o.status >= 500 ? "upstream error" : o.status >= 400 ? "refused" : "");
+  const result = o.failure ? `failed at ${o.failure}` : refused ? `${word} (${o.result})` : o.result;
+  return { bad: refused || o.result === "failed", result, status: String(o.status || "–") };
+}
+
 export function facts(rows) {
   return h("dl", { class: "facts" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
