@@ -60,10 +60,16 @@ async def logged_in(request: Request) -> Response:
         raise HTTPException(error.status, str(error)) from None
     if not token or not access.same(form.get("token", [""])[0], token):
         await access.guesses_of(request).wrong(access.address_of(request))
-        return static_file("login.html", 401)
+        return refused_login()
     response = RedirectResponse("/-/", 303)
     access.log_in(response, token, secure=request.url.scheme == "https")
     return response
+
+
+def refused_login() -> Response:
+    """Return the login with the line that the token is not the right one."""
+    page = static_file("login.html", 401)
+    return Response(bytes(page.body).replace(b" hidden", b""), 401, HEADERS, TYPES[".html"])
 
 
 @router.post("/logout")
