@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from functools import lru_cache
 
@@ -26,7 +27,7 @@ KEYS = (b"authorization", b"x-api-key")
 
 class Http:
     """Passes requests through as they are, each vendor's to its address. A key, when set, replaces the
-    caller's own.
+    caller's own; so do user and password in the address.
     """
 
     def __init__(
@@ -41,10 +42,10 @@ class Http:
         """Take the address of all, and Anthropic's where it is another: its own where `url` is OpenAI's
         own.
         """
-        self._base = url.rstrip("/")
+        self._base, self._login = parted(url.rstrip("/"))
         self._key = api_key.encode()
         apart = anthropic_url.rstrip("/") or (ANTHROPIC if URL(url).host == OPENAI else "")
-        self._anthropic = apart or self._base
+        self._anthropic, self._anthropic_login = parted(apart) if apart else (self._base, self._login)
         # A key goes to the vendor that it is for.
         self._anthropic_key = (anthropic_api_key or ("" if apart else api_key)).encode()
         self._timeout = aiohttp.ClientTimeout(
@@ -80,7 +81,7 @@ class Http:
             raise UpstreamError(
                 504, f"no {what} the upstream {shown_address(self._base)} in time", "upstream_timeout"
             ) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UpstreamError(
                 502,
                 f"the upstream {shown_address(self._base)} cannot be reached: {shown_address(str(error))}",
@@ -98,15 +99,15 @@ class Http:
         own.
         """
         if is_anthropics(request.headers):
-            return (
-                with_key(request.headers, self._anthropic_key)
-                if self._anthropic_key
-                else request.headers
-            )
-        if not self._key:
+            if self._anthropic_key:
+                return with_key(request.headers, self._anthropic_key)
+            login = self._anthropic_login
+        else:
+            login = b"Bearer " + self._key if self._key else self._login
+        if not login:
             return request.headers
         others = [(n, v) for n, v in request.headers if n != b"authorization"]
-        return [*others, (b"authorization", b"Bearer " + self._key)]
+        return [*others, (b"authorization", login)]
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -127,6 +128,19 @@ class Http:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def parted(address: str) -> tuple[str, bytes]:
+    """Return an address without user and password, and the header's value that says those; empty without
+    them.
+    """
+    url = URL(address)
+    if url.user is None:
+        return address, b""
+    said = base64.b64encode(f"{url.user}:{url.password or ''}".encode())
+    return address.replace(
+        f"//{url.raw_authority}", f"//{url.raw_authority.rpartition('@')[2]}"
+    ), b"Basic " + said
 
 
 def is_anthropics(headers: Headers) -> bool:
