@@ -96,3 +96,7 @@ class TokenCounter:
     def json(self, value: Any) -> int:
         """Return the tokens of a value written as JSON, the way chat templates render it."""
         return self.text(json.dumps(value, ensure_ascii=False))
+
+    def compact(self, value: Any) -> int:
+        """Return the tokens of a value written as JSON without blanks."""
+        return self.text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

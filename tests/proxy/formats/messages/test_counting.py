@@ -74,6 +74,16 @@ def test_system_and_tools_stand_whatever_goes() -> None:
     assert field_tokens("system", "", COUNTER) == 0
 
 
+def test_a_tool_counts_as_in_anthropics_guide() -> None:
+    # "Token counting": 403 tokens, of which 346 are the instructions that come with any tool ("Tool use").
+    place = {"type": "string", "description": "The city and state, e.g. San Francisco, CA"}
+    schema = {"type": "object", "properties": {"location": place}, "required": ["location"]}
+    said = "Get the current weather in a given location"
+    tool = {"name": "get_weather", "description": said, "input_schema": schema}
+    asked = request([user("What's the weather like in San Francisco?")], tools=[tool])
+    assert read(asked, wire=WIRE).tokens + 346 == pytest.approx(403, rel=0.05)
+
+
 def test_a_call_counts_its_name_and_its_arguments() -> None:
     assert block_tokens(use("a", q="x " * 100), COUNTER) > 100
 
