@@ -85,6 +85,10 @@ HELPERS = {
     "foveate.proxy.pruning.states.numbers",  # what limits of callers are counted in
     "foveate.proxy.vectors.embedders.e5",  # the model that the multilingual one runs
     "foveate.proxy.vectors.embedders.unigram",
+    "foveate.proxy.upstreams.strict",  # what the echo upstream refuses
+    "foveate.proxy.upstreams.strict.chat",
+    "foveate.proxy.upstreams.strict.messages",
+    "foveate.proxy.upstreams.strict.responses",
     "foveate.proxy.upstreams.litellm.answers",  # parts of one member
     "foveate.proxy.upstreams.litellm.calls",
     "foveate.proxy.upstreams.litellm.faults",

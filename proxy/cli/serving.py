@@ -32,6 +32,9 @@ def serve(
     upstream: Annotated[
         str | None, typer.Option(help="Base URL to forward to, or `echo`, or `litellm`.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option(help="With `echo`: refuse what providers refuse, to try an agent.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(help="Folder for the index.")] = None,
 ) -> None:
     """Serve the proxy."""
@@ -48,6 +51,10 @@ def serve(
                 f"{' nor '.join(BUILT_IN)}{nearest(upstream, BUILT_IN)}"
             )
         over["upstream"] = {"type": upstream} if named else {"type": "http", "url": upstream}
+    if strict:
+        if upstream != "echo":
+            raise ConfigError("--strict is the echo upstream's; say --upstream echo --strict")
+        over["upstream"]["options"] = {"strict": True}
     if data is not None:
         over["data"] = str(data)
     source = Source(find(config_file), over)

@@ -21,9 +21,11 @@ from foveate.proxy.formats.tokens import TokenCounter, encoding_name
 from foveate.proxy.formats.wire.speech import Speech
 from foveate.proxy.http.headers import Headers
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
+from foveate.proxy.upstreams.strict import FAULTS
 
 JSON: Headers = [(b"content-type", b"application/json")]
 EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+TOO_LONG = "context_length_exceeded"
 UNSPLIT = 10**9  # tokens: nothing is cut into pieces here
 
 
@@ -42,9 +44,13 @@ VOICES: Mapping[str, Voice] = {
 
 
 class Echo:
-    """Answers requests in their API's own shape with a report of each."""
+    """Answers requests in their API's own shape with a report of each; `strict`, it refuses what
+    providers refuse, and prompts of more than `window` tokens where that is not 0.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, strict: bool = False, window: int = 0) -> None:
+        self._strict = strict
+        self._window = window
         found = formats.load_formats().items()
         self._served = {path.removeprefix("/v1"): wire for path, wire in found if wire.name in VOICES}
 
@@ -67,16 +73,40 @@ class Echo:
             else b"".join([c async for c in request.body])
         )
         try:
-            outline = wire.read(content)
-            counter = TokenCounter(encoding_name(outline.model))
-            items = [wire.parse(raw, counter, UNSPLIT) for raw in outline.items]
-        except FormatError as error:
-            told = wire.error(RequestError(400, str(error)))
-            return UpstreamResponse(400, JSON, once(told))
-        return reply(VOICES[wire.name], orjson.loads(content), _report(wire, outline, items, counter))
+            body, speech = self._heard(wire, content)
+        except (FormatError, RequestError) as error:
+            told = error if isinstance(error, RequestError) else RequestError(400, str(error))
+            return UpstreamResponse(told.status, JSON, once(wire.error(told)))
+        return reply(VOICES[wire.name], body, speech)
 
     async def aclose(self) -> None:
         """Do nothing."""
+
+    def _heard(self, wire: Format, content: bytes) -> tuple[dict[str, Any], Speech]:
+        """Return a request and what is said of it; FormatError where it is none, RequestError where a
+        provider would refuse it.
+        """
+        outline = wire.read(content)
+        counter = TokenCounter(encoding_name(outline.model))
+        items = [wire.parse(raw, counter, UNSPLIT) for raw in outline.items]
+        body = orjson.loads(content)
+        fault = next(FAULTS[wire.name](body), None) if self._strict else None
+        if fault:
+            raise RequestError(400, fault)
+        speech = _report(wire, outline, items, counter)
+        if 0 < self._window < speech.heard:
+            raise RequestError(400, too_long(wire, speech.heard, self._window), code=TOO_LONG)
+        return body, speech
+
+
+def too_long(wire: Format, tokens: int, window: int) -> str:
+    """Return what a provider says of a prompt that is longer than its window."""
+    if wire.name == "messages":
+        return f"prompt is too long: {tokens} tokens > {window} maximum"
+    return (
+        f"This model's maximum context length is {window} tokens. However, your messages resulted in "
+        f"{tokens} tokens. Please reduce the length of the messages."
+    )
 
 
 def _report(wire: Format, outline: Outline, items: list[Item], counter: TokenCounter) -> Speech:

@@ -1,0 +1,73 @@
+"""What OpenAI refuses of a request for a response (API reference, "Create a model response"; its errors)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Item = Mapping[str, Any]
+OUTPUT = "_output"  # what ends the type of an item that answers a call
+
+
+def response_faults(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a request."""
+    given = body.get("input")
+    if isinstance(given, str) and given:
+        return
+    if not isinstance(given, list) or not given:
+        yield "[] is too short - 'input'"
+        return
+    items = [item for item in given if isinstance(item, dict)]
+    yield from _pairs(items)
+    yield from _reasoning(items)
+    yield from _twice(items)
+    triggers = [n for n, item in enumerate(items) if item.get("type") == "compaction_trigger"]
+    if triggers and triggers != [len(items) - 1]:
+        yield "compaction_trigger must be the last input item."
+
+
+def _pairs(items: Sequence[Item]) -> Iterator[str]:
+    """Yield calls and outputs that lack each other; an output stands behind its call."""
+    waiting: list[str] = []
+    for item in items:
+        kind, name = str(item.get("type")), item.get("call_id")
+        if name is None:
+            continue
+        if kind.endswith(OUTPUT) and name not in waiting:
+            yield f"No tool call found for function call output with call_id {name}."
+        elif kind.endswith(OUTPUT):
+            waiting.remove(str(name))
+        elif kind.endswith("_call"):
+            waiting.append(str(name))
+    yield from [f"No tool output found for function call {name}." for name in waiting]
+
+
+def _reasoning(items: Sequence[Item]) -> Iterator[str]:
+    """Yield reasoning that nothing of the model's follows."""
+    for n, item in enumerate(items):
+        if item.get("type") != "reasoning":
+            continue
+        left = (following for following in items[n + 1 :] if following.get("type") != "reasoning")
+        led = next(left, None)
+        if led is None or not of_the_model(led):
+            yield (
+                f"Item '{item.get('id', n)}' of type 'reasoning' was provided without its required "
+                "following item."
+            )
+
+
+def of_the_model(item: Item) -> bool:
+    """Say whether an item is one that reasoning leads to: words of the model, or a call."""
+    if item.get("type", "message") == "message":
+        return item.get("role") == "assistant"
+    return not str(item.get("type")).endswith(OUTPUT)
+
+
+def _twice(items: Sequence[Item]) -> Iterator[str]:
+    """Yield items that come again."""
+    seen: set[str] = set()
+    for item in items:
+        name = item.get("id")
+        if isinstance(name, str) and name in seen and item.get("type") != "item_reference":
+            yield f"Duplicate item found with id {name}. Remove duplicate items from your input and try again."
+        seen.add(str(name))
