@@ -5,7 +5,7 @@ besides.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -15,10 +15,25 @@ from foveate.proxy.errors import UpstreamError
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 Credentials = Sequence[tuple[bytes, bytes]]
-LISTED_AS = (
-    "max_model_len", "context_length", "max_context_length", "loaded_context_length", "context_window",
-    "max_input_tokens",
+# Where servers tell a model's window, lower case and without underscores, and what they put around it.
+# Never the names of an answer's limit.
+LISTED_AS = frozenset(
+    {
+        "maxmodellen", "contextlength", "maxcontextlength", "loadedcontextlength", "contextwindow", "contextsize",
+        "maxcontextwindow", "maxcontextwindowtokens", "contextwindowtokens", "maxcontexttokens",
+        "availablecontexttokens",
+        "maxinputtokens", "maxinputlength", "maxprompttokens", "maxpromptlength", "inputtokenlimit", "maxseqlen",
+        "maxsequencelength", "nctx",
+    }
 )  # fmt: skip
+HOLDING = frozenset(
+    {
+        "topprovider", "meta", "metadata", "limits", "limit", "capabilities", "modelinfo", "modelspec", "parameters",
+        "info", "config", "providers", "endpoints",
+    }
+)  # fmt: skip
+NAMED = ("id", "name", "model", "key", "model_name")
+DEEPEST = 3  # of what is put around a number
 MAX_LIST = 8 * 1024 * 1024  # bytes of an answer
 
 
@@ -46,15 +61,19 @@ async def told(upstream: Upstream, model: str, headers: Credentials, patience: f
     """Return the window of a model that the list does not give; None where no server of a known kind
     answers.
 
-    LM Studio lists it under /api/v0/models, llama.cpp tells it at /props, TGI at /info, Ollama at
-    /api/show.
+    LM Studio lists it under /api/v0/models, llama.cpp tells it at /props, TGI at /info, TabbyAPI at
+    /v1/model, KoboldCpp at /api/extra/true_max_context_length; Ollama at /api/ps of what is loaded, else
+    at /api/show.
     """
     show = orjson.dumps({"model": model})
     places = [
         ("GET", "/api/v0/models", b""),
         ("GET", "/props", b""),
         ("GET", "/info", b""),
+        ("GET", "/api/ps", b""),
         ("POST", "/api/show", show),
+        ("GET", "/v1/model", b""),
+        ("GET", "/api/extra/true_max_context_length", b""),
     ]
     try:
         async with asyncio.timeout(patience):
@@ -72,11 +91,8 @@ def window_in(content: bytes, model: str) -> int | None:
     """Return the window that a server's answer tells of a model, None where it tells none."""
     rows = listed(content)
     if rows:
-        return rows.get(model.lower())
-    try:
-        answer = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
+        return rows.get(model.lower()) or rows.get(f"{model.lower()}:latest")
+    answer = _loaded(content)
     if not isinstance(answer, dict):
         return None
     settings = answer.get("default_generation_settings")
@@ -84,43 +100,43 @@ def window_in(content: bytes, model: str) -> int | None:
         return _count(settings.get("n_ctx"))
     running = str(answer.get("parameters", "")).split()
     if "num_ctx" in running[:-1]:  # Ollama: what is set, else what the model was trained for
-        number = running[running.index("num_ctx") + 1]
-        return int(number) if number.isdigit() and len(number) < 10 else None
+        return _count(running[running.index("num_ctx") + 1])
     info = answer.get("model_info")
-    if isinstance(info, dict):
-        return next(
-            (
-                n
-                for name, value in info.items()
-                if name.endswith(".context_length") and (n := _count(value))
-            ),
-            None,
-        )
-    return _count(answer.get("max_input_tokens")) or _count(answer.get("max_input_length"))  # TGI
+    trained = info.items() if isinstance(info, dict) else ()
+    lengths = [_count(n) for name, n in trained if name.endswith(".context_length")]
+    told = [*lengths, *_given(answer, 0)]
+    return min([n for n in told if n], default=None) or _count(answer.get("value"))
 
 
 def listed(content: bytes) -> dict[str, int]:
     """Return windows by model name, in lower case, from an answer to GET /v1/models.
 
     Read as vLLM (max_model_len), OpenRouter (context_length), LM Studio (max_context_length and what is
-    loaded of it), Groq (context_window), Anthropic (max_input_tokens) and llama.cpp (meta.n_ctx, else
-    meta.n_ctx_train) give them; the smallest counts.
+    loaded of it), Groq (context_window), Anthropic (max_input_tokens), llama.cpp (meta.n_ctx, else
+    meta.n_ctx_train) and others give them; the smallest counts. A model's aliases are names of its own.
     """
-    windows = {}
+    windows: dict[str, int] = {}
     for row in rows_of(content):
-        numbers = [n for n in _given(row) if n]
+        numbers = [n for n in _given(row, 0) if n]
         if numbers:
-            windows[row["id"].lower()] = min(numbers)
+            aliases = row.get("aliases")
+            others = aliases if isinstance(aliases, list) else []
+            for name in (row.get("canonical_slug"), *others, row["id"]):
+                if isinstance(name, str):
+                    windows[name.lower()] = min(numbers)
     return windows
 
 
 def rows_of(content: bytes) -> list[Mapping[str, Any]]:
-    """Return the models of a list, none where it is none."""
-    try:
-        models = orjson.loads(content)["data"]
-        return [row for row in models if isinstance(row, dict) and isinstance(row.get("id"), str)]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return []
+    """Return the models of a list, each with its name as `id`; none where it is none."""
+    answer = _loaded(content)
+    if isinstance(answer, dict):
+        answer = answer.get("data", answer.get("models"))
+    if isinstance(answer, dict):
+        answer = [{"id": name, **row} for name, row in answer.items() if isinstance(row, dict)]
+    rows = [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
+    named = [(next((row[n] for n in NAMED if isinstance(row.get(n), str)), ""), row) for row in rows]
+    return [{**row, "id": name.removeprefix("models/")} for name, row in named if name]
 
 
 def ignores_names(row: Mapping[str, Any]) -> bool:
@@ -130,15 +146,33 @@ def ignores_names(row: Mapping[str, Any]) -> bool:
     return isinstance(row.get("meta"), dict) or row["id"].lower().endswith(".gguf")
 
 
-def _given(row: Mapping[str, Any]) -> list[int | None]:
-    meta = row["meta"] if isinstance(row.get("meta"), dict) else {}
-    provider = row["top_provider"] if isinstance(row.get("top_provider"), dict) else {}
-    given = [row.get(key) for key in LISTED_AS]
-    return [
-        _count(n)
-        for n in (*given, provider.get("context_length"), meta.get("n_ctx") or meta.get("n_ctx_train"))
-    ]
+def _given(row: Mapping[str, Any], depth: int) -> Iterator[int | None]:
+    """Yield the windows that a model's row tells of, by itself and in what it holds."""
+    for name, value in row.items():
+        plain = name.lower().replace("_", "")
+        if plain in LISTED_AS:
+            yield _count(value)
+        elif plain in HOLDING and depth < DEEPEST:
+            for held in value if isinstance(value, list) else [value]:
+                if isinstance(held, dict):
+                    yield from _given(held, depth + 1)
+        elif (plain == "context" and depth) or (
+            plain == "nctxtrain" and not _count(row.get("n_ctx"))
+        ):  # of "limit"
+            yield _count(value)
+
+
+def _loaded(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _count(value: object) -> int | None:
+    """Return a number of tokens, which some write as text; None where it is none."""
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -17,13 +17,21 @@ T = TypeVar("T")
 PARTS = 5  # of a name with slashes that are looked at: provider, host, organisation and model
 DECORATIONS = 6  # that are taken off a name one after another
 ROUND = 100_000  # tokens: contexts are sold by so many
-# What is put behind a model's name: a route or tag, a version or date, a quantisation or file type.
+# What is put behind a model's name: a route or tag, a window, an effort, a version or date, a region, a
+# quantisation or file type.
 _BEHIND = re.compile(
-    r"(?::[\w.+-]+|@[\w.-]+|-latest|-preview|-exp(?:erimental)?|-\d{8}|-\d{4}-\d{2}-\d{2}|-v\d+(?::\d+)?"
+    r"(?::[\w.+-]+|@[\w.-]+|\[\w+\]|-latest|-preview|-exp(?:erimental)?|-\d{8}|-\d{4}-\d{2}-\d{2}|-v\d+(?::\d+)?"
+    r"|-(?:minimal|low|medium|high|xhigh|thinking|reasoning)|-\d{2}-\d{2}(?:-\d{4})?|-\d{2}-\d{4}|-\d{4}"
+    r"|-(?:(?:north|south|east|west)?(?:central)?(?:us|eu|europe|asia|uk|japan|canada|india)(?:north|south|east|west)?\d?)"
+    r"|-(?:swedencentral|francecentral|australiaeast|global)"
     r"|[-._](?:gguf|mlx|awq|gptq|bnb|exl[23]|fp8|fp16|bf16|int[48]|[48]-?bit|i?q\d(?:_[\dkmsx]+)*))$",
     re.IGNORECASE,
 )
-_REGION = re.compile(r"^(?:us|eu|apac|global|jp|au|ca|sa)(?:-gov)?\.(?=[a-z])", re.IGNORECASE)
+_AHEAD = re.compile(
+    r"^(?:(?:us|eu|apac|global|jp|au|ca|sa)(?:-gov)?\.(?=[a-z])|chat(?=gpt-)"
+    r"|(?:openai|azure|anthropic|google|gemini|meta|mistral|cohere|amazon|bedrock|vertex(?:_ai)?|groq|deepseek|xai|qwen)[.:])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +46,10 @@ class Size:
 def model_names(model: str) -> tuple[str, ...]:
     """Return the names that a model may be listed under, lower case, the likeliest first.
 
-    Its own; without provider and fine-tune; then without region, route, version, date and quantisation.
+    Its own; without provider and fine-tune; then without region, route, effort, version, date and
+    quantisation.
     """
-    segments = model.lower().split("/", PARTS)[: PARTS + 1]
+    segments = model.strip().lower().split("/", PARTS)[: PARTS + 1]
     plain = ["/".join(segments[i:]) for i in range(len(segments))]
     if plain[-1].startswith("ft:"):
         plain.append(plain[-1].split(":")[1])
@@ -50,18 +59,17 @@ def model_names(model: str) -> tuple[str, ...]:
 
 def undecorated(name: str) -> list[str]:
     """Return a name less one decoration, less two, and so on."""
-    found = []
-    region = _REGION.sub("", name)
-    if region != name:
-        found.append(region)
-        name = region
-    for _ in range(DECORATIONS):
-        shorter = _BEHIND.sub("", name)
-        if shorter in (name, ""):
-            break
-        found.append(shorter)
-        name = shorter
-    return found
+    found = [name]
+    for _ in range(2):  # a region, and a provider behind it
+        found.append(_AHEAD.sub("", found[-1]))
+    for bare in dict.fromkeys(found):
+        for _ in range(DECORATIONS):
+            shorter = _BEHIND.sub("", bare)
+            if shorter in (bare, ""):
+                break
+            found.append(shorter)
+            bare = shorter
+    return list(dict.fromkeys(found[1:]))
 
 
 def look_up(model: str, table: Mapping[str, T]) -> T | None:

@@ -24,6 +24,9 @@ TABLE = {
         ("hub/Llama-4-8B-Instruct-Q4_K_M.gguf", 3), ("llama-4-8b-instruct-awq", 3), ("llama-4-8b-instruct-4bit", 3),
         ("eu.anthropic.claude-9-20270102-v1:0", 4), ("global.anthropic.claude-9-v2", 4), ("a/b/c/d/gpt-9", 2),
         ("gpt", None), ("gpt-99", None), ("", None), (":", None), ("/", None), ("gpt-9/other", None),
+        ("gpt-9[1m]", 2), ("gpt-9-high", 2), ("gpt-9-thinking", 2), ("openai:gpt-9", 2), ("openai.gpt-9", 2),
+        (" gpt-9 ", 2), ("gpt-9-06-05", 2), ("gpt-9-0709-preview", 2), ("gpt-9-08-2027", 2), ("gpt-9-eastus2", 2),
+        ("chatgpt-9-latest", 2), ("gpt-9-westeurope", 2), ("gpt-9-mini", None), ("gpt-9-12", None),
     ],
 )  # fmt: skip
 def test_a_decorated_name_is_looked_up_as_what_it_decorates(model: str, found: int | None) -> None:

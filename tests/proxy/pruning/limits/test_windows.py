@@ -244,6 +244,7 @@ async def test_a_model_that_nobody_lists_is_asked_for_where_servers_tell_it() ->
         "/api/v0/models",
         "/props",
         "/info",
+        "/api/ps",
         "/api/show",
     ]
 
