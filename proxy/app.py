@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -18,9 +19,11 @@ from foveate.proxy import process, services
 from foveate.proxy.config.loading import trusted_proxies
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.http.connections import Connection
-from foveate.proxy.pages import routes
+from foveate.proxy.pages import joint, routes
 from foveate.proxy.pages.guesses import Guesses
 from foveate.proxy.pages.health import Reach
+from foveate.proxy.team import Team
+from foveate.proxy.team.snapshots import Snapshots
 from foveate.proxy.watcher import Source, Watcher
 
 TOLD = ("upgrade request", "WebSocket library", "timeout graceful shutdown exceeded")
@@ -50,8 +53,9 @@ async def _settled(built: services.Services) -> None:
     process.settle()
 
 
-def create_app(settings: Settings, source: Source | None = None) -> Traffic:
-    """Return the application that `settings` describe; ConfigError where it cannot work.
+def create_app(settings: Settings, source: Source | None = None, team: Team | None = None) -> Traffic:
+    """Return the application that `settings` describe, for one worker of a team where there is one;
+    ConfigError where it cannot work.
 
     A change of `source`, the file that they come from, is followed while it runs.
     """
@@ -59,16 +63,21 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services.start()
-        settling = asyncio.create_task(_settled(app.state.services))
-        watching = asyncio.create_task(watcher.run()) if watcher else None
+        await app.state.services.parts.peers.listen(partial(joint.answer, app.state))
+        tasks = [asyncio.create_task(_settled(app.state.services))]
+        if watcher:
+            tasks.append(asyncio.create_task(watcher.run()))
+        if app.state.snapshots:
+            tasks.append(asyncio.create_task(app.state.snapshots.run()))
         yield
-        settling.cancel()
-        if watching:
-            watching.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         await app.state.services.aclose()
 
     pages = FastAPI(title="foveate", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
-    pages.state.services = services.build(settings)
+    pages.state.services = services.build(settings, team)
+    pages.state.snapshots = Snapshots(team, partial(counted, pages.state)) if team else None
     pages.state.leaving = False  # it has been told to end
     watcher = Watcher(pages.state, source) if source else None
     pages.state.reload = watcher.wake if watcher else lambda: None
@@ -76,6 +85,11 @@ def create_app(settings: Settings, source: Source | None = None) -> Traffic:
     pages.state.reach = Reach()
     pages.include_router(routes.router)
     return Traffic(pages)
+
+
+def counted(state: State) -> str:
+    """Return what this process has counted, in Prometheus's text format."""
+    return joint.counted(state.services)
 
 
 def is_news(record: logging.LogRecord) -> bool:

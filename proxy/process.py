@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -17,6 +18,14 @@ SWITCH = 0.0005  # seconds
 MANY_FILES = 1024 * 1024
 OWN_FILES = 96  # that are open beside connections: the index, states, libraries
 FEW = 16  # connections that are served whatever the limit
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
 
 
 def prepare() -> None:

@@ -21,6 +21,7 @@ from foveate.proxy.observers.logs import RequestLog
 from foveate.proxy.observers.metrics import Gauges, Metrics
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.pruning.limits.calibration import Calibration
+from foveate.proxy.pruning.limits.lessons import Lessons
 from foveate.proxy.pruning.limits.watermarks import Watermarks
 from foveate.proxy.pruning.limits.windows import Windows
 from foveate.proxy.pruning.memory import Memory
@@ -28,6 +29,8 @@ from foveate.proxy.pruning.pruner import Pruner, Rules
 from foveate.proxy.pruning.states import build_states
 from foveate.proxy.reload import Reloads
 from foveate.proxy.serving.handler import Handler, Routes
+from foveate.proxy.team import Team
+from foveate.proxy.team.peers import Peers
 from foveate.proxy.upstreams import Upstream, build_upstream
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import build_embedder
@@ -52,10 +55,15 @@ class Parts:
     observers: tuple[Observer, ...]
     reloads: Reloads
     tally: Tally
+    team: Team | None  # of which this process is a worker
+    peers: Peers
+    lessons: Lessons
 
     async def aclose(self) -> None:
         """Close everything."""
+        await self.peers.aclose()
         await self.upstream.aclose()
+        await self.lessons.aclose()
         await self.histories.aclose()
         await self.memory.aclose()
         self.worker.close()
@@ -78,6 +86,7 @@ class Services:
     def start(self) -> None:
         """Open what takes time, in the background; called inside the event loop."""
         self.parts.histories.start()
+        self.parts.lessons.start()
         self.pruner.start()
 
     async def aclose(self) -> None:
@@ -90,6 +99,7 @@ class Services:
         histories, cache, recent = parts.histories, parts.cache, parts.recent
         return Gauges(
             gauges={
+                "workers": ("Processes that serve.", 1),
                 "requests_in_progress": ("Requests under way.", self.handler.running),
                 "cache_bytes": ("Bytes of cached messages, features and vectors.", cache.bytes),
                 "cache_entries": ("Entries in that cache.", len(cache)),
@@ -124,9 +134,9 @@ class Services:
         )
 
 
-def build(settings: schema.Settings) -> Services:
-    """Return the services that `settings` describe, not started; ConfigError where a file or folder is
-    missing.
+def build(settings: schema.Settings, team: Team | None = None) -> Services:
+    """Return the services that `settings` describe, not started, for one worker of a team where there is
+    one; ConfigError where a file or folder is missing.
     """
     upstream = build_upstream(settings.upstream)
     cache = Cache(mebibytes(settings.cache.max_mib))
@@ -135,12 +145,15 @@ def build(settings: schema.Settings) -> Services:
     observers: list[Observer] = [metrics, RequestLog(settings.server.log_format)]
     if loading.wants_traces():
         observers.append(build_tracer())
+    memory = build_memory(settings, team)
+    windows = Windows(settings.window, settings.budget, upstream)
+    calibration = Calibration()
     parts = Parts(
         upstream=upstream,
-        windows=Windows(settings.window, settings.budget, upstream),
-        calibration=Calibration(),
-        histories=build_histories(settings, cache, worker),
-        memory=build_memory(settings),
+        windows=windows,
+        calibration=calibration,
+        histories=build_histories(settings, cache, worker, team),
+        memory=memory,
         worker=worker,
         cache=cache,
         recent=build_recent(settings),
@@ -148,6 +161,9 @@ def build(settings: schema.Settings) -> Services:
         observers=tuple(observers),
         reloads=Reloads(),
         tally=Tally(),
+        team=team,
+        peers=Peers(team),
+        lessons=Lessons(memory, windows, calibration),
     )
     return assemble(settings, parts)
 
@@ -160,9 +176,10 @@ def rebuild(settings: schema.Settings, running: Services) -> Services:
     if settings.upstream != old.upstream:
         parts = replace(parts, upstream=build_upstream(settings.upstream))
     if (settings.embedder, settings.index) != (old.embedder, old.index):
-        parts = replace(parts, histories=build_histories(settings, parts.cache, parts.worker))
+        histories = build_histories(settings, parts.cache, parts.worker, parts.team)
+        parts = replace(parts, histories=histories)
     if settings.state != old.state:
-        parts = replace(parts, memory=build_memory(settings))
+        parts = replace(parts, memory=build_memory(settings, parts.team))
     if (settings.upstream, settings.window, settings.budget) != (old.upstream, old.window, old.budget):
         parts = replace(parts, windows=Windows(settings.window, settings.budget, parts.upstream))
     fresh = assemble(settings, parts)
@@ -178,7 +195,7 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
     pruner = Pruner(
         Rules(mode, settings.policy, policies, settings.sticky, settings.economy),
         Parser(parts.worker, parts.cache, settings.segments.split_over),
-        Watermarks(parts.windows, parts.calibration),
+        Watermarks(parts.windows, parts.calibration, parts.lessons.tell),
         parts.memory,
         parts.histories,
     )
@@ -215,19 +232,22 @@ def build_recent(settings: schema.Settings) -> Recent:
     return Recent(recent.max_outcomes, text_bytes(recent), folder)
 
 
-def build_histories(settings: schema.Settings, cache: Cache, worker: Worker) -> Histories:
+def build_histories(
+    settings: schema.Settings, cache: Cache, worker: Worker, team: Team | None = None
+) -> Histories:
     """Return what makes and keeps vectors: the embedder and the index that the settings name."""
     model, index = settings.embedder, settings.index
     embedder = build_embedder(model.type, model.model, model.threads, model.options)
     folder = settings.data.expanduser() / "chroma"
-    kept = build_index(index.type, embedder.name, folder, index.url, index.options)
+    address = team.index_address if team else ""
+    kept = build_index(index.type, embedder.name, folder, index.url, index.options, address)
     bounds = Bounds(model.deadline, index.max_entries, index.max_age_days)
     return Histories(embedder, kept, cache, worker, bounds)
 
 
-def build_memory(settings: schema.Settings) -> Memory:
+def build_memory(settings: schema.Settings, team: Team | None = None) -> Memory:
     """Return what remembers decisions, in the store that the settings name."""
-    return Memory(build_states(settings.state, settings.data.expanduser()))
+    return Memory(build_states(settings.state, settings.data.expanduser(), shared=team is not None))
 
 
 def build_tracer() -> Observer:

@@ -23,7 +23,7 @@ from foveate.proxy.services import Services
 _log = logging.getLogger("foveate.config")
 PERIOD = 1.0  # seconds between looks at the file
 # Of `server`: what cannot change while it runs, as `data` cannot
-RESTART = ("host", "port", "log_format")
+RESTART = ("host", "port", "log_format", "workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ class Watcher:
         parts.recent.limit(settings.recent.max_outcomes, services.text_bytes(settings.recent))
         logging.getLogger("foveate").setLevel(settings.server.log_level.upper())
         self._state.services = fresh
+        parts.lessons.follow(fresh.parts.memory, fresh.parts.windows)
         _log.warning(
             "the changed settings serve new requests%s",
             f"; {reloads.waiting}" if reloads.waiting else "",

@@ -33,6 +33,7 @@ LAYERS = (
         "proxy.cache",
         "proxy.trace",
         "proxy.worker",
+        "proxy.team",
     ),
     ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors"),
     "proxy.upstreams",
@@ -60,7 +61,7 @@ CLIENTS = {
     "redis": "foveate.proxy.pruning.states.redis",
     "tiktoken": "foveate.proxy.formats.tokens",
     "tiktoken_ext": "foveate.proxy.formats.tokens",
-    "prometheus_client": "foveate.proxy.observers.metrics",
+    "prometheus_client": "foveate.proxy.observers.metrics foveate.proxy.observers.merging",
     "opentelemetry": "foveate.proxy.observers.tracing",
 }
 # Each wire is a family of its own, whose files know each other and what all wires share.
@@ -78,11 +79,12 @@ FAMILIES = (
     "foveate.policies.selectors",
 )
 HELPERS = {
+    "foveate.proxy.vectors.indexes.apart",  # an index in a process of its own, which several may ask
     "foveate.proxy.vectors.indexes.lock",  # what keeps a folder to one process
     "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
     "foveate.proxy.vectors.embedders.weights",
     "foveate.proxy.pruning.states.in_memory",  # the latest of what others keep
-    "foveate.proxy.pruning.states.numbers",  # what limits of callers are counted in
+    "foveate.proxy.pruning.states.board",  # what processes share beside decisions
     "foveate.proxy.vectors.embedders.e5",  # the model that the multilingual one runs
     "foveate.proxy.vectors.embedders.unigram",
     "foveate.proxy.upstreams.strict",  # what the echo upstream refuses

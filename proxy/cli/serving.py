@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -18,6 +20,8 @@ from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, nearest
 from foveate.proxy.observers import logs
 from foveate.proxy.running.server import Server
+from foveate.proxy.running.workers import Workers, check_possible
+from foveate.proxy.vectors.indexes.lock import held
 from foveate.proxy.watcher import Source
 
 BUILT_IN = ("echo", "litellm")  # upstreams that are named, not addressed
@@ -36,6 +40,7 @@ def serve(
         bool, typer.Option(help="With `echo`: refuse what providers refuse, to try an agent.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Folder for the index.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve; 0 for one a core.")] = None,
 ) -> None:
     """Serve the proxy."""
     over: dict[str, Any] = {"server": {}, "upstream": {}}
@@ -57,15 +62,31 @@ def serve(
         over["upstream"]["options"] = {"strict": True}
     if data is not None:
         over["data"] = str(data)
+    if workers is not None:
+        over["server"]["workers"] = workers
     source = Source(find(config_file), over)
     settings = source.load()
     logs.configure(settings.server)
     process.prepare()
-    application = create_app(settings, source)
+    count = settings.server.workers or process.cores()
+    check_possible(count)
+    lock = held_folder(settings)  # until the process ends
+    application = create_app(settings, source) if count == 1 else None
     listening = listen(settings.server.host, settings.server.port)
-    port = listening.getsockname()[1]
-    check_loop(settings, port)
-    address = f"http://{settings.server.host}:{port}"
+    check_loop(settings, listening.getsockname()[1])
+    tell = partial(tell_where, settings, listening)
+    if application is None:
+        Workers(source, settings, listening, count).run(tell)
+    else:
+        tell()
+        Server(serving(application, timeout_keep_alive=75), application.state).run(sockets=[listening])
+    if lock is not None:
+        lock.close()
+
+
+def tell_where(settings: Settings, listening: socket.socket) -> None:
+    """Print where it listens and where requests go."""
+    address = f"http://{settings.server.host}:{listening.getsockname()[1]}"
     target = (
         shown_address(settings.upstream.url)
         if settings.upstream.type == "http"
@@ -73,7 +94,6 @@ def serve(
     )
     advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
-    Server(serving(application, timeout_keep_alive=75), application.state).run(sockets=[listening])
 
 
 @commands.command()
@@ -114,3 +134,16 @@ def check_loop(settings: Settings, port: int) -> None:
             f"upstream.url {shown_address(settings.upstream.url)} is foveate's own address; "
             "name the server that it stands in front of, or another --port"
         )
+
+
+def held_folder(settings: Settings) -> IO[str] | None:
+    """Return the lock of the data folder, where anything is kept there; ConfigError where another foveate
+    has it.
+    """
+    embedded = settings.index.type == "chroma" and not settings.index.url
+    if not embedded and settings.state.type != "sqlite":
+        return None
+    try:
+        return held(settings.data.expanduser(), os.getpid())
+    except OSError:  # what cannot be written there is told by who needs it, and done without
+        return None

@@ -55,6 +55,7 @@ class Server(Section):
     log_format: Literal["text", "json"] = "text"
     drain: float = Field(default=30, ge=0)
     notice: float = Field(default=0, ge=0)
+    workers: int = Field(default=1, ge=0, le=256)
 
 
 class Admin(Section):

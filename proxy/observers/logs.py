@@ -108,6 +108,13 @@ def configure(settings: Server) -> None:
     logging.getLogger("foveate").setLevel(level)
 
 
+def complain(problem: str) -> None:
+    """Say that the settings file cannot be used."""
+    logging.getLogger("foveate.config").error(
+        "the settings are refused, the earlier ones stay: %s", problem
+    )
+
+
 def fields(outcome: Outcome) -> dict[str, Any]:
     """Return what a machine wants to read of a request."""
     usage = outcome.usage

@@ -165,6 +165,10 @@ class Recent:
             for key, (at, request) in list(self._underway.items())
         ]
 
+    def write(self) -> None:
+        """Write what waits, so that others find it."""
+        self._asked(lambda store: None)
+
     def close(self) -> None:
         """Write what waits, and close the file."""
         self._thread.submit(self._end)

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from foveate.proxy.errors import RequestError
 from foveate.proxy.observers.recent import Found
 from foveate.proxy.observers.store.sought import Sought
-from foveate.proxy.pages import access, explanation
+from foveate.proxy.pages import access, explanation, joint
 from foveate.proxy.pages.answering import as_json, refusal, services_of
 from foveate.proxy.pruning import prices
 
-router = APIRouter(dependencies=[Depends(access.admitted)])
+router = APIRouter(dependencies=[Depends(access.admitted), Depends(joint.requests_underway)])
 
 
 class News(Sought):
@@ -24,7 +24,7 @@ class News(Sought):
 
 
 @router.get("/outcomes")
-def listed(asking: Request, sought: Annotated[News, Query()]) -> Response:
+def listed(asking: Request, sought: Annotated[News, Query()], underway: joint.Underway) -> Response:
     """Return the requests under way, and the latest outcomes that are sought, oldest first."""
     parts = services_of(asking).parts
     recent, reloads = parts.recent, parts.reloads
@@ -35,7 +35,7 @@ def listed(asking: Request, sought: Annotated[News, Query()]) -> Response:
         {
             "epoch": epoch,
             "serial": serial,
-            "underway": recent.running(),
+            "underway": underway,
             "outcomes": [row(found) for found in recent.find(sought)],
             "config": {
                 "applied": reloads.applied,

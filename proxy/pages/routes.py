@@ -14,14 +14,16 @@ from foveate.proxy.errors import RequestError
 from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.headers import value_of
 from foveate.proxy.http.overrides import read_overrides
+from foveate.proxy.observers.merging import merged
 from foveate.proxy.observers.report import report
-from foveate.proxy.pages import access, console, explanation, health, outcomes
+from foveate.proxy.pages import access, console, explanation, health, joint, outcomes
 from foveate.proxy.pages.answering import as_json, refusal, services_of
 from foveate.proxy.pruning import request
 from foveate.proxy.pruning.request import Decision
 from foveate.proxy.services import mebibytes
 from foveate.proxy.serving.exchange import credentials_of, tenant
 from foveate.proxy.serving.relay import CLIENT_CLOSED_REQUEST
+from foveate.proxy.team.snapshots import Snapshots
 
 DEFAULT = "/v1/chat/completions"  # the path whose requests are explained where none is named
 router = APIRouter(prefix="/-")
@@ -62,17 +64,19 @@ async def ready(asking: Request) -> Response:
 
 
 @guarded.get("/metrics")
-def metrics(asking: Request) -> Response:
-    """Return the metrics in Prometheus's text format."""
-    services = services_of(asking)
-    return Response(
-        services.parts.metrics.render(services.reading()), media_type="text/plain; version=0.0.4"
-    )
+async def metrics(asking: Request) -> Response:
+    """Return the metrics of all workers in Prometheus's text format, and what those have counted that have
+    ended.
+    """
+    texts = await services_of(asking).parts.peers.ask({"about": "metrics"})
+    snapshots: Snapshots | None = asking.app.state.snapshots
+    content = merged(texts, snapshots.ended()) if snapshots else texts[0].encode()
+    return Response(content, media_type="text/plain; version=0.0.4")
 
 
 @guarded.get("/status")
-def status(asking: Request) -> Response:
-    """Return what the page shows of the settings."""
+async def status(asking: Request) -> Response:
+    """Return what the page shows of the settings, and what callers have sent."""
     services = services_of(asking)
     return as_json(
         {
@@ -80,7 +84,7 @@ def status(asking: Request) -> Response:
             "policy": services.settings.policy,
             "policies": sorted(services.policies),
             "keep_text": services.parts.recent.keeps_text,
-            "callers": services.parts.tally.rows(),
+            "callers": joint.summed(await services.parts.peers.ask({"about": "callers"})),
             "login": bool(access.token_of(asking)),
             "settings": dump_settings(services.settings),
         }

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -87,6 +87,29 @@ class Memory:
         The number is forgotten `seconds` after its first use.
         """
         return await self._answer(lambda: self._numbers.add(key, amount, seconds))
+
+    @property
+    def shared(self) -> bool:
+        """Say whether others look into the store, too."""
+        return bool(getattr(self._store, "shared", False))
+
+    async def settled(self) -> None:
+        """Return once what was kept is where others look; at once where nobody does."""
+        if self.shared:
+            await self._store.settled()
+
+    async def exchange(self, lessons: Sequence[bytes]) -> Sequence[tuple[float, bytes]]:
+        """Tell others what was learned, and return what they have told, with how many seconds ago.
+
+        No request waits for it. What cannot be told is told no more.
+        """
+        try:
+            if lessons:
+                await self._store.tell(lessons)
+            return await self._store.news()
+        except StateStoreError as error:
+            _log.debug("lessons cannot be shared: %s", error)
+            return ()
 
     async def aclose(self) -> None:
         """Close the store."""

@@ -120,6 +120,10 @@ class Pruner:
             return None
         return structs.replace(decision, outcome=structs.replace(decision.outcome, resent="reasoning"))
 
+    async def settled(self) -> None:
+        """Return once what was decided is where other workers look."""
+        await self._memory.settled()
+
     def learn(self, request: Request, outcome: Outcome, usage: Usage) -> None:
         """Take in what the upstream counted."""
         self._watermarks.learn(request, outcome, usage)

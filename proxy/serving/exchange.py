@@ -22,7 +22,7 @@ from foveate.proxy.pruning.pruner import Pruner
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.serving.relay import Relay, Scope, Send
 from foveate.proxy.serving.router import Route
-from foveate.proxy.upstreams import Upstream, UpstreamRequest
+from foveate.proxy.upstreams import Upstream, UpstreamRequest, UpstreamResponse
 
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
 VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
@@ -40,7 +40,7 @@ class Exchange:
         assert route.format is not None
         self._format = route.format
         self._model = route.model
-        self._upstream = upstream
+        self._settling = Settling(upstream, pruner)
         self._pruner = pruner
         self._scope = scope
         self._send = send
@@ -109,7 +109,7 @@ class Exchange:
             self._told(again)
             return upstream_request(self._scope, again.body)
 
-        relay = Relay(self._upstream, body, self._send, self.report, retry)
+        relay = Relay(self._settling, body, self._send, self.report, retry)
         status = await relay.run(upstream_request(self._scope, decision.body))
         if relay.ends and status == HTTPStatus.OK:
             head, tail = relay.ends.read()
@@ -120,6 +120,23 @@ class Exchange:
     def _told(self, decision: Decision) -> None:
         self.outcome = structs.replace(decision.outcome, caller=self._caller.name)
         self.ledger = decision.ledger
+
+
+class Settling:
+    """An upstream whose answers wait until what was decided is where other workers look: whoever has an
+    answer may go on with any of them.
+    """
+
+    def __init__(self, upstream: Upstream, pruner: Pruner) -> None:
+        self._upstream = upstream
+        self._pruner = pruner
+        self.aclose = upstream.aclose
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Return the upstream's answer."""
+        response = await self._upstream.send(request)
+        await self._pruner.settled()
+        return response
 
 
 def no_report(waited: float) -> Headers:

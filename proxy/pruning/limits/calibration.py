@@ -41,17 +41,18 @@ class Calibration:
         ]
         return median(others) if len(others) >= ENOUGH else 1.0
 
-    def observe(self, key: tuple[str, str, str], estimated: int, counted: int, exact: bool) -> None:
-        """Take in that the upstream counted `counted` tokens of text where we `estimated`.
+    def observe(self, key: tuple[str, str, str], estimated: int, counted: int, exact: bool) -> bool:
+        """Take in that the upstream counted `counted` tokens of text where we `estimated`; say whether
+        that counts.
 
         `key` is the model, our tokenizer and the caller; `exact` says that the tokenizer is the model's
         own.
         """
         if estimated < SMALLEST or counted <= 0:
-            return
+            return False
         ratio = counted / estimated
         if not LOWEST <= ratio <= (EXACT_HIGHEST if exact else HIGHEST):
-            return
+            return False
         model, tokenizer, caller = key
         seen = self._seen.get(key)
         if seen is None:
@@ -61,6 +62,7 @@ class Calibration:
         self._seen.move_to_end(key)
         while len(self._seen) > MAX_CALLERS:
             self._forget(next(iter(self._seen)))
+        return True
 
     def _forget(self, key: tuple[str, str, str]) -> None:
         model, tokenizer, caller = key

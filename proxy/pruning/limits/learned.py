@@ -45,24 +45,29 @@ class Learned:
         found = named[0] if len(named) >= CONFIRMED else 0
         return found if found > accepted else None
 
-    def refused(self, model: str, caller: str, window: int, sent: int) -> None:
-        """Take in that the upstream names a window to a caller who has sent a prompt of about `sent`
-        tokens.
+    def refused(self, model: str, caller: str, window: int, sent: int, ago: float = 0.0) -> bool:
+        """Take in that the upstream has named a window to a caller who had sent a prompt of about `sent`
+        tokens, so many seconds ago; say whether it is believed.
         """
         seen = self._of(model, caller)
         if window < SMALLEST or sent < window * NEAR or window < seen.accepted:
-            return
+            return False
         seen.window = window
-        seen.at = self._clock()
+        seen.at = self._clock() - ago
+        return True
 
-    def accepted(self, model: str, caller: str, tokens: int) -> None:
-        """Take in that the upstream has answered a prompt of so many tokens, as it counts."""
+    def accepted(self, model: str, caller: str, tokens: int) -> bool:
+        """Take in that the upstream has answered a prompt of so many tokens, as it counts; say whether
+        that is more than it was known to.
+        """
         if tokens <= 0:
-            return
+            return False
         seen = self._of(model, caller)
+        more = tokens > seen.accepted
         seen.accepted = max(seen.accepted, tokens)
         if tokens > seen.window:
             seen.window = 0
+        return more
 
     def _holds(self, seen: Seen) -> bool:
         return bool(seen.window) and self._clock() - seen.at < FADES

@@ -4,6 +4,7 @@ ours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from foveate.policies.types import Budget
@@ -12,6 +13,7 @@ from foveate.proxy.formats.tokens import encoding_name, is_exact
 from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http.refusals import TooLong
 from foveate.proxy.pruning.limits.calibration import Calibration
+from foveate.proxy.pruning.limits.lessons import Accepted, Counted, Lesson, Refused, unheard
 from foveate.proxy.pruning.limits.windows import Window, Windows
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Request, Wanted
@@ -40,9 +42,12 @@ class Limits:
 class Watermarks:
     """Finds the limits of requests, and learns from what upstreams answer."""
 
-    def __init__(self, windows: Windows, calibration: Calibration) -> None:
+    def __init__(
+        self, windows: Windows, calibration: Calibration, tell: Callable[[Lesson], None] = unheard
+    ) -> None:
         self._windows = windows
         self._calibration = calibration
+        self._tell = tell  # to others, who share what is learned
 
     async def of(self, request: Request, wanted: Wanted, parsed: Parsed) -> Limits:
         """Return the limits of a request."""
@@ -63,7 +68,7 @@ class Watermarks:
 
     def learn(self, request: Request, outcome: Outcome, usage: Usage) -> None:
         """Take in what the upstream counted of a prompt that it has answered."""
-        self._windows.learned.accepted(outcome.model, request.tenant, usage.prompt_tokens)
+        self._learn(Accepted(outcome.model, request.tenant, usage.prompt_tokens))
         if outcome.tokens_estimated:
             self._observe(request, outcome, usage.prompt_tokens)
 
@@ -73,14 +78,18 @@ class Watermarks:
             self._observe(request, outcome, refusal.prompt)
         if refusal.window:
             sent = max(outcome.tokens_after or 0, refusal.prompt or 0)
-            self._windows.learned.refused(outcome.model, request.tenant, refusal.window, sent)
+            self._learn(Refused(outcome.model, request.tenant, refusal.window, sent))
 
     def _observe(self, request: Request, outcome: Outcome, counted: int) -> None:
         if outcome.guessed:  # pictures, files and the like say nothing about a tokenizer
             return
         model = outcome.model
         key = model, encoding_name(model), request.tenant
-        self._calibration.observe(key, outcome.tokens_estimated, counted, is_exact(model))
+        self._learn(Counted(key, outcome.tokens_estimated, counted, is_exact(model)))
+
+    def _learn(self, lesson: Lesson) -> None:
+        if lesson.teach(self._windows, self._calibration):
+            self._tell(lesson)
 
 
 def lowered(budget: Budget, high: int, low: int) -> Budget:

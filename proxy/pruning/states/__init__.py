@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,11 +19,13 @@ STATES = {
 class StateStore(Protocol):
     """Keeps bytes by key for a while; StateStoreError where it cannot.
 
-    A class is built with the keywords `folder`, `url`, `max_mib` and `ttl_hours`, as far as it takes
-    them.
+    A class is built with the keywords `folder`, `shared`, `url`, `max_mib` and `ttl_hours`, as far as it
+    takes them. A class of somebody's own may be without `shared` and all that follows `put`, `aclose`
+    aside: each process counts and learns for itself then.
     """
 
     remote: bool  # an answer may be long in coming
+    shared: bool  # others look here too
 
     async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
         """Return the position and value of the first of `keys` that is known, None where none is."""
@@ -34,15 +36,26 @@ class StateStore(Protocol):
     async def add(self, key: str, amount: int, seconds: int) -> int:
         """Add to the number under `key`, which is forgotten `seconds` after its first use; return the sum."""
 
+    async def settled(self) -> None:
+        """Return once all that was put is where others look."""
+
+    async def tell(self, lessons: Sequence[bytes]) -> None:
+        """Let others know what was learned."""
+
+    async def news(self) -> Sequence[tuple[float, bytes]]:
+        """Return what others have told since this was last asked, with how many seconds ago; the last
+        hour's where it was never asked.
+        """
+
     async def aclose(self) -> None:
         """Close what is open."""
 
 
-def build_states(settings: config.State, folder: Path) -> StateStore:
-    """Return the state store of the type that is set, whose files go to `folder`; ConfigError where
-    there is none.
+def build_states(settings: config.State, folder: Path, shared: bool = False) -> StateStore:
+    """Return the state store of the type that is set, whose files go to `folder` and are `shared` with
+    other workers or not; ConfigError where there is none.
     """
-    given = {"folder": folder, **settings.model_dump(exclude={"type", "options"})}
+    given = {"folder": folder, "shared": shared, **settings.model_dump(exclude={"type", "options"})}
     made: StateStore = constructor(
         "state", import_class("state.type", STATES, settings.type), given, settings.options
     )()

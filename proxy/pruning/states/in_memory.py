@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MIB = 1024 * 1024
 
@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 class InMemoryStates:
     """Least recently used first out beyond `max_mib`; nothing lives longer than `ttl_hours` unused."""
 
-    remote = False
+    remote = shared = False
     NUMBERS = 1000  # kept before those that have ended are looked for
     OVERHEAD = 250  # bytes an entry takes beside its value
 
@@ -55,6 +55,16 @@ class InMemoryStates:
         if len(self._numbers) > self.NUMBERS:
             self._numbers = {name: kept for name, kept in self._numbers.items() if kept[0] > now}
         return number + amount
+
+    async def settled(self) -> None:
+        """Return: nobody else looks here."""
+
+    async def tell(self, lessons: Sequence[bytes]) -> None:
+        """Tell nobody."""
+
+    async def news(self) -> Sequence[tuple[float, bytes]]:
+        """Return nothing."""
+        return ()
 
     def _expired(self, now: float) -> bool:
         return now - next(iter(self._entries.values()))[0] > self._ttl

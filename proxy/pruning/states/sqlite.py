@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foveate.proxy.errors import StateStoreError
+from foveate.proxy.pruning.states.board import Board
 from foveate.proxy.pruning.states.in_memory import MIB, InMemoryStates
-from foveate.proxy.pruning.states.numbers import Numbers
 
 _log = logging.getLogger("foveate.memory")
 BATCH = 200  # keys asked for at once, the longest prefixes first
 TRIM_AFTER = 500  # writes
+GATHER_SHARED = 0.002  # the same where an answer waits for it
 GATHER = 0.005  # seconds until what came meanwhile is written: one commit for many requests
 STAMP = struct.Struct(">d")  # ahead of a value in memory: seconds since the epoch
 SCHEMA = """
@@ -79,18 +80,22 @@ class SqliteStates:
 
     remote = False
 
-    def __init__(self, folder: Path, max_mib: float, ttl_hours: float) -> None:
+    def __init__(self, folder: Path, max_mib: float, ttl_hours: float, shared: bool = False) -> None:
+        self.shared = shared
         self._path = folder / "states.sqlite3"
         self._max_bytes = int(max_mib * MIB)
         self._ttl = ttl_hours * 3600
         self._latest = InMemoryStates(max_mib / 4, ttl_hours)
         self._thread = ThreadPoolExecutor(1, "states")
         self._pending: deque[tuple[str, float, bytes]] = deque()
+        self._put = self._settled = 0  # values, as many as were put and as have been written
+        self._awaited: deque[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+        self._gather = GATHER_SHARED if shared else GATHER
         self._written = 0
         self._warned = False
         self._reader = self._opened()
         self._writer = _Writer(self._path)
-        self._numbers = Numbers(folder / "callers.sqlite3")
+        self._board = Board(folder / "shared.sqlite3")
 
     async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
         """Return the position and value of the first known key."""
@@ -111,17 +116,37 @@ class SqliteStates:
         await self._latest.put(key, STAMP.pack(now) + value)
         if self._reader is None:
             return
+        self._put += 1
         self._pending.append((key, now, value))
         if len(self._pending) == 1:  # else whoever writes now takes it along
             self._thread.submit(self._write)
 
     async def add(self, key: str, amount: int, seconds: int) -> int:
         """Add to the number under `key`, and return the sum."""
-        return self._numbers.add(key, amount, seconds)
+        return self._board.add(key, amount, seconds)
+
+    async def settled(self) -> None:
+        """Return once all that was put is in the file, where others share it."""
+        if not self.shared or self._settled >= self._put:
+            return
+        loop = asyncio.get_running_loop()
+        written = loop.create_future()
+        self._awaited.append((self._put, loop, written))
+        if self._settled >= self._put:  # it was written in this very moment
+            self._wake()
+        await written
+
+    async def tell(self, lessons: Sequence[bytes]) -> None:
+        """Put lessons where other processes find them."""
+        self._board.tell(lessons)
+
+    async def news(self) -> Sequence[tuple[float, bytes]]:
+        """Return what other processes have told."""
+        return self._board.news()
 
     async def aclose(self) -> None:
         """Write what waits, and close the file."""
-        self._numbers.close()
+        self._board.close()
         self._thread.shutdown()
         self._writer.close()
         if self._reader is not None:
@@ -182,12 +207,14 @@ class SqliteStates:
         try:
             while self._pending:
                 writer = self._writer.connection()
-                self._write_some(writer)
+                count = self._write_some(writer)
                 writer.commit()
-                time.sleep(GATHER)
+                self._settle(self._settled + count)
+                time.sleep(self._gather)
         except (sqlite3.Error, OSError) as error:
             self._writer.close()
             self._pending.clear()
+            self._settle(self._put)
             level = logging.DEBUG if self._warned else logging.WARNING  # a lasting fault is told once
             _log.log(
                 level,
@@ -199,7 +226,21 @@ class SqliteStates:
         else:
             self._warned = False
 
-    def _write_some(self, writer: sqlite3.Connection) -> None:
+    def _settle(self, count: int) -> None:
+        """Take note that so many values are written, or lost; in the thread."""
+        self._settled = count
+        if self._awaited:
+            self._awaited[0][1].call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        """Let go on who waits for what is written; in the loop."""
+        while self._awaited and self._awaited[0][0] <= self._settled:
+            written = self._awaited.popleft()[2]
+            if not written.done():
+                written.set_result(None)
+
+    def _write_some(self, writer: sqlite3.Connection) -> int:
+        """Write a batch of what waits, and return how many that is."""
         rows: list[tuple[str, float, bytes]] = []
         while self._pending and len(rows) < BATCH:
             rows.append(self._pending.popleft())
@@ -207,6 +248,7 @@ class SqliteStates:
         self._written += len(rows)
         if self._written > TRIM_AFTER:
             self._trim(writer)
+        return len(rows)
 
     def _trim(self, writer: sqlite3.Connection) -> None:
         self._written = 0

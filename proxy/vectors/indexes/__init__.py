@@ -105,19 +105,20 @@ class VectorIndex(Protocol):
 
 
 def build_index(
-    kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any]
+    kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any], address: str = ""
 ) -> VectorIndex:
     """Return the index that the setting index.type names, not opened; ConfigError where there is none.
 
     `collection` names the vectors of one embedder, `folder` is where files may go, `url` a server's
-    address.
+    address. At `address`, where there is one, a process has the index for several workers.
     """
     from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
+    from foveate.proxy.vectors.indexes.owner import Joint
 
     given = {"collection": collection, "folder": folder, "url": url}
     found = import_class("index.type", INDEXES, kind)
     make = constructor("index", found, given, options)
     if POSSIBLE and getattr(found, "apart", False):
-        return Apart(make)
+        return Joint(make, address) if address else Apart(make)
     made: VectorIndex = make()
     return made

@@ -37,6 +37,7 @@ class Apart:
     def __init__(self, make: Callable[[], VectorIndex]) -> None:
         self._make = make
         self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection[Any, Any] | None = None
 
     def open(self) -> None:
         """Begin the process and open the index there; ConfigError where that cannot work."""
@@ -74,7 +75,9 @@ class Apart:
         """Close the index and end the process."""
         if self._process is None:
             return
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -101,19 +104,24 @@ class Apart:
 
     def _ask(self, method: str, *args: Any) -> Any:
         try:
-            if self._process is None:
-                raise BrokenPipeError
-            self._connection.send((method, args))
+            self._send(method, args)
         except OSError:
             self.close()
             self._begin()
-            self._connection.send((method, args))
+            self._send(method, args)
         return self._answer()
+
+    def _send(self, method: str, args: tuple[Any, ...]) -> None:
+        if self._connection is None:
+            raise BrokenPipeError
+        self._connection.send((method, args))
 
     def _answer(self) -> Any:
         try:
-            if self._process and not self._connection.poll(HUNG):
-                self._process.kill()
+            if self._connection is None:
+                raise EOFError
+            if not self._connection.poll(HUNG):
+                self._give_up()
             answer, error = self._connection.recv()
         except (EOFError, OSError):
             self.close()
@@ -123,6 +131,11 @@ class Apart:
         if error is not None:
             raise error
         return answer
+
+    def _give_up(self) -> None:
+        """End what does not answer."""
+        if self._process is not None:
+            self._process.kill()
 
 
 def packed(entries: Iterable[Entry]) -> Packed:

@@ -40,7 +40,8 @@ def held(folder: Path, owner: int, patience: float = PATIENCE) -> IO[str] | None
                 lock.close()
                 raise ConfigError(
                     f"{folder} is in use by another foveate (process {holder or 'unknown'}); "
-                    "give this one a folder of its own with --data, or both a server with index.url"
+                    "serve with more --workers instead, or give this one a folder of its own with --data; several "
+                    "share with index.url and state.type redis"
                 ) from None
             time.sleep(0.1)
             continue

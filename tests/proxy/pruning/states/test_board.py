@@ -1,4 +1,4 @@
-"""Numbers that processes share: every one counts, and none outlives its time."""
+"""Board that processes share: every one counts, and none outlives its time."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from foveate.proxy.errors import StateStoreError
+from foveate.proxy.pruning.states.board import Board
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
-from foveate.proxy.pruning.states.numbers import Numbers
 
 ROOT = Path(__file__).parents[4]
 ADDING = """
 import sys
 from pathlib import Path
-from foveate.proxy.pruning.states.numbers import Numbers
-numbers = Numbers(Path(sys.argv[1]))
+from foveate.proxy.pruning.states.board import Board
+board = Board(Path(sys.argv[1]))
 for _ in range(200):
-    numbers.add("a", 1, 60)
+    board.add("a", 1, 60)
 """
 
 
@@ -29,12 +29,12 @@ def test_what_several_processes_add_is_all_there(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ADDING, str(path)]
     for process in [subprocess.Popen(command, env=environment) for _ in range(3)]:
         assert process.wait(30) == 0
-    assert Numbers(path).add("a", 0, 60) == 600
+    assert Board(path).add("a", 0, 60) == 600
 
 
 def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(StateStoreError):
-        Numbers(tmp_path).add("a", 1, 60)
+        Board(tmp_path).add("a", 1, 60)
 
 
 async def test_numbers_in_memory_begin_anew_once_their_time_is_over() -> None:

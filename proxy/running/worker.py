@@ -1,0 +1,72 @@
+"""One worker of several: a process that serves on a socket that all of them have."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+
+import typer
+
+from foveate.proxy import process
+from foveate.proxy.app import create_app, serving
+from foveate.proxy.config.schema import Settings
+from foveate.proxy.errors import ConfigError
+from foveate.proxy.observers import logs
+from foveate.proxy.running.server import Server
+from foveate.proxy.team import Team
+from foveate.proxy.watcher import Source
+
+CANNOT = 2  # exit code of one that its settings keep from serving
+# Run with -P: the working folder may hold modules of any name.
+COMMAND = f"from {__name__} import work; work()"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is told by whoever watches over it."""
+
+    source: Source
+    settings: Settings  # that serve where the file has become wrong meanwhile
+    team: Team
+    listening: int  # the socket's descriptor
+
+
+def work() -> None:
+    """Be a worker: read the job from standard input, and serve until that ends or a signal says so."""
+    job: Job = pickle.load(sys.stdin.buffer)
+    settings, problem = current(job)
+    logs.configure(settings.server)
+    process.prepare()
+    if problem:
+        logs.complain(problem)
+    threading.Thread(target=follow, daemon=True).start()
+    try:
+        application = create_app(settings, job.source, job.team)
+    except ConfigError as error:
+        if job.team.number == 0:  # it is the same for all
+            typer.echo(f"foveate: {error}", err=True)
+        raise SystemExit(CANNOT) from None
+    listening = socket.socket(fileno=job.listening)
+    listening.setblocking(False)
+    Server(serving(application, timeout_keep_alive=75), application.state).run(sockets=[listening])
+
+
+def current(job: Job) -> tuple[Settings, str]:
+    """Return the settings to begin with: the file's, else those that the others began with, and why."""
+    try:
+        return job.source.load(), ""
+    except ConfigError as error:
+        return job.settings, str(error)
+
+
+def follow() -> None:
+    """End with whoever has begun this process."""
+    # Not through sys.stdin, whose lock a thread must not hold when the interpreter ends
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
