@@ -218,6 +218,7 @@ class Selection:
     shares: Mapping[str, Scores] = field(default_factory=dict)  # what each signal added to them
     # Dropped for a score below the policy's threshold, though there was room
     below: frozenset[Key] = frozenset()
+    why: Any = None  # what led to it (policies.reasons), where somebody asks
 
     @property
     def kept(self) -> Sequence[int]:

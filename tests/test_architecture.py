@@ -24,7 +24,7 @@ LAYERS = (
     "policies",
     "policies.policy",
     "policies.cut",
-    "policies.prune",
+    ("policies.prune", "policies.reasons"),
     (
         "proxy",
         "proxy.errors",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foveate.policies.flow.fusion import best_first
-from foveate.policies.flow.shape import Shape, shape_of
+from foveate.policies.flow.shape import shape_of
 from foveate.policies.selectors.filling import fill
 from foveate.policies.selectors.price import discount, talk_strength
 from foveate.policies.types import History, Places, Scores, Segment
@@ -37,10 +37,8 @@ class Coverage:
 
     def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
         """Return the chosen positions, `room` tokens at the most."""
-        shape = history.once(shape_of)
-        gate = self.gate(shape)
-        strength = (1 - gate) * talk_strength(shape, self.persistence, self.answers) + gate * self.tools
-        cost = discount(history.segments, strength)
+        gate = self.weighs_values(history)
+        cost = self.price(history)
         order = (
             best_first(scores - cost)
             if gate == 0.0
@@ -48,9 +46,15 @@ class Coverage:
         )
         return fill(history.segments, order, room)
 
-    def gate(self, shape: Shape) -> float:
+    def price(self, history: History) -> Scores:
+        """Return what each segment's length takes from its score."""
+        gate, shape = self.weighs_values(history), history.once(shape_of)
+        strength = (1 - gate) * talk_strength(shape, self.persistence, self.answers) + gate * self.tools
+        return discount(history.segments, strength)
+
+    def weighs_values(self, history: History) -> float:
         """Return how much values count: 0, relevance decides alone; 1, values decide alone."""
-        return self.values * min(1.0, shape.tool_share / self.tool_share)
+        return self.values * min(1.0, history.once(shape_of).tool_share / self.tool_share)
 
     def cover(
         self, history: History, scores: Scores, density: Scores, gate: float, room: int

@@ -25,5 +25,9 @@ class Density:
 
     def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
         """Return the chosen positions, `room` tokens at the most."""
+        return fill(history.segments, best_first(scores - self.price(history)), room)
+
+    def price(self, history: History) -> Scores:
+        """Return what each segment's length takes from its score."""
         strength = self.fixed + talk_strength(history.once(shape_of), self.persistence, self.answers)
-        return fill(history.segments, best_first(scores - discount(history.segments, strength)), room)
+        return discount(history.segments, strength)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from foveate.policies.reasons.why import Why
 from foveate.proxy.http.overrides import read_overrides
 from foveate.proxy.pruning.outcome import verdicts
 from foveate.proxy.pruning.request import Decision, Request
@@ -20,11 +21,26 @@ def explained(request: Request, decision: Decision) -> dict[str, Any]:
         ):
             row["text"] = segment.text
             row["results"] = results
+    led = ledger.selection.why if ledger else None
+    if led is not None:
+        for i, row in enumerate(rows):
+            row["why"] = told_of(led, i)
     return {
         **outcome.summary(),
+        "room": led and {"left": led.left, "floor": led.floor, "gate": led.gate},
         "verdicts": rows,
         "failure_reason": outcome.failure_reason or None,
         "messages": request.format.items(decision.body),
+    }
+
+
+def told_of(led: Why, i: int) -> dict[str, Any]:
+    """Return what led to the verdict on one segment, beside its score's shares."""
+    return {
+        "own": round(float(led.own[i]), 4),
+        "price": round(float(led.price[i]), 4),
+        "values": led.values[i],
+        "alone": led.alone[i],
     }
 
 

@@ -16,7 +16,7 @@ from foveate.proxy.http.headers import value_of
 from foveate.proxy.http.overrides import read_overrides
 from foveate.proxy.observers.merging import merged
 from foveate.proxy.observers.report import report
-from foveate.proxy.pages import access, console, explanation, health, joint, outcomes
+from foveate.proxy.pages import access, bench, console, explanation, health, joint, outcomes
 from foveate.proxy.pages.answering import as_json, refusal, services_of
 from foveate.proxy.pruning import request
 from foveate.proxy.pruning.request import Decision
@@ -153,4 +153,5 @@ async def rehearse(asking: Request, remembers: bool = False) -> Rehearsal:
 
 router.include_router(guarded)
 router.include_router(outcomes.router)
+router.include_router(bench.router)
 router.include_router(console.router)

@@ -7,14 +7,15 @@ import logging
 import time
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from msgspec import structs
 
 from foveate.policies.policy import Policy
 from foveate.policies.prune import SCORED, Situation, prune
-from foveate.policies.types import INSTRUCTIONS, Segment, Selection
+from foveate.policies.reasons.why import why
+from foveate.policies.types import INSTRUCTIONS, History, Segment, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.parser import Parser
@@ -88,6 +89,10 @@ class Pruner:
         if wanted.mode == "off":
             return Decision(request.body, bare(request, wanted, "off"))
         return await self._guarded(request, wanted)
+
+    async def rehearse(self, request: Request, policy: Policy) -> Decision:
+        """Return what would be forwarded under a policy that no setting names."""
+        return await self._guarded(request, structs.replace(self._wanted(request), policy=policy))
 
     async def decide_again(
         self, request: Request, earlier: Outcome, refusal: TooLong
@@ -209,7 +214,8 @@ class Pruner:
         )
         with request.trace.timed("select"):
             much = len(parsed.segments) > FEW_SEGMENTS
-            selection = await self._worker.run(much, prune, situation, history)
+            work = prune_and_tell if request.rehearsal else prune
+            selection = await self._worker.run(much, work, situation, history)
         fresh = selection.state.quoted - situation.state.quoted
         if fresh and grounds.wanted.mode == "on" and not request.rehearsal:
             self._histories.recalled(request.tenant, [s for s in selection.segments if s.key in fresh])
@@ -224,6 +230,13 @@ class Pruner:
         known = earlier.items if earlier else 0
         nearing = sum([item.tokens for item in parsed.items[:known]]) <= near
         self._histories.prepare(request.tenant, lasting(parsed, 0 if nearing else known))
+
+
+def prune_and_tell(situation: Situation, history: History) -> Selection:
+    """Return a selection with all that led to it."""
+    selection = prune(situation, history)
+    low = situation.budget.low if situation.early is None else situation.early
+    return replace(selection, why=why(history, situation.policy, selection, low))
 
 
 def bare(request: Request, wanted: Wanted, result: Result) -> Outcome:

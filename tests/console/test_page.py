@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,56 +15,13 @@ from foveate.proxy.pages import access
 from support.client import chat
 from support.console import TOKEN, serve_pages
 from support.conversations import body, count, long_chat
+from support.page import NEEDS, Seen
 from support.server import Live, settings_for
 from support.upstream import Gate, Upstream, chat_events, completion, reply_json, stream
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'"
-)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), "")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no browser found: apt-get install chromium")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+pytestmark = NEEDS
 POLICIES = {"lexical": {"preset": "balanced", "signals": {"semantic": {"weight": 0}}}}
 PHONE = {"width": 375, "height": 740}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-class Seen:
-    """A page, and all that the browser complained about."""
-
-    def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        self.url = url
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
-        self.page.on(
-            "console",
-            lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None,
-        )
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "request", lambda r: self.foreign.append(r.url) if not r.url.startswith(url) else None
-        )
-        self.page.goto(f"{url}/-/")
-
-    def close(self) -> None:
-        self.context.close()
-        assert self.complaints == []
-        assert self.foreign == []
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 // One request opened: what became of each segment, and what another budget or policy would have done.
 
 import { get, post } from "./api.js";
-import { change, count, duration, facts, h, money, number, signed, time } from "./dom.js";
+import { compare } from "./compare.js";
+import { change, duration, facts, h, money, number, signed, time, verdictOn } from "./dom.js";
 import { describe, fateOf, legend, strip } from "./strip.js";
+import { segment, signalsOf } from "./why.js";
 
 const PAUSE = 200; // milliseconds without a move before the slider asks
 
@@ -11,7 +13,10 @@ export async function detail(id, place, about) {
   const signals = signalsOf(found.verdicts);
   const title = h("h2", { tabindex: -1 }, `Request of ${time(found.created)}`);
   const panel = h("section", { class: "panel", "aria-label": "Segment", "aria-live": "polite" }, note("Choose a block to see its segment."));
-  const show = (verdict, n) => panel.replaceChildren(...segment(verdict, n, signals));
+  const kept = found.verdicts[0]?.text !== undefined;
+  const keeps = (n, budget, policy) => (kept ? () => post("bench", undefined, { outcome: id, budget, policies: [{ name: policy }], segment: n }) : null);
+  const show = (explained, n) => panel.replaceChildren(...segment(explained.verdicts[n], n, signals, {
+    room: explained.room, keeps: explained.budget && keeps(n, `${explained.budget.high}/${explained.budget.low}`, explained.policy) }));
   place.replaceChildren(
     h("p", {}, h("a", { href: "#/" }, "← all requests")),
     title,
@@ -20,7 +25,7 @@ export async function detail(id, place, about) {
       ? [
           h("h3", {}, "What was decided"),
           legend(signals),
-          strip(found.verdicts, { label: "Segments as decided", signals, choose: (n) => show(found.verdicts[n], n) }),
+          strip(found.verdicts, { label: "Segments as decided", signals, choose: (n) => show(found, n) }),
           panel,
           whatIf(found, about, show),
           table(found.verdicts),
@@ -28,48 +33,39 @@ export async function detail(id, place, about) {
       : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : "Nothing was decided about this request.")]),
   );
   title.focus();
+  if (kept && found.result === "cut") await explainAll(found);
+}
+
+// Where the same decision comes out afresh, what led to it is known of each segment.
+async function explainAll(found) {
+  const [again] = await post("bench", undefined, { outcome: found.id, budget: `${found.budget.high}/${found.budget.low}`, policies: [{ name: found.policy }] }).catch(() => []);
+  if (!again || again.verdicts.length !== found.verdicts.length) return;
+  found.room = again.room;
+  found.verdicts.forEach((v, n) => { if (again.verdicts[n].fate === v.fate) v.why = again.verdicts[n].why; });
 }
 
 const note = (text) => h("p", { class: "note" }, text);
-const signalsOf = (verdicts) => [...new Set(verdicts.flatMap((v) => Object.keys(v.shares)))];
 
 function summary(o) {
   return facts([
-    ["result", o.failure ? `failed at ${o.failure}` : o.result],
+    ["result", verdictOn(o).result],
+    ["conversation", o.conversation ? h("a", { href: `#/conversation/${o.conversation}` }, o.conversation) : "–"],
     ["policy", o.policy],
     ["api", o.api],
     ["model", o.model || "–"],
     ["tokens", change(o)],
     ["budget", o.budget ? `${number(o.budget.high)} / ${number(o.budget.low)}` : "–"],
     ["window", o.window ? `${number(o.window.tokens)} (${o.window.source})` : "–"],
+    ...(o.window?.source === "default" ? [["window not known", h("code", {}, `window: {models: {${JSON.stringify(o.model)}: TOKENS}}`)]] : []),
     ["reused", o.tokens.prefix === null ? "–" : `${number(o.tokens.prefix)} tokens`],
     ["upstream counted", o.usage ? `${number(o.usage.prompt)}, ${number(o.usage.cached)} cached` : "–"],
-    ["saved", money(o.saved)],
+    ["cost", o.cost === null ? "–" : `${money(o.cost)}, ${money(o.whole)} without pruning`],
+    ["saved", verdictOn(o).bad ? "–" : money(o.saved)],
     ["first byte", duration(o.first_byte)],
     ["status", String(o.status)],
     ["sent", o.resent ? `again, since the upstream refused its ${o.resent}` : "once"],
     ["id", o.id],
   ]);
-}
-
-function segment(verdict, n, signals) {
-  const shares = signals.filter((s) => s in verdict.shares);
-  const most = Math.max(1e-9, ...shares.map((s) => Math.abs(verdict.shares[s])));
-  return [
-    h("h3", {}, `Segment ${n + 1}`),
-    facts([
-      ["fate", h("span", { class: `fate ${fateOf(verdict)}` }, fateOf(verdict))], ["reason", verdict.reason], ["role", verdict.role],
-      ["kind", verdict.kind], ["turn", String(verdict.turn)], ["tokens", number(verdict.tokens)], ["score", shares.length ? signed(verdict.score) : "none: earlier decisions stood"],
-    ]),
-    h("div", { class: "shares" }, ...shares.flatMap((s) => {
-      const bar = h("i", { class: `c${signals.indexOf(s) % 8}` });
-      bar.style.width = `${(100 * Math.abs(verdict.shares[s])) / most}%`;
-      return [h("span", {}, s), h("b", {}, signed(verdict.shares[s])), bar];
-    })),
-    verdict.text === undefined
-      ? note("Its text is not kept. With recent.keep_text: true in config.yaml it would be shown here.")
-      : h("pre", { tabindex: 0, "aria-label": "Text of the segment" }, verdict.text),
-  ];
 }
 
 function whatIf(found, about, show) {
@@ -114,34 +110,14 @@ function whatIf(found, about, show) {
   section.append(h("div", { class: "controls" },
     h("div", {}, h("label", { for: "budget" }, "budget ", output), slider),
     h("div", {}, h("label", { for: "policy" }, "policy"), one),
-    h("div", {}, h("label", { for: "against" }, "compare with"), two)), said, strips);
+    h("div", {}, h("label", { for: "against" }, "compare with"), two)), said, strips,
+    h("p", {}, h("a", { href: `#/workbench?from=${found.id}` }, "Try weights of your own on it in the workbench")));
   moved();
   return section;
 }
 
 function choice(id, names, chosen) {
   return h("select", { id }, ...names.map((name) => h("option", { value: name, selected: name === chosen }, name)));
-}
-
-function compare(explained, said, strips, show) {
-  const [one, two] = explained;
-  const differs = new Set();
-  if (two) one.verdicts.forEach((v, n) => { if (v.fate !== two.verdicts[n].fate) differs.add(n); });
-  const only = (mine, other) => {
-    const rows = mine.verdicts.filter((v, n) => v.fate === "kept" && other.verdicts[n].fate !== "kept");
-    return `only ${mine.policy} keeps ${count(rows.length, "segment")}, ${count(rows.reduce((sum, v) => sum + v.tokens, 0), "token")}`;
-  };
-  said.textContent = two
-    ? differs.size ? `${only(one, two)}; ${only(two, one)}.` : "Both keep the same segments."
-    : `${one.policy} would forward ${number(one.tokens.after)} of ${number(one.tokens.before)} tokens, ${one.segments.kept} of ${one.segments.total} segments.`;
-  const signals = signalsOf(explained.flatMap((e) => e.verdicts));
-  strips.replaceChildren(legend(signals), ...explained.flatMap((e) => {
-    const heading = `${e.policy}: ${number(e.tokens.after)} tokens, ${e.segments.kept} of ${e.segments.total} segments, decided afresh`;
-    return [
-      h("h4", {}, heading),
-      strip(e.verdicts, { label: `Segments as ${e.policy} would decide`, signals, differs, choose: (n) => show(e.verdicts[n], n) }),
-    ];
-  }));
 }
 
 function table(verdicts) {
