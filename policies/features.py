@@ -8,9 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from foveate.policies.language.manners import manner_of
 from foveate.policies.language.words import normal, terms_of, words
 from foveate.policies.terms import term_id
-from foveate.policies.types import Features, Manner
+from foveate.policies.types import Features
 
 # A literal value, which a later step would copy rather than rephrase.
 _VALUE = re.compile(r"[#@]?[A-Za-z0-9_]+(?:[-_.:/\\@+][A-Za-z0-9_]+)*")
@@ -20,69 +21,6 @@ MAX_QUOTES = 16
 MAX_COUNT = 65535
 END = 64 * 1024  # characters that are read at either end of a text
 LONGEST_WORD, LONGEST_VALUE = 64, 256  # characters
-LONGEST_DIRECTIVE = 2000  # characters: a longer text with such words in it is about something else
-# What a directive's words are, and what any text with them has in it, lower case: looking for that is
-# far quicker.
-MANNERS = {
-    Manner.INSTRUCTION: (
-        (
-            "always",
-            "never",
-            "t ever",
-            "from now on",
-            "going forward",
-            "in all ",
-            "in every ",
-            "keep in mind",
-            "remember that",
-            "note that",
-            "forget that",
-        ),
-        re.compile(
-            r"\bfrom now on\b|\bgoing forward\b|\bin (?:all|every) (?:future )?(?:answers?|repl(?:y|ies)|responses?)\b"
-            r"|(?:^|[.!?;:,]\s+|\bplease )(?:always|never|don't ever|do not ever) (?!mind\b)[a-z]+"
-            r"|\byou (?:must|should|may) (?:always|never)\b|\bmake sure (?:to always|you always|you never)\b"
-            r"|\b(?:keep in mind|remember|note|don't forget) that\b",
-            re.IGNORECASE | re.MULTILINE,
-        ),
-    ),
-    Manner.PREFERENCE: (
-        (
-            "call me ",
-            "my name is",
-            "prefer",
-            "allergic",
-            "pronouns",
-            "vegan",
-            "vegetarian",
-            "blind",
-            "deaf",
-            "left-",
-        ),
-        re.compile(
-            r"\bcall me [A-Z]|\bmy name is\b|\bi(?: would|'d)? prefer\b|\bi(?:'m| am) allergic\b|\bmy pronouns\b"
-            r"|\bi(?:'m| am) (?:a )?(?:vegan|vegetarian|colou?r-?blind|deaf|blind|left-handed)\b",
-            re.IGNORECASE,
-        ),
-    ),
-    Manner.CORRECTION: (
-        (
-            "wrong",
-            "incorrect",
-            "not right",
-            "not correct",
-            "not what i",
-            "i meant",
-            "actually,",
-            "correction:",
-        ),
-        re.compile(
-            r"\bthat(?:'s| is) (?:wrong|incorrect|not (?:right|correct|what i))"
-            r"|\bi meant\b|^actually,|\bcorrection:",
-            re.IGNORECASE | re.MULTILINE,
-        ),
-    ),
-}
 
 
 def extract(text: str, name: str = "") -> Features:
@@ -109,19 +47,6 @@ def extract(text: str, name: str = "") -> Features:
         quotes=tuple(quotes)[:MAX_QUOTES],
         manner=manner_of(text),
     )
-
-
-def manner_of(text: str) -> Manner:
-    """Return which kinds of directive a text's words may be."""
-    if len(text) > LONGEST_DIRECTIVE:
-        return Manner.NONE
-    plain = text.replace("’", "'")
-    lower = plain.lower()
-    found = Manner.NONE
-    for manner, (hints, pattern) in MANNERS.items():
-        if any(hint in lower for hint in hints) and pattern.search(plain):
-            found |= manner
-    return found
 
 
 def _terms(word: str) -> tuple[int, ...]:

@@ -86,30 +86,40 @@ def common_words(code: str) -> Set[str]:
     return cues | english | set(str(said["common"]).split())
 
 
-def within(phrases: str | Sequence[str], code: str, begins: str = "") -> re.Pattern[str]:
-    """Return a pattern of any of the phrases, as whole words where the language parts its words."""
+def within(
+    phrases: str | Sequence[str], code: str, begins: str = "", ends: bool = True
+) -> re.Pattern[str]:
+    """Return a pattern of any of the phrases, as whole words where the language parts its words; of
+    words that may go on where it does not matter how they end.
+    """
     if not phrases:
         return _NEVER
     any_of = f"(?:{'|'.join(phrases)})"
     if code in UNSPACED:
         return re.compile(begins + any_of)
-    return re.compile(rf"{begins}(?<![\w{MARKS}]){any_of}(?![\w{MARKS}])")
+    edge = rf"(?![\w{MARKS}])" if ends else ""
+    return re.compile(rf"{begins}(?<![\w{MARKS}]){any_of}{edge}")
 
 
 def languages_of(turn: str) -> tuple[Language, ...]:
     """Return the languages that a lower-case turn may be in, by its letters and words; none where
     nothing tells.
     """
+    return tuple([language(code) for code in language_codes(turn)])
+
+
+def language_codes(turn: str) -> tuple[str, ...]:
+    """Return the codes of the languages that a lower-case turn may be in."""
     text = turn[:READ]
     words = _WORD.findall(text)
-    found: list[Language] = []
+    found: list[str] = []
     for script, codes in SCRIPTS:
         if script.search(text):
-            found += likeliest(words, codes) if len(codes) > 1 else [language(codes[0])]
+            found += likeliest(words, codes) if len(codes) > 1 else codes
     return tuple(found)
 
 
-def likeliest(words: Sequence[str], codes: Sequence[str]) -> list[Language]:
+def likeliest(words: Sequence[str], codes: Sequence[str]) -> list[str]:
     """Return which languages have most of the words among theirs; the first where it has, or the words
     are few.
     """
@@ -117,5 +127,5 @@ def likeliest(words: Sequence[str], codes: Sequence[str]) -> list[Language]:
     votes = [sum(counts[word] for word in common_words(code) & counts.keys()) for code in codes]
     most = max(votes)
     if votes[0] == most:
-        return [language(codes[0])] if most or len(words) <= LITTLE else []
-    return [language(code) for code, number in zip(codes, votes, strict=True) if number == most]
+        return [codes[0]] if most or len(words) <= LITTLE else []
+    return [code for code, number in zip(codes, votes, strict=True) if number == most]
