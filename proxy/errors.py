@@ -5,6 +5,7 @@ FoveateError
 ├── FormatError           a body that pruning cannot read; it is forwarded unchanged
 ├── RequestError          the caller's mistake, with an HTTP status
 │   └── UpstreamError     the upstream could not be asked, or did not answer
+├── ArchiveError          memory cannot be read or kept; requests go on without it
 ├── StateStoreError       decisions cannot be looked up or kept; the request is decided afresh
 └── VectorIndexError      the index cannot be read or written; histories are pruned by their words
 """
@@ -28,6 +29,10 @@ class ConfigError(FoveateError):
 
 class FormatError(FoveateError):
     """A request body that pruning cannot read."""
+
+
+class ArchiveError(FoveateError):
+    """Memory cannot do what it is asked."""
 
 
 class StateStoreError(FoveateError):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from foveate.policies.policy import Policy
 from foveate.proxy import formats
+from foveate.proxy.archive.archive import Archive, build_archive, counters_of, gauges_of
 from foveate.proxy.cache import Cache
 from foveate.proxy.callers.admission import Admission, Tally, check_named
 from foveate.proxy.config import loading, schema
@@ -20,6 +21,7 @@ from foveate.proxy.observers import Observer
 from foveate.proxy.observers.logs import RequestLog
 from foveate.proxy.observers.metrics import Gauges, Metrics
 from foveate.proxy.observers.recent import Recent
+from foveate.proxy.pruning.forgotten.recall import Forgotten
 from foveate.proxy.pruning.limits.calibration import Calibration
 from foveate.proxy.pruning.limits.lessons import Lessons
 from foveate.proxy.pruning.limits.watermarks import Watermarks
@@ -48,6 +50,7 @@ class Parts:
     calibration: Calibration
     histories: Histories
     memory: Memory
+    archive: Archive | None  # None where memory is off
     worker: Worker
     cache: Cache
     recent: Recent
@@ -66,6 +69,8 @@ class Parts:
         await self.lessons.aclose()
         await self.histories.aclose()
         await self.memory.aclose()
+        if self.archive:
+            await self.archive.aclose()
         self.worker.close()
         await asyncio.to_thread(self.recent.close)
         for observer in self.observers:
@@ -105,6 +110,7 @@ class Services:
                 "cache_entries": ("Entries in that cache.", len(cache)),
                 "embedding_queue": ("Segments that wait for their vectors.", histories.queued),
                 "index_queue": ("Vectors that wait to be written to the index.", histories.unwritten),
+                **gauges_of(parts.archive),
                 "recent_outcomes": ("Outcomes that can be looked up.", len(recent)),
                 "recent_text_bytes": ("Bytes of kept message text.", recent.text_bytes),
             },
@@ -113,6 +119,7 @@ class Services:
                     "Requests that went on without all vectors.",
                     histories.deadlines_met,
                 ),
+                **counters_of(parts.archive),
                 "state_failures": ("Times that the state store did not answer.", parts.memory.failures),
             },
             labelled={
@@ -154,6 +161,7 @@ def build(settings: schema.Settings, team: Team | None = None) -> Services:
         calibration=calibration,
         histories=build_histories(settings, cache, worker, team),
         memory=memory,
+        archive=build_archive(settings.memory, settings.data.expanduser()),
         worker=worker,
         cache=cache,
         recent=build_recent(settings),
@@ -180,6 +188,8 @@ def rebuild(settings: schema.Settings, running: Services) -> Services:
         parts = replace(parts, histories=histories)
     if settings.state != old.state:
         parts = replace(parts, memory=build_memory(settings, parts.team))
+    if settings.memory != old.memory:
+        parts = replace(parts, archive=build_archive(settings.memory, settings.data.expanduser()))
     if (settings.upstream, settings.window, settings.budget) != (old.upstream, old.window, old.budget):
         parts = replace(parts, windows=Windows(settings.window, settings.budget, parts.upstream))
     fresh = assemble(settings, parts)
@@ -198,6 +208,7 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
         Watermarks(parts.windows, parts.calibration, parts.lessons.tell),
         parts.memory,
         parts.histories,
+        build_forgotten(settings, parts),
     )
     caller = settings.callers.header.lower().encode()
     origins = Origins(bool(settings.upstream.api_key.get_secret_value()), settings.callers.origins)
@@ -248,6 +259,13 @@ def build_histories(
 def build_memory(settings: schema.Settings, team: Team | None = None) -> Memory:
     """Return what remembers decisions, in the store that the settings name."""
     return Memory(build_states(settings.state, settings.data.expanduser(), shared=team is not None))
+
+
+def build_forgotten(settings: schema.Settings, parts: Parts) -> Forgotten | None:
+    """Return what brings back kept texts, None where memory is off."""
+    if parts.archive is None:
+        return None
+    return Forgotten(parts.archive, parts.histories, settings.memory.others)
 
 
 def build_tracer() -> Observer:

@@ -176,3 +176,5 @@ async def retire(old: Services, fresh: Services) -> None:
         await gone.histories.aclose()
     if gone.memory is not kept.memory:
         await gone.memory.aclose()
+    if gone.archive and gone.archive is not kept.archive:
+        await gone.archive.aclose()

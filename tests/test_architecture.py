@@ -35,7 +35,7 @@ LAYERS = (
         "proxy.worker",
         "proxy.team",
     ),
-    ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors"),
+    ("proxy.config", "proxy.formats", "proxy.http", "proxy.vectors", "proxy.archive"),
     "proxy.upstreams",
     "proxy.pruning",
     "proxy.callers",
@@ -51,6 +51,7 @@ LAYERS = (
 # A third-party client, and the only files that may import it. Their names say so.
 CLIENTS = {
     "aiohttp": "foveate.proxy.upstreams.http",
+    "cryptography": "foveate.proxy.archive.cipher",
     "chromadb": "foveate.proxy.vectors.indexes.chroma",
     "litellm": "foveate.proxy.upstreams.litellm foveate.proxy.library.litellm",
     "onnx": "foveate.proxy.vectors.embedders.minilm foveate.proxy.vectors.embedders.e5",

@@ -181,6 +181,16 @@ class State(Section):
     ttl_hours: float = Field(default=24, gt=0)
 
 
+class MemorySettings(Section):
+    """What is kept of what clients send, encrypted, to be quoted once they no longer send it."""
+
+    enabled: bool = False
+    key: SecretStr = SecretStr("")
+    days: float = Field(default=30, gt=0)
+    max_mib: float = Field(default=256, gt=0)
+    others: bool = False
+
+
 class CacheSettings(Section):
     """How much memory parsed segments and vectors may take."""
 
@@ -236,6 +246,7 @@ class Settings(BaseSettings):
     index: Index = Index()
     sticky: bool = True
     state: State = State()
+    memory: MemorySettings = MemorySettings()
     cache: CacheSettings = CacheSettings()
     recent: RecentSettings = RecentSettings()
     policy: str = "balanced"

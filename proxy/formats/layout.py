@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from foveate.policies.types import Extract, Key, PruneState, Shown
+from foveate.policies.types import Extract, Key, PruneState, Segment, Shown
 from foveate.proxy.formats.parsed import Address, Parsed
 
 # Blocks that stay, each with its pieces; None for all of them
@@ -24,11 +24,17 @@ class Row(NamedTuple):
     # What stands for results: of which block, and which of its texts
     shown: tuple[tuple[int, int, Shown], ...] = ()
     extracts: tuple[Extract, ...] = ()  # of results, quoted beside the excerpts
+    forgotten: tuple[Segment, ...] = ()  # what the request does not carry, quoted ahead of them
+
+    @property
+    def quotes(self) -> bool:
+        """Whether something is quoted in it."""
+        return bool(self.excerpts or self.extracts or self.forgotten)
 
     @property
     def whole(self) -> bool:
         """Whether it goes on as the caller wrote it."""
-        changed = self.excerpts or self.extracts or self.bare or self.shown
+        changed = self.quotes or self.bare or self.shown
         return self.left is None and not changed
 
 
@@ -100,6 +106,7 @@ def layout(
                     tuple(recalled.get(i, ())),
                     i in thoughtless,
                     results,
+                    forgotten=parsed.forgotten.get(i, ()),
                 )
             )
     return rows

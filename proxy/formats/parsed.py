@@ -125,6 +125,10 @@ class Parsed(msgspec.Struct, frozen=True):
     tokens: int  # of the whole prompt
     counter: TokenCounter
     desk: Desk
+    # What it does not carry and is quoted ahead of a user's words, by the position of that user's item;
+    # their tokens are counted in
+    forgotten: Mapping[int, tuple[Segment, ...]] = {}
+    forgotten_tokens: int = 0
 
     @property
     def summed_up(self) -> int:

@@ -26,6 +26,7 @@ class Overrides:
     thrifty: bool = False  # cut where that pays, too
     sticky: bool | None = None
     session: str | None = None
+    remember: bool | None = None  # nothing is kept of the request, nor quoted, where it is False
 
 
 NO_OVERRIDES = Overrides()
@@ -80,6 +81,12 @@ def _session(value: str, policies: Collection[str]) -> Fields:
     return {"session": value}
 
 
+def _memory(value: str, policies: Collection[str]) -> Fields:
+    if value not in ("on", "off"):
+        raise _refused("X-Pruning-Memory", value, "on or off")
+    return {"remember": value == "on"}
+
+
 # Every request header of ours, with what reads its value into fields of Overrides. No other that begins so is let by.
 HEADERS: Mapping[str, Callable[[str, Collection[str]], Fields]] = {
     "x-pruning": _mode,
@@ -87,6 +94,7 @@ HEADERS: Mapping[str, Callable[[str, Collection[str]], Fields]] = {
     "x-pruning-budget": _budget,
     "x-pruning-sticky": _sticky,
     "x-pruning-session": _session,
+    "x-pruning-memory": _memory,
 }
 
 

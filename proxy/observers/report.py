@@ -32,4 +32,7 @@ def report(outcome: Outcome, waited: float) -> Headers:
         rows.append(
             (b"x-pruning-shortened", b"birth=%d cut=%d" % (outcome.tokens_born, outcome.tokens_cut))
         )
+    if outcome.remembered:
+        told = f"quoted={outcome.remembered} tokens={outcome.tokens_remembered}"
+        rows.append((b"x-pruning-memory", told.encode()))
     return rows

@@ -7,21 +7,26 @@ from dataclasses import dataclass, replace
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from foveate.proxy.callers.caller import ANYBODY
-from foveate.proxy.callers.keys import without_keys
 from foveate.proxy.config.loading import dump_settings
 from foveate.proxy.errors import RequestError
 from foveate.proxy.http.body import Body, HungUp
-from foveate.proxy.http.headers import value_of
 from foveate.proxy.http.overrides import read_overrides
 from foveate.proxy.observers.merging import merged
 from foveate.proxy.observers.report import report
-from foveate.proxy.pages import access, bench, console, explanation, health, joint, outcomes
-from foveate.proxy.pages.answering import as_json, refusal, services_of
+from foveate.proxy.pages import (
+    access,
+    bench,
+    console,
+    explanation,
+    health,
+    joint,
+    kept,
+    outcomes,
+)
+from foveate.proxy.pages.answering import as_json, caller_of, refusal, services_of
 from foveate.proxy.pruning import request
 from foveate.proxy.pruning.request import Decision
 from foveate.proxy.services import mebibytes
-from foveate.proxy.serving.exchange import credentials_of, tenant
 from foveate.proxy.serving.relay import CLIENT_CLOSED_REQUEST
 from foveate.proxy.team.snapshots import Snapshots
 
@@ -78,13 +83,15 @@ async def metrics(asking: Request) -> Response:
 async def status(asking: Request) -> Response:
     """Return what the page shows of the settings, and what callers have sent."""
     services = services_of(asking)
+    parts = services.parts
     return as_json(
         {
             "mode": services.settings.mode,
             "policy": services.settings.policy,
             "policies": sorted(services.policies),
-            "keep_text": services.parts.recent.keeps_text,
-            "callers": joint.summed(await services.parts.peers.ask({"about": "callers"})),
+            "keep_text": parts.recent.keeps_text,
+            "callers": joint.summed(await parts.peers.ask({"about": "callers"})),
+            "memory": parts.archive.counts if parts.archive else None,
             "login": bool(access.token_of(asking)),
             "settings": dump_settings(services.settings),
         }
@@ -133,20 +140,13 @@ async def rehearse(asking: Request, remembers: bool = False) -> Rehearsal:
         ).read()
     except HungUp:
         raise RequestError(CLIENT_CLOSED_REQUEST, "the caller hung up") from None
-    caller = services.handler.admission.find(given) or ANYBODY
-    credentials = credentials_of(without_keys(given) if caller.name else given)
-    token = access.token_of(asking)
-    if token and access.has_bearer(asking, token):  # ours: the upstream must never see it
-        credentials = [(n, v) for n, v in credentials if n != b"authorization"]
+    whose, credentials = caller_of(asking)
     wire = services.formats.get(asking.query_params.get("path", DEFAULT))
     if wire is None:
         raise RequestError(400, f"path is not one of {', '.join(services.formats)}")
-    header = services.settings.callers.header.lower().encode()
-    named = value_of(given, header) if header else b""
     keeps = remembers and wanted.session is not None and wanted.mode is None
     if keeps:
         wanted = replace(wanted, mode="on")
-    whose = tenant(credentials, named, caller.name)
     made = request.Request(wire, content, wanted, whose, credentials, rehearsal=not keeps)
     return Rehearsal(made, await services.pruner.decide(made))
 
@@ -154,4 +154,5 @@ async def rehearse(asking: Request, remembers: bool = False) -> Rehearsal:
 router.include_router(guarded)
 router.include_router(outcomes.router)
 router.include_router(bench.router)
+router.include_router(kept.router)
 router.include_router(console.router)

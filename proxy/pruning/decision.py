@@ -43,7 +43,7 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         model=parsed.outline.model,
         window=limits.window,
         budget=limits.budget,
-        tokens_before=limits.counted(parsed.tokens),
+        tokens_before=limits.counted(parsed.tokens - parsed.forgotten_tokens),
         tokens_after=limits.counted(draft.tokens),
         tokens_prefix=limits.counted(draft.shared) if grounds.earlier else None,
         tokens_estimated=parsed.tokens if grounds.wanted.mode == "dry-run" else draft.tokens,
@@ -59,6 +59,8 @@ def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: 
         segments=len(parsed.segments),
         kept=len(selection.kept),
         recalled=len(recalled),
+        remembered=sum([len(said) for said in parsed.forgotten.values()]),
+        tokens_remembered=limits.counted(parsed.forgotten_tokens),
         late=request.trace.late,
         milliseconds=dict(request.trace.milliseconds),
     )
@@ -110,7 +112,7 @@ def result_of(grounds: Grounds, selection: Selection, draft: Draft) -> Result:
     if draft.tokens > grounds.limits.room.high + grounds.parsed.fixed_tokens:
         return "over"
     if not selection.state.changes:
-        return "untouched"
+        return "remembered" if grounds.parsed.forgotten else "untouched"
     if selection.cut:
         return "cut"
     born = all(shown.born for shown in selection.state.shown.values())

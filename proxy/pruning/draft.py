@@ -26,12 +26,13 @@ def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollect
     """Return the prompt of what is left: the caller's own bytes where nothing is dropped."""
     repeated = repeated_tokens(parsed, earlier)
     state = selection.state
-    if not state.changes and not (earlier and earlier.state.changes):
+    changes = state.changes or bool(parsed.forgotten)
+    if not changes and not (earlier and earlier.state.changes):
         return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
     rows = rows_of(parsed, selection.kept, state)
     prompt = wire.rebuild(parsed, rows, parsed.desk.texts(parsed.segments, state.shown))
     shared = shared_tokens(parsed, rows, prompt.tokens, earlier)
-    body = prompt.body if state.changes else parsed.outline.body
+    body = prompt.body if changes else parsed.outline.body
     return Draft(body, parsed.fixed_tokens + sum(prompt.tokens), shared, repeated)
 
 

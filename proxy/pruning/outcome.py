@@ -16,7 +16,9 @@ from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.pruning.limits.windows import Window
 
-Result = Literal["untouched", "shortened", "cut", "sticky", "over", "dry-run", "off", "failed"]
+Result = Literal[
+    "untouched", "shortened", "cut", "sticky", "remembered", "over", "dry-run", "off", "failed"
+]
 
 
 Resent = Literal["", "length", "reasoning"]
@@ -50,6 +52,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     recalled: int = 0
     tokens_recalled: int = 0  # of the quoted segments, and of what is quoted of results
+    remembered: int = 0  # segments that the client no longer sends, and are quoted
+    tokens_remembered: int = 0  # that they take
     tokens_born: int = 0  # that results take less since they were shortened at their first appearance
     tokens_cut: int = 0  # and those of which a cut has left a part
     # A name for the conversation that it belongs to, by its beginning or its session; empty where that is not known
@@ -109,6 +113,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 "dropped": self.dropped,
                 "recalled": self.recalled,
             },
+            "memory": {"quoted": self.remembered, "tokens": self.tokens_remembered},
             "failure": self.failure or None,
             "resent": self.resent or None,
             "status": self.status,

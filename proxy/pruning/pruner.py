@@ -23,6 +23,7 @@ from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http.refusals import TooLong
 from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import draft
+from foveate.proxy.pruning.forgotten.recall import Forgotten
 from foveate.proxy.pruning.grounds import Grounds, settled, situation_of, unread_characters
 from foveate.proxy.pruning.limits.models import model_table
 from foveate.proxy.pruning.limits.watermarks import Watermarks
@@ -61,13 +62,20 @@ class Pruner:
     """
 
     def __init__(
-        self, rules: Rules, parser: Parser, watermarks: Watermarks, memory: Memory, histories: Histories
+        self,
+        rules: Rules,
+        parser: Parser,
+        watermarks: Watermarks,
+        memory: Memory,
+        histories: Histories,
+        forgotten: Forgotten | None = None,
     ) -> None:
         self._rules = rules
         self._parser = parser
         self._watermarks = watermarks
         self._memory = memory
         self._histories = histories
+        self._forgotten = forgotten  # None where memory is off
         self._worker = histories.worker
         self.failures: dict[str, int] = {}
         self._failing = ""
@@ -182,6 +190,9 @@ class Pruner:
             parsed = await self._parser.parse(request.format, outline, request.tenant)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
+        whose = None
+        if self._forgotten:
+            parsed, whose = await self._forgotten.recall(request, wanted, parsed, limits)
         session = request.overrides.session or ""
         conversation = Conversation(request.tenant, parsed.links, parsed.items, session, outline.model)
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
@@ -201,6 +212,8 @@ class Pruner:
         decision = decision_on(request, grounds, selection, prompt)
         if wanted.sticky and not request.rehearsal:
             await self._memory.keep(conversation, settled(grounds, selection, rent))
+        if self._forgotten and whose and not request.rehearsal:
+            self._forgotten.keep(request, parsed, whose)
         return decision
 
     async def _selection(

@@ -115,8 +115,8 @@ def linked_row(parsed: Parsed, row: Row, before: bytes) -> bytes:
     made.update(parsed.items[row.item].id.encode())
     if row.left is not None:
         made.update(repr([(block, sorted(pieces or ())) for block, pieces in row.left]).encode())
-    for position in row.excerpts:
-        made.update(parsed.segments[position].id.encode())
+    for segment in (*row.forgotten, *[parsed.segments[i] for i in row.excerpts]):
+        made.update(segment.id.encode())
     for extract in row.extracts:
         made.update(repr((extract.result, extract.runs)).encode())
     made.update(b"bare" if row.bare else b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -109,6 +109,14 @@ class BufferedIndex:
         self._pending.update({(tenant, entry.id): entry for entry in entries})
         if self._pending and (self._writing is None or self._writing.done()):
             self._writing = asyncio.create_task(self._write())
+
+    async def forget(self, tenant: str, ids: Sequence[str]) -> None:
+        """Delete entries, those that wait to be written included."""
+        keys = [(tenant, i) for i in ids]
+        for key in keys:
+            self._pending.pop(key, None)
+        if await self._attempted(self._index.delete, keys) and self._stored is not None:
+            self._stored.difference_update(map(hash, keys))
 
     async def aclose(self) -> None:
         """Write what waits, then close the index and the thread."""

@@ -19,7 +19,7 @@ from foveate.proxy.vectors.buffered import BufferedIndex
 from foveate.proxy.vectors.embedders import Embedder
 from foveate.proxy.vectors.faults import Faults, has_result
 from foveate.proxy.vectors.features import FeatureStore
-from foveate.proxy.vectors.indexes import Only, Vector, VectorIndex
+from foveate.proxy.vectors.indexes import ANY, Only, Vector, VectorIndex
 from foveate.proxy.vectors.known import (
     filled,
     is_undescribed,
@@ -184,6 +184,20 @@ class Histories:
         if like:
             self._store.warm(tenant, [s for s in fresh if s.id in like])
         return like
+
+    async def similar(self, tenant: str, text: str, most: int) -> Mapping[str, float]:
+        """Return how like a text the most similar segments of a tenant are, by id; nothing where that
+        is late.
+        """
+        end = time.monotonic() + self._deadline
+        asked = await self._query(tenant, text, end)
+        if asked is None:
+            return {}
+        return await self._store.search(tenant, asked, most, ANY, end) or {}
+
+    async def forget(self, tenant: str, ids: Sequence[str]) -> None:
+        """Delete the vectors of segments."""
+        await self._store.forget(tenant, ids)
 
     def prepare(self, tenant: str, segments: Sequence[Segment]) -> None:
         """See to it in the background that `segments` have vectors by the time a cut asks for them."""

@@ -101,6 +101,12 @@ class VectorStore:
         self._remember(tenant, entries)
         self._index.put(tenant, entries)
 
+    async def forget(self, tenant: str, ids: Sequence[str]) -> None:
+        """Delete entries from memory and from the index."""
+        for i in ids:
+            self._memory.drop((tenant, i))
+        await self._index.forget(tenant, ids)
+
     def recalled(self, tenant: str, segments: Sequence[Segment]) -> None:
         """Count one more recall of each of the segments that memory holds."""
         known = self.at_hand(tenant, segments).values()

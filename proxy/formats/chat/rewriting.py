@@ -44,7 +44,7 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
             fields = _telling(
                 fields, {part: texts[row.item, block, part] for block, part, _ in row.shown}
             )
-        if row.excerpts or row.extracts:
+        if row.quotes:
             fields = _quoting(fields, parsed, row)
         message = _object(fields)
         written.append(message)

@@ -56,7 +56,7 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     """Return a row's message where it is not the caller's own, None where it is."""
     blocks = parsed.items[row.item].blocks
     bare = row.bare and any(block.thought for block in blocks)
-    quoting = bool(row.excerpts or row.extracts)
+    quoting = row.quotes
     if row.left is None and not quoting and not bare and not row.shown:
         return None
     raw = parsed.outline.items[row.item]

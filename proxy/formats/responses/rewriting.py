@@ -59,7 +59,7 @@ def _left(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
         return b""
     text = raw.startswith(b'"')
     fields = {"content": raw} if text else fields_of(raw)
-    quoting = bool(row.excerpts or row.extracts)
+    quoting = row.quotes
     named = "id" in fields and (row.left is not None or quoting or kinds.is_written(item))
     if named:  # an id names the item as the server has it, with the reasoning that led to it
         del fields["id"]

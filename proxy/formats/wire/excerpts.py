@@ -44,7 +44,7 @@ def with_frame(content: bytes, parsed: Parsed, row: Row, kind: str = "text") -> 
 
 
 def _said(parsed: Parsed, row: Row) -> list[Excerpt]:
-    segments = [parsed.segments[i] for i in row.excerpts]
+    segments = [*row.forgotten, *[parsed.segments[i] for i in row.excerpts]]
     said = [(said_by(segment), segment.text) for segment in segments]
     if row.extracts:
         said += parsed.desk.quotes(parsed.segments, row.extracts)

@@ -7,8 +7,9 @@ import pickle
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
@@ -66,13 +67,20 @@ class _Open:
         # What it may hold, by hash; None where others than those who ask here may store more
         self._stored = None if known is None else {hash(key) for key in known}
 
+    def _held(self, tenant: str, ids: Collection[str]) -> list[str]:
+        """Return the ids that it may hold."""
+        stored = self._stored or ()
+        return [each for each in ids if hash((tenant, each)) in stored]
+
     def asked(self, method: str, args: tuple[Any, ...]) -> tuple[Any, FoveateError | OSError | None]:
         """Return the index's answer; what it is known not to hold it is not asked for."""
         if method == "ids":
             return None, None
         if method == "get" and self._stored is not None:
             tenant, ids = args
-            args = tenant, [each for each in ids if hash((tenant, each)) in self._stored]
+            args = tenant, self._held(tenant, ids)
+        if method == "search" and self._stored is not None and args[-1].ids is not None:
+            args = *args[:-1], replace(args[-1], ids=self._held(args[0], args[-1].ids))
         answer = done(self.index, method, *args)
         if self._stored is not None and answer[1] is None:
             if method == "upsert":

@@ -1,0 +1,82 @@
+"""Which kept segments a turn is told, and the request that quotes them; nothing is asked for here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from msgspec import structs
+
+from foveate.policies.cut import candidates, judge, latest_turn
+from foveate.policies.policy import Policy
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.types import INSTRUCTIONS, History, Segment
+from foveate.proxy.archive import Found, Trail
+from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.pruning.request import Request
+
+Quotes = Mapping[int, tuple[Segment, ...]]  # by the position of the user's item that they are quoted at
+
+
+def standing(parsed: Parsed, turns: Sequence[int], found: Found) -> Quotes:
+    """Return what earlier requests have quoted: at the latest turn, and at all where the client goes on
+    sending what it has sent. Else nothing is cached of the prompt that they stood in.
+    """
+    hold = turns if found.grown else turns[-1:]
+    return {i: found.quotes.get(parsed.items[i].id, ()) for i in hold}
+
+
+def placed(pool: Sequence[Segment]) -> list[Segment]:
+    """Return segments as they stand ahead of a request's own."""
+    turns = sum([s.role == "user" for s in pool])
+    before = -turns
+    found = []
+    for i, segment in enumerate(pool):
+        before += segment.role == "user"
+        found.append(replace(segment, key=(i - len(pool), 0, -1), turn=before))
+    return found
+
+
+def choose(
+    history: History, policy: Policy, absent: Collection[int], high: int, left: float
+) -> tuple[int, ...]:
+    """Return the positions of the absent that the latest turn needs, oldest first."""
+    assert latest_turn(history.segments) >= 0
+    _, scores = judge(history, *candidates(history), policy)
+    return policy.recall.choose(history, scores, absent, high, left)
+
+
+def quoting(parsed: Parsed, quotes: Quotes) -> Parsed:
+    """Return a request whose user's items quote what it does not carry; they take that many tokens
+    more.
+    """
+    if not quotes:
+        return parsed
+    more = {
+        i: FRAME_OVERHEAD + sum([s.tokens + EXCERPT_OVERHEAD for s in said])
+        for i, said in quotes.items()
+    }
+    last = {s.key[0]: s.key for s in parsed.segments}  # the last of an item's segments
+    owners = {last[i]: size for i, size in more.items() if i in last}
+    return structs.replace(
+        parsed,
+        items=[
+            structs.replace(item, tokens=item.tokens + more[i]) if i in more else item
+            for i, item in enumerate(parsed.items)
+        ],
+        segments=tuple(
+            [
+                replace(s, tokens=s.tokens + owners[s.key]) if s.key in owners else s
+                for s in parsed.segments
+            ]
+        ),
+        tokens=parsed.tokens + sum(more.values()),
+        forgotten=quotes,
+        forgotten_tokens=sum(more.values()),
+    )
+
+
+def trail_of(request: Request, parsed: Parsed) -> Trail:
+    """Return how a request's conversation is found again."""
+    said = [item.id for item in parsed.items if item.blocks[0].role not in INSTRUCTIONS]
+    return Trail(request.overrides.session or "", parsed.links, said)
