@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,6 +24,13 @@ WORDS = (
     '"q"',
     "\\n",
 )
+
+
+def examples(few: int) -> int:
+    """Return how many examples a law is tried on: so many, or as many as LAWS says, as for a long run."""
+    return int(os.environ.get("LAWS", few))
+
+
 words = st.lists(st.sampled_from(WORDS), min_size=0, max_size=40).map(" ".join)
 plain = st.one_of(
     words, st.text(max_size=40).filter(lambda t: not any(0xD800 <= ord(c) <= 0xDFFF for c in t))

@@ -10,13 +10,17 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from msgspec import structs
+
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.formats import Format
 from foveate.proxy.formats.memo import linked
 from foveate.proxy.formats.parsed import Item
+from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http.overrides import Overrides
+from foveate.proxy.http.refusals import TooLong
 from foveate.proxy.pruning.limits.windows import Windows
 from foveate.proxy.pruning.memory import Memory
 from foveate.proxy.pruning.record import Conversation
@@ -75,6 +79,15 @@ class Deciding:
     def decide(self, content: bytes, key: str, overrides: Overrides, wire: Format = CHAT) -> Decision:
         """Return the decision on a request of any API."""
         return self._runner.run(self._services.pruner.decide(Request(wire, content, overrides, key)))
+
+    def answered(self, request: Request, decision: Decision, prompt: int) -> None:
+        """Have the upstream answer, and say that it counted so many tokens of the prompt."""
+        outcome = structs.replace(decision.outcome, status=200)
+        self._services.pruner.learn(request, outcome, Usage(prompt, None))
+
+    def refused(self, request: Request, decision: Decision, refusal: TooLong) -> Decision | None:
+        """Have the upstream refuse the prompt, and return what is sent instead."""
+        return self._runner.run(self._services.pruner.decide_again(request, decision.outcome, refusal))
 
 
 def caller() -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.reading import kind_of
 
 TEXTS = ("reasoning_content", "reasoning")
 LISTS = ("thinking_blocks", "reasoning_details")
@@ -57,8 +58,7 @@ def _parts(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def is_thought(part: Any) -> bool:
     """Say whether a content part is reasoning."""
-    kind = part.get("type") if isinstance(part, dict) else None
-    return isinstance(kind, str) and kind in PARTS
+    return kind_of(part) in PARTS
 
 
 def _block_tokens(block: dict[str, Any], counter: TokenCounter) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.reading import kind_of
 
 THOUGHTS = frozenset({"thinking", "redacted_thinking"})
 SEALED_CHARACTERS = 6  # of encrypted text that stand for a token, about: base64 of it and a frame
@@ -14,7 +15,7 @@ SEALED_CHARACTERS = 6  # of encrypted text that stand for a token, about: base64
 
 def is_thinking(part: dict[str, Any]) -> bool:
     """Say whether a part is reasoning."""
-    return part.get("type") in THOUGHTS
+    return kind_of(part) in THOUGHTS
 
 
 def is_signed(part: dict[str, Any]) -> bool:

@@ -39,7 +39,7 @@ def with_mark(message: bytes, mark: bytes) -> bytes:
     """Return a message with a cache mark on its last part that can carry one, unless that has one
     already.
     """
-    content = fields_of(message).get("content", b"null").strip()
+    content = fields_of(message).get("content", b"null").strip() if message.startswith(b"{") else b""
     if content.startswith(b'"'):
         return changed(message, content=array([_marked(text_part(decoded(content)), mark)]))
     if not content.startswith(b"["):
@@ -47,7 +47,7 @@ def with_mark(message: bytes, mark: bytes) -> bytes:
     parts = elements_of(content)
     for n in range(len(parts) - 1, -1, -1):
         part = decoded(parts[n])
-        if not is_thinking(part):
+        if isinstance(part, dict) and not is_thinking(part):
             if not part.get(MARK):
                 parts[n] = _marked(parts[n], mark)
             break
@@ -62,7 +62,7 @@ def _marked(part: bytes, mark: bytes) -> bytes:
 def _lost(raw: bytes, kept: frozenset[int]) -> Iterator[bytes]:
     """Yield the marks of a message's blocks that are not `kept`."""
     wire = decoded(raw)
-    parts = parts_of(wire.get("content")) or []
+    parts = (parts_of(wire.get("content")) if isinstance(wire, dict) else None) or []
     for block, places in enumerate(sections(role_of(wire), parts)):
         if block in kept:
             continue
