@@ -54,7 +54,7 @@ CLIENTS = {
     "cryptography": "foveate.proxy.archive.cipher",
     "chromadb": "foveate.proxy.vectors.indexes.chroma",
     "litellm": "foveate.proxy.upstreams.litellm foveate.proxy.library.litellm",
-    "onnx": "foveate.proxy.vectors.embedders.minilm foveate.proxy.vectors.embedders.e5",
+    "onnx": "foveate.proxy.vectors.embedders.plain",
     "onnxruntime": "foveate.proxy.vectors.embedders.onnx foveate.proxy.vectors.embedders.multilingual",
     "tokenizers": "foveate.proxy.vectors.embedders.onnx",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers",
@@ -84,6 +84,8 @@ HELPERS = {
     "foveate.proxy.vectors.indexes.lock",  # what keeps a folder to one process
     "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
     "foveate.proxy.vectors.embedders.weights",
+    "foveate.proxy.vectors.embedders.plain",
+    "foveate.proxy.vectors.embedders.onnxfile",  # how models are written for the runtime
     "foveate.proxy.pruning.states.in_memory",  # the latest of what others keep
     "foveate.proxy.pruning.states.board",  # what processes share beside decisions
     "foveate.proxy.vectors.embedders.e5",  # the model that the multilingual one runs

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from foveate.proxy.cli import callers, serving, trying
@@ -14,6 +17,23 @@ app = typer.Typer(
 )
 for each in (serving, callers, trying):
     app.add_typer(each.commands)
+
+
+def tell_version(wanted: bool) -> None:
+    """Print the version and end, where that is wanted."""
+    if wanted:
+        typer.echo(f"foveate {metadata.version('foveate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Prune long chat histories on their way to an OpenAI-compatible API."""
 
 
 def main() -> None:

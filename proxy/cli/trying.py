@@ -24,8 +24,12 @@ def demo(
     budget: Annotated[int, typer.Option(help="Tokens of the whole prompt to prune to.", min=1)] = 3000,
 ) -> None:
     """Send a bundled conversation through the proxy, without a key, and show what is kept and dropped."""
-    from foveate.proxy.evaluation import demo as demonstration
-
+    try:
+        from foveate.proxy.evaluation import demo as demonstration
+    except ImportError as error:
+        raise ConfigError(
+            f"the demo needs {error.name}, which is not installed: pip install 'foveate[demo]'"
+        ) from None
     demonstration.run(budget, Console())
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tiktoken_ext.openai_public import ENCODING_CONSTRUCTORS
 IMAGE, IMAGE_LOW, AUDIO, FILE = 765, 85, 600, 1500
 FALLBACK = "o200k_base"
 SLICE = 32 * 1024  # characters that are counted at a time
-# tiktoken's own names of the vocabularies that litellm's wheel carries: sha1 of their addresses.
+# tiktoken's own names of the vocabularies in `data`: sha1 of their addresses.
 _BUNDLED = {
     "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
     "o200k_harmony": "fb374d419588a4632f3f557e76b4b70aebbca790",
@@ -52,22 +52,15 @@ def is_exact(model: str) -> bool:
 
 @lru_cache(maxsize=8)
 def load_encoding(name: str) -> tiktoken.Encoding:
-    """Return an encoding from the vocabulary in litellm's wheel, never a download; FileNotFoundError
-    without it.
-    """
-    package = importlib.util.find_spec("litellm")
-    places = (package and package.submodule_search_locations) or []
-    folders = [Path(place) / "litellm_core_utils" / "tokenizers" for place in places]
-    for folder in folders:
-        if (folder / _BUNDLED[name]).is_file():
-            os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
-            spec = ENCODING_CONSTRUCTORS[name]()
-            encoding = tiktoken.Encoding(**spec)
-            spec["mergeable_ranks"].clear()  # read once, to build the coder: 28 MiB for o200k
-            return encoding
-    raise FileNotFoundError(
-        f"the vocabulary of {name} is missing from the installed litellm; reinstall foveate"
-    )
+    """Return an encoding from its vocabulary here, never a download; FileNotFoundError without it."""
+    folder = Path(str(files("foveate.proxy.formats").joinpath("data")))
+    if not (folder / _BUNDLED[name]).is_file():
+        raise FileNotFoundError(f"the vocabulary of {name} is missing; reinstall foveate")
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
+    spec = ENCODING_CONSTRUCTORS[name]()
+    encoding = tiktoken.Encoding(**spec)
+    spec["mergeable_ranks"].clear()  # read once, to build the coder: 28 MiB for o200k
+    return encoding
 
 
 class TokenCounter:

@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Callable, Iterator
 
 import brotli
-import zstandard
+from backports import zstd
 
 PLAIN = frozenset({b"", b"identity"})
 STEP = 64 * 1024  # bytes that are read or made at a time
-WIDEST = 8 * 1024 * 1024  # bytes that zstd may look back to: what HTTP allows (RFC 9659)
+WIDEST = 23  # bytes, as a power of two, that zstd may look back to: what HTTP allows (RFC 9659)
 MOST = 4 * 1024 * 1024  # bytes that are made of one answer to find its end, a few milliseconds' work
 
 
@@ -51,7 +51,7 @@ def _pieces(content: bytes, encoding: bytes) -> Iterator[bytes]:
         return
     try:
         yield from _READERS.get(encoding, _nothing)(content)
-    except (zlib.error, brotli.error, zstandard.ZstdError):
+    except (zlib.error, brotli.error, zstd.ZstdError):
         return
 
 
@@ -87,12 +87,14 @@ def _brotli(content: bytes) -> Iterator[bytes]:
 
 
 def _zstd(content: bytes) -> Iterator[bytes]:
-    maker = zstandard.ZstdDecompressor(max_window_size=WIDEST)
-    reader = maker.stream_reader(content, read_across_frames=True)
-    made = reader.read(STEP)
-    while made:
-        yield made
-        made = reader.read(STEP)
+    left = content
+    while left:  # a frame after another
+        stream = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WIDEST})
+        made = stream.decompress(left, STEP)
+        while made:
+            yield made
+            made = b"" if stream.eof else stream.decompress(b"", STEP)
+        left = stream.unused_data if stream.eof else b""
 
 
 _READERS: dict[bytes, Callable[[bytes], Iterator[bytes]]] = {

@@ -1,4 +1,4 @@
-"""What prompts cost, from the prices in litellm's wheel and those of the settings."""
+"""What prompts cost, from the prices in litellm's table and those of the settings."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""What is known of models by name: the table in litellm's wheel, read without importing it."""
+"""What is known of models by name: a dated copy of litellm's table."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
 from statistics import median_low
 from typing import Any, TypeVar
 
@@ -114,11 +113,7 @@ def size_in_name(entry: Mapping[str, Any]) -> Size | None:
 
 
 def model_entries() -> Iterable[tuple[str, dict[str, Any]]]:
-    """Return name and entry of each model in the table of litellm's wheel; the package is not imported."""
-    spec = importlib.util.find_spec("litellm")
-    for place in (spec and spec.submodule_search_locations) or []:
-        path = Path(place) / "model_prices_and_context_window_backup.json"
-        if path.is_file():
-            models: dict[str, dict[str, Any]] = orjson.loads(path.read_bytes())
-            return models.items()
-    return ()
+    """Return name and entry of each model in the copy of litellm's table."""
+    table = files("foveate.proxy.pruning.limits").joinpath("data", "models.json")
+    models: dict[str, dict[str, Any]] = orjson.loads(table.read_bytes())["models"]
+    return models.items()

@@ -17,11 +17,12 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 from foveate.proxy import formats
-from foveate.proxy.errors import RequestError, UpstreamError
+from foveate.proxy.errors import ConfigError, RequestError, UpstreamError
 from foveate.proxy.formats import Format
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 from foveate.proxy.upstreams.litellm.answers import answer, streamed, whole
@@ -53,8 +54,12 @@ class LiteLLM:
         defaults: Mapping[str, object] | None = None,
     ) -> None:
         """Take the address of every call (`api_base`, else the provider's own) and arguments of
-        litellm's to add.
+        litellm's to add; ConfigError where it is not installed.
         """
+        if find_spec("litellm") is None:
+            raise ConfigError(
+                "upstream.type litellm needs litellm, which is not installed: pip install litellm"
+            )
         self._api_key = api_key
         self._litellm: ModuleType | None = None
         # A failed call goes back to the caller, whose SDK tries again itself.

@@ -7,10 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, helper
 
-from foveate.proxy.vectors.embedders import minilm
+from foveate.proxy.vectors.embedders import minilm, onnxfile
 from foveate.proxy.vectors.embedders.minilm import DIMENSIONS, IR, OPSET, Array
+from foveate.proxy.vectors.embedders.onnxfile import FLOAT
 from foveate.proxy.vectors.embedders.unigram import Unigram
 
 LAYERS = 12
@@ -53,14 +53,11 @@ class _Graph(minilm.Graph):
 
     def serialised(self) -> bytes:
         """Return the model's bytes."""
-        given = helper.make_tensor_value_info("words", TensorProto.FLOAT, [1, "wordpieces", DIMENSIONS])
-        made = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, DIMENSIONS])
-        graph = helper.make_graph(
-            self._nodes, "multilingual-e5-small", [given], [made], self._constants
+        given = onnxfile.value("words", FLOAT, [1, "wordpieces", DIMENSIONS])
+        made = onnxfile.value("vector", FLOAT, [1, DIMENSIONS])
+        return onnxfile.model(
+            "multilingual-e5-small", self._nodes, self._constants, given, made, (IR, OPSET)
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
-        found: bytes = model.SerializeToString()
-        return found
 
 
 class Model(minilm.Layers):

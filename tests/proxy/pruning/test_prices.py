@@ -1,4 +1,4 @@
-"""Money saved, from the prices in litellm's wheel."""
+"""Money saved, from the prices in litellm's table."""
 
 from __future__ import annotations
 
