@@ -101,7 +101,7 @@ def packages() -> set[str]:
         *project["dependencies"],
         *(each for name in extras if name not in ("dev", "eval") for each in extras[name]),
     ]
-    return {re.split(r"[^\w-]", each)[0] for each in wanted}
+    return {re.split(r"[^\w.-]", each)[0] for each in wanted}
 
 
 def links() -> Iterator[tuple[str, str]]:
