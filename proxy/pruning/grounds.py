@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from foveate.policies.cut import latest_turn
 from foveate.policies.prune import Situation
 from foveate.policies.results.birth import Newborn, births, new_results
-from foveate.policies.types import PruneState, Selection
+from foveate.policies.types import PruneState, Segment, Selection
 from foveate.proxy.config.schema import Economy
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.limits.watermarks import Limits
@@ -87,7 +88,21 @@ def standing(grounds: Grounds) -> PruneState:
         )
     if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
         return PruneState()
-    return earlier.state
+    return with_its_end(earlier.state, grounds.parsed.segments)
+
+
+def with_its_end(state: PruneState, segments: Sequence[Segment]) -> PruneState:
+    """Return decisions less those that would leave out the latest user turn or the newest segment.
+
+    There are such only in a session that goes back to an earlier point, as one does that has an answer
+    made anew: there those were in the middle.
+    """
+    if not state.dropped or not segments:
+        return state
+    turn = latest_turn(segments)
+    ends = [s.key for s in segments if s.key[0] == turn] if turn >= 0 else []
+    back = state.dropped.intersection([*ends, segments[-1].key])
+    return replace(state, dropped=state.dropped - back) if back else state
 
 
 def with_births(grounds: Grounds, state: PruneState) -> PruneState:

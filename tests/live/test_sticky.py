@@ -324,3 +324,15 @@ def test_an_outcome_tells_of_the_prefix_and_of_what_the_upstream_had_cached(upst
         == int(answers[1].header("x-pruning-prefix") or 0)
         > 0
     )
+
+
+def test_a_session_that_goes_back_keeps_its_latest_turn(quick: Live, upstream: Upstream) -> None:
+    messages = long_chat(40)
+    mine = key()
+    assert chat(quick.url, body(messages), budget=BUDGET, key=mine, session="one").result == "cut"
+    gone = [m for m in messages if m["role"] == "user" and m not in upstream.last.messages]
+    assert gone
+    for asked in gone[:6]:
+        back = messages[: messages.index(asked) + 1]
+        chat(quick.url, body(back), budget=BUDGET, key=mine, session="one")
+        assert upstream.last.messages[-1] == asked
