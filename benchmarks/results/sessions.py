@@ -120,7 +120,9 @@ def main() -> None:
     p.add_argument("--lost", action="store_true", help="name the values that are not shown")
     args = p.parse_args()
     prices = list(itertools.product(READS, WRITES))
-    print(f"{'source':28} sessions values shown  cost least / most over the prices, worst session; cuts")
+    print(
+        f"{'source':28} sessions values shown  cost least / most over the prices, worst session; cuts"
+    )
     everything: list[Sums] = []
     for source, sessions in sorted(asyncio.run(measured(args)).items()):
         everything += sessions

@@ -26,12 +26,25 @@ LONGEST = 120  # characters of a token: a longer one is data that nobody names
 TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
 _JOINT = re.compile(r"[-.:/\\@+]")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
-# A line that begins as a report of a failure does.
+# A line that begins as a report of a failure does, in what test runners, compilers and shells print.
 _FAILURE = re.compile(
-    r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|error(?:\[\w+\])?:|fatal:|panic:|Traceback )"
-    r"|[\w.]{0,80}(?:Error|Exception|Failure)\b(?=:|\s*$)|[\w./\\+-]{1,200}[:(]\d[\d:,)]{0,12}:? (?:fatal )?error\b)",
+    r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|[Ee]rror(?:\[\w+\])?:|fatal:|panic:|Traceback )"
+    r"|\s{0,8}(?:--- FAIL|not ok \d|Caused by:|Exception in thread|thread '.{1,80}' panicked|npm ERR!|make(?:\[\d+\])?: \*\*\*"
+    r"|\[(?:ERROR|FATAL|FAILED|error)\]|::error|##\[error\]|[\u2717\u2718\u2715\u2716\u00d7\u25cf] |Segmentation fault|---- \S+ stdout)"
+    r"|_{3,} ?[\w/].{0,200}? ?_{3,}\s*$"  # the heading over one, in pytest
+    r"|[\w.$]{0,160}(?:Error|Exception|Failure)\b(?=:|\s*$)"
+    r"|[\w./\\+-]{1,200}[:(]\d[\d:,)]{0,12}:? (?:fatal )?error\b)",
     re.MULTILINE,
 )
+# And one that ends as the line of a failed test does.
+_FAILED = re.compile(
+    r"(?:\s|\.{3} ?)(?:FAILED|FAIL|ERROR|<<< (?:FAILURE|ERROR)!)(?:\s+\[ *\d+%\])?\s*$"
+)
+_DETAIL = re.compile(
+    r"\s{0,8}E {2,}"
+)  # a line of pytest's report that goes on where the one above it does
+TAIL = 40  # characters of a line that tell how it ends
+AGAIN = 0.15  # of what a report counts that stands there word for word already
 # Words of a line that speaks of trouble, and of one that sums up.
 _TROUBLE = frozenset(
     "error errors exception exceptions traceback fail failed failure failures fails failing fatal panic denied missing "
@@ -53,7 +66,7 @@ class Reading:
     value_places: Places
     size: Scores  # characters of each piece, shape (n,); of one that holds others those around them
     leaf: NDArray[np.bool_]  # whether it holds no other
-    failure: Scores  # 1 where a line reports a failure, shape (n,)
+    failure: Scores  # 1 where a line reports a failure, less where it says it again, shape (n,)
     trouble: Scores  # 1 where a word of trouble stands
     total: Scores  # 1 where something is summed up
     repeats: Scores  # how many pieces say the same but for their numbers, itself included
@@ -79,12 +92,30 @@ def reading_of(pieces: Pieces) -> Reading:
         np.repeat(np.arange(n), [len(found) for found in values]),
         size,
         leaf,
-        failure=np.array([_FAILURE.match(text) is not None for text in texts], dtype=float) * leaf,
+        failure=failures(texts) * leaf,
         trouble=np.array([any(t.trouble for t in found) for found in known], dtype=float) * leaf,
         total=np.array([any(t.total for t in found) for found in known], dtype=float) * leaf,
         repeats=repeats(texts),
         definition=defined(pieces) * leaf,
     )
+
+
+def failures(texts: Sequence[str]) -> Scores:
+    """Return how much each text reports of a failure, shape (n,): 1 for a first line, less for those
+    that go on with it, and little for one that says it again.
+    """
+    found = np.zeros(len(texts))
+    told: set[str] = set()
+    run = 0  # lines of details in a row
+    for i, text in enumerate(texts):
+        if not (_FAILURE.match(text) or _FAILED.search(text, max(0, len(text) - TAIL))):
+            run = 0
+            continue
+        run = run + 1 if _DETAIL.match(text) else 0
+        said = text.strip()
+        found[i] = AGAIN if said in told else 1.0 / max(1, run)
+        told.add(said)
+    return found
 
 
 def own_texts(pieces: Pieces) -> list[str]:
