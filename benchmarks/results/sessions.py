@@ -1,4 +1,4 @@
-"""Agents' sessions, results shortened at their first appearance alone: `python -m benchmarks.results.sessions --data D`.
+"""Agents' sessions whose results are shortened at birth alone: `python -m benchmarks.results.sessions --data D`.
 
 Sessions are replayed request by request through the pruner, in a window that forces no cut. Cost is relative to no
 pruning at each price of reading and writing the cache, over all sessions of a source and of the worst; `shown` is the

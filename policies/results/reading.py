@@ -28,9 +28,11 @@ _JOINT = re.compile(r"[-.:/\\@+]")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 # A line that begins as a report of a failure does, in what test runners, compilers and shells print.
 _FAILURE = re.compile(
-    r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|[Ee]rror(?:\[\w+\])?:|fatal:|panic:|Traceback )"
-    r"|\s{0,8}(?:--- FAIL|not ok \d|Caused by:|Exception in thread|thread '.{1,80}' panicked|npm ERR!|make(?:\[\d+\])?: \*\*\*"
-    r"|\[(?:ERROR|FATAL|FAILED|error)\]|::error|##\[error\]|[\u2717\u2718\u2715\u2716\u00d7\u25cf] |Segmentation fault|---- \S+ stdout)"
+    r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|[Ee]rror(?:\[\w+\])?:|fatal:|panic:"
+    r"|Traceback )"
+    r"|\s{0,8}(?:--- FAIL|not ok \d|Caused by:|Exception in thread|thread '.{1,80}' panicked|npm ERR!"
+    r"|make(?:\[\d+\])?: \*\*\*|Segmentation fault|---- \S+ stdout"
+    r"|\[(?:ERROR|FATAL|FAILED|error)\]|::error|##\[error\]|[\u2717\u2718\u2715\u2716\u00d7\u25cf] )"
     r"|_{3,} ?[\w/].{0,200}? ?_{3,}\s*$"  # the heading over one, in pytest
     r"|[\w.$]{0,160}(?:Error|Exception|Failure)\b(?=:|\s*$)"
     r"|[\w./\\+-]{1,200}[:(]\d[\d:,)]{0,12}:? (?:fatal )?error\b)",
