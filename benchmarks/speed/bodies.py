@@ -12,6 +12,8 @@ from typing import Any
 
 NONCE = b"NONCE0000000"  # becomes another number in every request, so that no cache of whole requests can answer
 GAP = 0.01  # seconds between the chunks of a paced stream
+# Where the same is sent on the other APIs.
+PATHS = {"responses": "/v1/responses", "messages": "/v1/messages"}
 
 
 @lru_cache(maxsize=1)
@@ -68,3 +70,15 @@ def history(count: int, size: int, salt: str = "", stream: bool = False) -> byte
 
 def question(rng: random.Random) -> str:
     return f"What was said about {rng.choice(sentences())[:50]}?"
+
+
+def retold(chat: bytes, wire: str) -> bytes:
+    """Return a chat completion's body as the API of that name has it."""
+    said = json.loads(chat)
+    system, *rest = said.pop("messages")
+    if wire == "responses":
+        return json.dumps({**said, "instructions": system["content"], "input": rest}).encode()
+    model = "claude-sonnet-4-5"
+    return json.dumps(
+        {**said, "model": model, "max_tokens": 1024, "system": system["content"], "messages": rest}
+    ).encode()

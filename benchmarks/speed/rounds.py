@@ -32,6 +32,7 @@ class Scenario:
     count: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     ours: bool = False  # sent to foveate alone: the others do not prune
+    path: str = "/v1/chat/completions"
 
 
 def scenarios(quick: bool) -> list[Scenario]:
@@ -50,6 +51,20 @@ def scenarios(quick: bool) -> list[Scenario]:
     over = {"x-pruning-budget": "120000"}
     rows.append(Scenario("400 kB parsed x1", large, 1, 60, {**over, "x-pruning": "on"}))
     afresh = {**PRUNING, "x-pruning-sticky": "off"}
+    for wire, path in bodies.PATHS.items():
+        rows += [
+            Scenario(f"1 kB {wire} x1", bodies.retold(small, wire), 1, 600, path=path),
+            Scenario(f"400 kB {wire} x1", bodies.retold(large, wire), 1, 60, path=path),
+            Scenario(
+                f"400 kB {wire}, cut x1",
+                bodies.retold(large, wire),
+                1,
+                40,
+                afresh,
+                ours=True,
+                path=path,
+            ),
+        ]
     again = large.replace(bodies.NONCE, b"")
     rows.append(Scenario("400 kB sticky x1", large, 1, 60, PRUNING, ours=True))
     rows.append(Scenario("400 kB cut x1", again, 1, 60, afresh, ours=True))
@@ -83,7 +98,8 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 async def turn(target: Target, scenario: Scenario, number: int) -> Row:
-    wire = load.request(target.url, scenario.body, {**target.headers, **scenario.headers})
+    headers = {**target.headers, **scenario.headers}
+    wire = load.request(target.url, scenario.body, headers, scenario.path)
     await load.drive(target.url, wire, scenario.concurrency * 2, scenario.concurrency, SECONDS)
     gc.collect()
     before, start = target.cpu(), time.monotonic()
