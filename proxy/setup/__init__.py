@@ -1,0 +1,1 @@
+"""Setting foveate up, and looking at a running one: what no request meets."""
