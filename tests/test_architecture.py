@@ -45,7 +45,8 @@ LAYERS = (
     ("proxy.pages", "proxy.watcher"),
     ("proxy.app", "proxy.library"),
     "proxy.running",
-    ("proxy.evaluation", "proxy.setup"),
+    "proxy.evaluation",
+    "proxy.setup",
     "proxy.cli",
 )
 # A third-party client, and the only files that may import it. Their names say so.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,9 @@ def read_request(path: Path) -> bytes:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not JSON: {error}; nothing was sent") from None
     return content
+
+
+def bundled_request() -> bytes:
+    """Return a request with the bundled conversation."""
+    found = files("foveate.proxy.evaluation.demo").joinpath("conversation.json").read_text()
+    return json.dumps({"model": "gpt-4o", "messages": json.loads(found)["messages"]}).encode()

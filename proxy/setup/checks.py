@@ -7,7 +7,6 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from foveate.proxy import services
 from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, UpstreamError
+from foveate.proxy.evaluation.once import bundled_request
 from foveate.proxy.formats import load_formats
 from foveate.proxy.http.headers import Headers
 from foveate.proxy.http.overrides import Overrides
@@ -215,8 +215,7 @@ async def state(built: Services, running: bool) -> Finding:
 
 async def dry_run(built: Services) -> Finding:
     """Return what became of the bundled conversation, decided as a request would be."""
-    bundled = files("foveate.proxy.evaluation.demo").joinpath("conversation.json").read_text()
-    body = json.dumps({"model": "gpt-4o", "messages": json.loads(bundled)["messages"]}).encode()
+    body = bundled_request()
     wire = next(iter(load_formats().values()))
     wanted = Overrides(mode="on", budget=Budget(BUDGET, BUDGET), sticky=False)
     decision = await built.pruner.decide(Request(wire, body, wanted, "", rehearsal=True))
