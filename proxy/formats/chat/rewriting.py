@@ -35,7 +35,7 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
             mark = {"role": marks[n], "content": LEFT_OUT}
             written.append(json_of(mark))
             ahead = message_tokens(mark, parsed.counter)
-        if row.whole:
+        if row.whole or not raw.startswith(b"{"):
             written.append(raw)
             tokens.append(ahead + parsed.items[row.item].tokens)
             continue
@@ -50,7 +50,9 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
         written.append(message)
         tokens.append(ahead + message_tokens(decoded(message), parsed.counter))
     messages = b"[" + b",".join(written) + b"]"
-    return Prompt(_object({**fields_of(parsed.outline.body), "messages": messages}), tokens)
+    return Prompt(
+        _object({**fields_of(parsed.outline.body, ("messages",)), "messages": messages}), tokens
+    )
 
 
 def _changed(parsed: Parsed, row: Row, message: Fields) -> Fields:

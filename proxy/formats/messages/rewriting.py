@@ -60,6 +60,8 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     if row.left is None and not quoting and not bare and not row.shown:
         return None
     raw = parsed.outline.items[row.item]
+    if not raw.startswith(b"{"):
+        return None
     content = fields_of(raw).get("content", b"null").strip()
     if not content.startswith((b"[", b'"')):
         return None

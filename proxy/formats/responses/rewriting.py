@@ -37,7 +37,7 @@ def rewrite_input(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
             tokens.append(item_tokens(item_of(left), parsed.counter) if left else 0)
         if left:
             written.append(left)
-    fields = fields_of(parsed.outline.body)
+    fields = fields_of(parsed.outline.body, ("input",))
     alone = len(written) == 1 and written[0].startswith(b'"')  # an input that is a string
     fields["input"] = written[0] if alone else b"[" + b",".join(written) + b"]"
     return Prompt(_object(fields), tokens)
@@ -45,7 +45,7 @@ def rewrite_input(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
 
 def _left(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
     """Return what is left of one item, nothing where it is reasoning that is taken out."""
-    if row.whole:
+    if row.whole or not raw.startswith((b"{", b'"')):
         return raw
     told = any(block.told for block in parsed.items[row.item].blocks)
     if row.shown or (told and row.extracts):

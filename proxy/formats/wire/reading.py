@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
@@ -107,16 +107,18 @@ def read_top_level(
         raise FormatError(f"the body is {kind}: {error}") from None
 
 
-def fields_of(raw: bytes) -> dict[str, bytes]:
-    """Return an object's fields in the caller's own bytes."""
+def fields_of(raw: bytes, aside: Container[str] = ()) -> dict[str, bytes]:
+    """Return an object's fields in the caller's own bytes; those `aside` are empty, since they are much to
+    copy.
+    """
     try:
-        return {name: bytes(value) for name, value in _decode_object(raw).items()}
+        found = _decode_object(raw)
     except msgspec.DecodeError:
         readable = mended(raw)
         found = _decode_object(readable)
-        return dict(
-            zip(found, own([bytes(value) for value in found.values()], readable, raw), strict=True)
-        )
+        values = own([bytes(value) for value in found.values()], readable, raw)
+        return dict(zip(found, values, strict=True))
+    return {name: b"" if name in aside else bytes(value) for name, value in found.items()}
 
 
 def elements_of(raw: bytes) -> list[bytes]:

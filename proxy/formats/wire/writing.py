@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from foveate.proxy.formats.wire.reading import fields_of
 
+LONG = 64 * 1024  # characters
+
 
 def changed(raw: bytes, **fields: bytes) -> bytes:
     """Return an object with those fields, each as JSON, in place of its own."""
-    return obj({**fields_of(raw), **fields})
+    return obj({**fields_of(raw, fields), **fields})
 
 
 def obj(fields: dict[str, bytes]) -> bytes:
@@ -36,5 +39,17 @@ def json_of(value: Any) -> bytes:
 
 
 def sorted_json(value: Any) -> bytes:
-    """Return a value as JSON that is the same whatever the order of its fields."""
+    """Return a value as JSON that is the same whatever the order of its fields, with hashes in place of its
+    own long texts.
+    """
+    if isinstance(value, dict) and any(isinstance(v, str) and len(v) > LONG for v in value.values()):
+        value = {n: _hashed(v) if isinstance(v, str) and len(v) > LONG else v for n, v in value.items()}
     return msgspec.json.encode(value, order="sorted")
+
+
+def _hashed(text: str) -> list[str]:
+    """Return what stands for a text: a list of a hash, as no text is."""
+    made = blake2b(digest_size=16)
+    for start in range(0, len(text), LONG):
+        made.update(text[start : start + LONG].encode())
+    return [made.hexdigest()]

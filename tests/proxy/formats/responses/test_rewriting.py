@@ -102,3 +102,12 @@ def test_excerpts_make_the_same_text_of_a_string_and_of_its_one_part_and_stand_a
 def test_an_input_that_is_a_string_stays_one() -> None:
     parsed = read(response("hello"), wire=WIRE)
     assert json.loads(rebuild(parsed, {0}, wire=WIRE)[0])["input"] == "hello"
+
+
+def test_what_is_no_item_stays_as_it_is_beside_reasoning_that_goes() -> None:
+    items = [user("q"), thought("1", "so"), None, said("well"), user("and now?")]
+    parsed = read({"model": "m", "input": items}, wire=WIRE)
+    everything = range(len(parsed.segments))
+    bare = [s.key for s in parsed.segments]
+    prompt = WIRE.rebuild(parsed, layout(parsed, everything, {}, bare))
+    assert None in json.loads(prompt.body)["input"]
