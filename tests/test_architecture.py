@@ -96,7 +96,7 @@ HELPERS = {
     "foveate.proxy.upstreams.strict.messages",
     "foveate.proxy.upstreams.strict.responses",
     "foveate.proxy.upstreams.litellm.answers",  # parts of one member
-    "foveate.proxy.upstreams.litellm.calls",
+    "foveate.proxy.upstreams.litellm.endpoints",
     "foveate.proxy.upstreams.litellm.faults",
     "foveate.proxy.upstreams.litellm.keys",
     "foveate.policies.selectors.filling",

@@ -25,9 +25,9 @@ from foveate.proxy import formats
 from foveate.proxy.errors import ConfigError, RequestError, UpstreamError
 from foveate.proxy.formats import Format
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
-from foveate.proxy.upstreams.litellm.answers import answer, streamed, whole
-from foveate.proxy.upstreams.litellm.calls import CALLS, Call, arguments
-from foveate.proxy.upstreams.litellm.faults import ASKS_FOR_KEY, explained, retry_after, unwrapped
+from foveate.proxy.upstreams.litellm.answers import complete, streamed, whole
+from foveate.proxy.upstreams.litellm.endpoints import ENDPOINTS, Endpoint, arguments
+from foveate.proxy.upstreams.litellm.faults import ASKS_FOR_KEY, refusal_of, retry_after, unwrapped
 from foveate.proxy.upstreams.litellm.keys import callers_key, no_key, own_key
 
 MODELS = "/v1/models"
@@ -38,7 +38,7 @@ class Asked:
     """A request that litellm is to answer."""
 
     wire: Format
-    call: Call
+    endpoint: Endpoint
     body: dict[str, Any]
     key: str  # the caller's; empty for none
 
@@ -73,7 +73,9 @@ class LiteLLM:
             self._fixed["api_base"] = api_base
         self._fixed.update(defaults or {})
         found = formats.load_formats().items()
-        self._served = {path.removeprefix("/v1"): wire for path, wire in found if wire.name in CALLS}
+        self._served = {
+            path.removeprefix("/v1"): wire for path, wire in found if wire.name in ENDPOINTS
+        }
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return litellm's answer, or its refusal as the provider gave it; UpstreamError where none
@@ -81,16 +83,16 @@ class LiteLLM:
         """
         path = request.path.partition("?")[0]
         if request.method == "GET" and path == MODELS:
-            return answer({"object": "list", "data": []})
+            return complete({"object": "list", "data": []})
         wire = next((wire for end, wire in self._served.items() if path.endswith(end)), None)
         if request.method != "POST" or wire is None:
             return whole(404, self._unserved(f"{request.method} {path}").body(), [])
-        call = CALLS[wire.name]
+        endpoint = ENDPOINTS[wire.name]
         try:
-            body = arguments(call, await _read(request.body))
+            body = arguments(endpoint, await _read(request.body))
         except RequestError as error:
             return whole(error.status, wire.error(error), [])
-        return await self._complete(Asked(wire, call, body, callers_key(request.headers)))
+        return await self._complete(Asked(wire, endpoint, body, callers_key(request.headers)))
 
     async def aclose(self) -> None:
         """Close the connections that litellm keeps."""
@@ -115,19 +117,19 @@ class LiteLLM:
             check_kept(litellm, body)
             # litellm finds its own again, and knows how each kind is sent.
             given = {"api_key": key} if key and not own else {}
-            found = await asked.call.function(litellm)(**body, **self._fixed, **given)
+            found = await asked.endpoint.function(litellm)(**body, **self._fixed, **given)
             if not body["stream"]:
-                return answer(found)
+                return complete(found)
 
             def failed(error: Exception) -> bytes:
-                return asked.wire.error(explained(unwrapped(error), key))
+                return asked.wire.error(refusal_of(unwrapped(error), key))
 
-            return await streamed(asked.call, found, errors, failed)
+            return await streamed(asked.endpoint, found, errors, failed)
         except RequestError as refused:
             return whole(refused.status, asked.wire.error(refused), [])
         except errors as raised:
             error = unwrapped(raised)
-            told = explained(error, key)
+            told = refusal_of(error, key)
             if isinstance(told, UpstreamError):
                 raise told from None
             if not key and ASKS_FOR_KEY.search(str(told)):

@@ -10,7 +10,7 @@ import orjson
 
 from foveate.proxy.http.headers import Headers
 from foveate.proxy.upstreams import UpstreamResponse
-from foveate.proxy.upstreams.litellm.calls import Call
+from foveate.proxy.upstreams.litellm.endpoints import Endpoint
 
 JSON: Headers = [(b"content-type", b"application/json")]
 EVENTS: Headers = [
@@ -19,7 +19,7 @@ EVENTS: Headers = [
 ]
 
 
-def answer(found: Any) -> UpstreamResponse:
+def complete(found: Any) -> UpstreamResponse:
     """Return what litellm returned as an answer."""
     return whole(200, orjson.dumps(dumped(found)), [])
 
@@ -35,7 +35,7 @@ def whole(status: int, body: bytes, headers: Headers) -> UpstreamResponse:
 
 
 async def streamed(
-    call: Call, chunks: Any, errors: type[Exception], failed: Callable[[Exception], bytes]
+    endpoint: Endpoint, chunks: Any, errors: type[Exception], failed: Callable[[Exception], bytes]
 ) -> UpstreamResponse:
     """Return litellm's stream as an event stream, once its first chunk is there.
 
@@ -46,11 +46,13 @@ async def streamed(
         stack.push_async_callback(chunks.aclose)
         first = await anext(chunks, None)
         stack.pop_all()
-    return UpstreamResponse(200, EVENTS, _events(call, first, chunks, errors, failed), chunks.aclose)
+    return UpstreamResponse(
+        200, EVENTS, _events(endpoint, first, chunks, errors, failed), chunks.aclose
+    )
 
 
 async def _events(
-    call: Call,
+    endpoint: Endpoint,
     first: Any,
     chunks: Any,
     errors: type[Exception],
@@ -59,21 +61,21 @@ async def _events(
     """Yield an event for each chunk, then the end; an error is the last event and leaves out the end."""
     try:
         if first is not None:
-            yield event(call, first)
+            yield event(endpoint, first)
         async for chunk in chunks:
-            yield event(call, chunk)
-        if call.ending:
-            yield call.ending
+            yield event(endpoint, chunk)
+        if endpoint.ending:
+            yield endpoint.ending
     except errors as error:
-        yield call.error_event(failed(error))
+        yield endpoint.error_event(failed(error))
 
 
-def event(call: Call, chunk: Any) -> bytes:
+def event(endpoint: Endpoint, chunk: Any) -> bytes:
     """Return one server-sent event; where litellm gives it written, as it is."""
     if isinstance(chunk, bytes):
         return chunk
     found = dumped(chunk)
-    name = f"event: {found['type']}\n".encode() if call.named_events else b""
+    name = f"event: {found['type']}\n".encode() if endpoint.named_events else b""
     return name + b"data: " + orjson.dumps(found) + b"\n\n"
 
 

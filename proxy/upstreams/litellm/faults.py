@@ -32,7 +32,7 @@ def unwrapped(error: Exception) -> Exception:
     return inner if isinstance(inner, Exception) else error
 
 
-def explained(error: Exception, key: str) -> RequestError:
+def refusal_of(error: Exception, key: str) -> RequestError:
     """Return litellm's error with OpenAI's status, type and code, without keys or a traceback.
 
     An UpstreamError where the provider did not answer, as the http upstream has it.

@@ -22,14 +22,14 @@ def message_faults(body: Mapping[str, Any]) -> Iterator[str]:
         return
     for n, message in enumerate(messages):
         yield from _alone(n, message, last=n == len(messages) - 1)
-    turns = turns_of(messages)
+    turns = merged(messages)
     if turns and turns[0][0] != "user":
         yield "messages.0: the first message must use the user role"
     yield from _tools(turns)
     yield from _marks(body, turns)
 
 
-def turns_of(messages: Sequence[Block]) -> list[Turn]:
+def merged(messages: Sequence[Block]) -> list[Turn]:
     """Return the turns that messages make."""
     turns: list[Turn] = []
     for message in messages:

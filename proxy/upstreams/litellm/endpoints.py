@@ -48,7 +48,7 @@ LOCAL = frozenset({"chatgpt", "github_copilot", "petals"})
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Endpoint:
     """How an API is called through litellm."""
 
     name: str  # of the wire format
@@ -63,10 +63,10 @@ class Call:
         return (b"event: error\n" if self.named_events else b"") + b"data: " + body + b"\n\n"
 
 
-CALLS: Mapping[str, Call] = {
-    call.name: call
-    for call in (
-        Call(
+ENDPOINTS: Mapping[str, Endpoint] = {
+    endpoint.name: endpoint
+    for endpoint in (
+        Endpoint(
             "chat",
             CHAT,
             "messages",
@@ -74,23 +74,23 @@ CALLS: Mapping[str, Call] = {
             b"data: [DONE]\n\n",
             named_events=False,
         ),
-        Call("responses", RESPONSES, "input", lambda litellm: litellm.aresponses),
-        Call("messages", MESSAGES, "messages", lambda litellm: litellm.anthropic.messages.acreate),
+        Endpoint("responses", RESPONSES, "input", lambda litellm: litellm.aresponses),
+        Endpoint("messages", MESSAGES, "messages", lambda litellm: litellm.anthropic.messages.acreate),
     )
 }
 
 
-def arguments(call: Call, raw: bytes) -> dict[str, Any]:
+def arguments(endpoint: Endpoint, raw: bytes) -> dict[str, Any]:
     """Return the arguments that a request body may set; RequestError where it is no request of the
     API.
     """
     body = parsed(raw)
     check_model(body.get("model"))
-    check_history(call, body)
-    given = {n: value for n, value in body.items() if n in call.parameters and value is not None}
+    check_history(endpoint, body)
+    given = {n: value for n, value in body.items() if n in endpoint.parameters and value is not None}
     given["stream"] = body.get("stream") is True
     options = body.get("stream_options")
-    if call.name == "chat" and given["stream"] and isinstance(options, dict):
+    if endpoint.name == "chat" and given["stream"] and isinstance(options, dict):
         given["stream_options"] = {"include_usage": options.get("include_usage") is True}
     return given
 
@@ -119,16 +119,16 @@ def check_model(model: object) -> None:
         )
 
 
-def check_history(call: Call, body: Mapping[str, Any]) -> None:
+def check_history(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
     """RequestError where a body's history is none, or kept where litellm does not look for it."""
-    history = body.get(call.history)
-    if call.name == "responses" and body.get("conversation") is not None:
+    history = body.get(endpoint.history)
+    if endpoint.name == "responses" and body.get("conversation") is not None:
         raise RequestError(
             400, "conversation is not served by the litellm upstream: send the history as input"
         )
-    if call.name == "responses" and isinstance(history, str) and history:
+    if endpoint.name == "responses" and isinstance(history, str) and history:
         return
     if not isinstance(history, list) or not history or not all(isinstance(m, dict) for m in history):
-        raise RequestError(400, f"{call.history} must be a list of one or more objects")
-    if call.name == "messages" and not isinstance(body.get("max_tokens"), int):
+        raise RequestError(400, f"{endpoint.history} must be a list of one or more objects")
+    if endpoint.name == "messages" and not isinstance(body.get("max_tokens"), int):
         raise RequestError(400, "max_tokens: Field required")
