@@ -10,7 +10,6 @@ COPY docs/deploy/slim.py slim.py
 RUN python -m venv /opt/foveate \
  && /opt/foveate/bin/pip install --no-cache-dir --no-compile '.[redis]' \
  && /opt/foveate/bin/python slim.py \
- && /opt/foveate/bin/python -c "import foveate.proxy.cli, foveate.proxy.running.worker, foveate.proxy.vectors.indexes.owner, chromadb, onnxruntime, redis.asyncio" \
  && /opt/foveate/bin/pip uninstall --quiet --yes setuptools pip
 
 FROM python:3.11-slim

@@ -1,17 +1,20 @@
-"""Takes out of an environment what came with foveate's packages and foveate never imports: run it with that
-environment's Python, after each install. What somebody else in the environment requires stays.
+"""Takes out of an environment what came with foveate's packages and foveate never imports, and compiles what it does:
+run it with that environment's Python, after each `pip install --no-compile`. What somebody else requires stays.
 """
 
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import importlib.util
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-# chromadb asks for the first, to find the nodes of a cluster that it is the server of; the rest came along with it.
+# chromadb asks for the first, to find the nodes of a cluster that it is the server of; the next came along with it.
+# huggingface-hub asks for the last, to download faster; it does without, and foveate downloads nothing.
 UNUSED = (
     "kubernetes",
     "aiohttp-retry",
@@ -19,7 +22,11 @@ UNUSED = (
     "requests-oauthlib",
     "oauthlib",
     "websocket-client",
+    "hf-xet",
 )
+ASKING = {"chromadb", "huggingface-hub", *UNUSED}
+SERVING = ("foveate.proxy.cli", "foveate.proxy.running.worker", "foveate.proxy.vectors.indexes.owner", "tokenizers",
+           "onnxruntime", "chromadb", "redis.asyncio")  # fmt: skip
 # By distribution: folders of files that no module is in. litellm's are the web pages of its own proxy.
 FILES = {"litellm": ("litellm/proxy/_experimental/out",)}
 
@@ -40,9 +47,19 @@ def required_by(name: str) -> set[str]:
 
 
 def unused() -> list[str]:
-    """Return the installed ones that nobody but chromadb, and each other, requires."""
+    """Return the installed ones that nobody but those who ask in vain requires."""
     installed = {plain(each.metadata["Name"]) for each in metadata.distributions()}
-    return [name for name in UNUSED if name in installed and required_by(name) <= {"chromadb", *UNUSED}]
+    return [name for name in UNUSED if name in installed and required_by(name) <= ASKING]
+
+
+def compiled() -> None:
+    """Import what serves, so that its bytecode is there; what is not installed is let by."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
+    for name in SERVING:
+        if importlib.util.find_spec(name.partition(".")[0]):
+            subprocess.run([sys.executable, "-P", "-c", f"import {name}"], env=environment, check=False)
 
 
 def main() -> None:
@@ -61,6 +78,7 @@ def main() -> None:
             if (here / folder).is_dir():
                 shutil.rmtree(here / folder)
                 names.append(folder)
+    compiled()
     print(f"taken out: {', '.join(names)}" if names else "nothing to take out")
 
 
