@@ -48,7 +48,11 @@ async def turn(target: targets.Target, name: str, seconds: float) -> tuple[float
     make, callers = BODIES[name]
     wire = request(target.url, make(), target.headers)
     await drive(target.url, wire, 100, callers, 1.0)
-    before = {pid: targets.cpu_of(pid) for pid in targets.family(target.process.pid)} if target.process else {}
+    before = (
+        {pid: targets.cpu_of(pid) for pid in targets.family(target.process.pid)}
+        if target.process
+        else {}
+    )
     start = time.monotonic()
     samples = await drive(target.url, wire, 10**9, callers, seconds)
     took = time.monotonic() - start
@@ -65,7 +69,10 @@ async def measure(given: argparse.Namespace, run: Path) -> None:
         found = [begin(run / str(n), mock.url, n) for n in given.workers]
         await asyncio.sleep(5)
         for name in BODIES:
-            rows = [[await turn(target, name, given.seconds) for target in found] for _ in range(given.rounds)]
+            rows = [
+                [await turn(target, name, given.seconds) for target in found]
+                for _ in range(given.rounds)
+            ]
             for i, target in enumerate(found):
                 columns = zip(*(row[i] for row in rows), strict=True)
                 rate, first, cpu, share = (median(column) for column in columns)
@@ -83,7 +90,9 @@ async def measure(given: argparse.Namespace, run: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2])
+    parser.add_argument(
+        "--workers", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2]
+    )
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     with tempfile.TemporaryDirectory() as folder:
