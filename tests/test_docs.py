@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from foveate.policies.recall import Recall
 from foveate.policies.registry import FUSIONS, GRAPHS, SELECTORS, SIGNALS, load
 from foveate.policies.results.settings import Results
 from foveate.proxy import services
+from foveate.proxy.config.editors import settings_schema
 from foveate.proxy.config.policies import preset_names
 from foveate.proxy.config.schema import Index, Settings, State
 from foveate.proxy.formats import FORMATS
@@ -224,3 +226,8 @@ def test_every_file_that_the_architecture_names_exists(path: str) -> None:
 )
 def test_files_that_other_pages_name_exist(page: str) -> None:
     assert [path for path in FILE.findall(PAGES[page]) if not (ROOT / path).exists()] == []
+
+
+def test_the_schema_in_the_wheel_is_that_of_the_settings() -> None:
+    kept = json.loads((ROOT / "proxy" / "config" / "settings.schema.json").read_text())
+    assert kept == settings_schema(), "run: foveate schema > proxy/config/settings.schema.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from functools import partial
@@ -15,6 +16,7 @@ from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
 from foveate.proxy.cli.options import ConfigOption, find
 from foveate.proxy.config.addresses import shown_address
+from foveate.proxy.config.editors import settings_schema
 from foveate.proxy.config.loading import dump_settings, is_loopback, load_settings
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, nearest
@@ -103,6 +105,12 @@ def check(
     """Check a settings file and print the settings that follow from it."""
     settings = load_settings(config_file)
     typer.echo(dump_settings(settings), nl=False)
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON schema of config.yaml, for editors."""
+    typer.echo(json.dumps(settings_schema(), indent=1))
 
 
 def listen(host: str, port: int) -> socket.socket:

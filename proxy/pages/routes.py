@@ -15,15 +15,16 @@ from foveate.proxy.observers.merging import merged
 from foveate.proxy.observers.report import report
 from foveate.proxy.pages import (
     access,
-    bench,
     console,
     explanation,
+    export,
     health,
     joint,
     kept,
     outcomes,
 )
 from foveate.proxy.pages.answering import as_json, caller_of, refusal, services_of
+from foveate.proxy.pages.bench import routes as bench
 from foveate.proxy.pruning import request
 from foveate.proxy.pruning.request import Decision
 from foveate.proxy.services import mebibytes
@@ -152,6 +153,7 @@ async def rehearse(asking: Request, remembers: bool = False) -> Rehearsal:
 
 
 router.include_router(guarded)
+router.include_router(export.router)
 router.include_router(outcomes.router)
 router.include_router(bench.router)
 router.include_router(kept.router)

@@ -17,10 +17,11 @@ export async function detail(id, place, about) {
   const keeps = (n, budget, policy) => (kept ? () => post("bench", undefined, { outcome: id, budget, policies: [{ name: policy }], segment: n }) : null);
   const show = (explained, n) => panel.replaceChildren(...segment(explained.verdicts[n], n, signals, {
     room: explained.room, keeps: explained.budget && keeps(n, `${explained.budget.high}/${explained.budget.low}`, explained.policy) }));
-  place.replaceChildren(
+  place.replaceChildren(...[
     h("p", {}, h("a", { href: "#/" }, "← all requests")),
     title,
     summary(found),
+    kept ? takeAway(id) : null,
     ...(found.verdicts.length
       ? [
           h("h3", {}, "What was decided"),
@@ -31,9 +32,19 @@ export async function detail(id, place, about) {
           table(found.verdicts),
         ]
       : [note(found.failure ? `Pruning failed at the stage ${found.failure}; the request was forwarded unchanged.` : "Nothing was decided about this request.")]),
-  );
+  ].filter(Boolean));
   title.focus();
   if (kept && found.result === "cut") await explainAll(found);
+}
+
+function takeAway(id) {
+  const button = h("button", { type: "button" }, "Copy as curl");
+  button.addEventListener("click", async () => {
+    const command = await (await fetch(`outcomes/${encodeURIComponent(id)}/curl`)).text();
+    await navigator.clipboard.writeText(command);
+    button.textContent = "Copied";
+  });
+  return h("p", { class: "actions" }, button, " ", h("a", { href: `outcomes/${encodeURIComponent(id)}/request`, download: `${id}.json` }, "Download the request"));
 }
 
 // Where the same decision comes out afresh, what led to it is known of each segment.

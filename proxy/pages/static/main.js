@@ -67,6 +67,8 @@ async function sum(sought) {
   tiles(totals);
   charts(outcomes, $("charts"));
   pager(outcomes.slice(-SHOWN), totals.requests);
+  for (const link of document.querySelectorAll("#export a")) link.href = `${link.download.replace("foveate-", "")}?${query({ ...asked(sought), older: "" })}`;
+  $("export").hidden = !totals.requests;
   $("empty").hidden = totals.requests > 0 || seeking;
   $("none").hidden = outcomes.length > 0 || !seeking;
 }

@@ -18,7 +18,7 @@ from foveate.proxy.http.body import Body, HungUp
 from foveate.proxy.http.overrides import read_overrides
 from foveate.proxy.pages import access, explanation
 from foveate.proxy.pages.answering import as_json, refusal, services_of
-from foveate.proxy.pages.keeping import Trial, what_keeps
+from foveate.proxy.pages.bench.keeping import Trial, what_keeps
 from foveate.proxy.pruning.request import Request as Pruning
 from foveate.proxy.services import Services, mebibytes
 

@@ -1,0 +1,1 @@
+"""The workbench: a policy tried on a request."""
