@@ -52,8 +52,10 @@ def test_a_request_is_exported_as_a_command_that_sends_it_again(upstream: Upstre
         assert "$OPENAI_API_KEY" in command
         before = len(upstream.received)
         subprocess.run(
-            ["sh", "-c", f"export OPENAI_API_KEY=sk-mine
-{command}"], check=True, capture_output=True, timeout=30
+            ["sh", "-c", f"export OPENAI_API_KEY=sk-mine; {command}"],
+            check=True,
+            capture_output=True,
+            timeout=30,
         )
         again = ask(live.url, "GET", "/-/outcomes").json["outcomes"][-1]
     sent = upstream.received[before]
