@@ -26,7 +26,12 @@ from foveate.proxy.team import Team
 from foveate.proxy.team.snapshots import Snapshots
 from foveate.proxy.watcher import Source, Watcher
 
-TOLD = ("upgrade request", "WebSocket library", "timeout graceful shutdown exceeded")
+TOLD = (
+    "upgrade request",
+    "WebSocket library",
+    "timeout graceful shutdown exceeded",
+    "Exceeded concurrency limit",
+)
 
 
 class Traffic:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
+from time import monotonic
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from foveate.proxy.errors import RequestError
 
+_log = logging.getLogger("foveate.connections")
+QUIET = 60.0  # seconds between two lines of the log
 SPARE = 32  # connections that are held beyond the limit until they have been told so
 FAREWELL = 1.0  # seconds that one which is turned away has to read why
 TOO_MANY = RequestError(
@@ -22,6 +27,7 @@ class Connection(HttpToolsProtocol):
     """Serves one connection as uvicorn does, and hangs up on those who say nothing or say it byte by byte."""
 
     patience = 20.0  # seconds until a request's headers are there
+    told = -math.inf  # when the log last said that there are too many
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,6 +41,7 @@ class Connection(HttpToolsProtocol):
         most = self.limit_concurrency
         if most is not None and len(self.connections) > most + SPARE:
             self._turned_away = True
+            self._tell()
             self._say(TOO_MANY)
             self.loop.call_later(FAREWELL, transport.close)
         else:
@@ -61,8 +68,10 @@ class Connection(HttpToolsProtocol):
         self._begun = True
 
     def on_headers_complete(self) -> None:
-        """Note that they are there."""
+        """Note that they are there; one request too many is answered 503."""
         self._begun = False
+        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
+            self._tell()
         super().on_headers_complete()
 
     def _rest(self) -> None:
@@ -77,6 +86,11 @@ class Connection(HttpToolsProtocol):
         if self._begun:
             self._say(LATE)
         self.transport.close()
+
+    def _tell(self) -> None:
+        if monotonic() - Connection.told > QUIET:
+            Connection.told = monotonic()
+            _log.warning("%s: some are answered 503", TOO_MANY)
 
     def _say(self, error: RequestError) -> None:
         content = error.body()
