@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks.hostile.bodies import bodies
+from benchmarks.hostile.bodies import WORDS, bodies, long
 
 EVERY = 0.005  # seconds between two looks at the page that says it is alive
 COMMAND = "from foveate.proxy.cli import main; main()"
@@ -67,12 +67,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8790)
     parser.add_argument("--megabytes", type=float, default=3.0)
+    parser.add_argument("--only", help="names of bodies, separated by commas")
     given = parser.parse_args()
     upstream = http.server.ThreadingHTTPServer(("127.0.0.1", given.port + 1), Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     worst = peak = 0.0
     print(f"{'body':28} {'MB':>6} {'seconds':>8} {'hold ms':>8} {'peak MiB':>9} {'x body':>7}  result")
+    only = (given.only or "").split(",")
     for name, content in bodies(given.megabytes):
+        if given.only and name not in only:
+            continue
         took, hold, grown, result = tried(given.port, content)
         worst, peak = max(worst, hold), max(peak, grown)
         size = len(content) / 1e6
@@ -102,6 +106,7 @@ def tried(port: int, content: bytes) -> tuple[float, float, float, str]:
         )
         try:
             ready(port)
+            sent(port, long(WORDS * 1000))  # what a first cut loads is no body's doing
             start_memory = memory(process.pid, "VmRSS")
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak is counted from here
             watch = Watch(port)
