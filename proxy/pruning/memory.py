@@ -38,7 +38,10 @@ class Memory:
     A store that has failed is left alone for `pause` seconds.
     """
 
-    PATIENCE = 0.025  # seconds that a request waits for an answer; it asks twice
+    # Seconds that a request waits for an answer; it asks twice. Of a store that has answered in time a late
+    # answer is worth more than a cut that the provider's cache pays for.
+    PATIENCE = 0.025
+    TRUST = 0.25
 
     def __init__(self, store: StateStore, pause: float = 1.0) -> None:
         self._store = store
@@ -48,6 +51,7 @@ class Memory:
         self._ask_again_at = -math.inf
         self._waiting: set[asyncio.Future[Any]] = set()
         self._warned = False
+        self._trusted = False  # it has answered in time when it was last asked
         self.failures = 0
 
     async def recall(self, conversation: Conversation) -> Recollection | None:
@@ -128,11 +132,12 @@ class Memory:
         # requests.
         self._waiting.add(task)
         task.add_done_callback(self._ended)
-        await asyncio.wait([task], timeout=self.PATIENCE)
+        await asyncio.wait([task], timeout=self.TRUST if self._trusted else self.PATIENCE)
         if not task.done():
             self._failed("too slow")
             return None
-        return None if task.exception() else task.result()
+        self._trusted = task.exception() is None
+        return task.result() if self._trusted else None
 
     async def _at_once(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Return the answer of a store that has it at hand, None where it fails."""
@@ -149,6 +154,7 @@ class Memory:
 
     def _failed(self, why: str) -> None:
         self.failures += 1
+        self._trusted = False
         self._ask_again_at = time.monotonic() + self._pause
         if not self._warned:
             self._warned = True
