@@ -53,6 +53,7 @@ async function list() {
   show(found.outcomes);
   remember(found.outcomes);
   await sum(sought);
+  if (!Object.keys(sought).length) await warn(found);
 }
 
 function remember(outcomes) {
