@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from foveate.proxy.cli import callers, serving, setting_up, trying, watching
+from foveate.proxy.cli import callers, measuring, serving, setting_up, trying, watching
 from foveate.proxy.errors import ConfigError
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for each in (setting_up, serving, watching, callers, trying):
+for each in (setting_up, serving, watching, callers, trying, measuring):
     app.add_typer(each.commands)
 
 

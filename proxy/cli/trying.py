@@ -1,4 +1,4 @@
-"""`foveate demo`, `explain` and `eval`: what pruning does, without a server of one's own."""
+"""`foveate demo` and `explain`: what pruning does, without a server of one's own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def demo(
         raise ConfigError(
             f"the demo needs {error.name}, which is not installed: pip install 'foveate[demo]'"
         ) from None
-    demonstration.run(budget, Console())
+    with Console(stderr=True).status("serving, asking and pruning"):
+        demonstration.run(budget, Console())
 
 
 @commands.command()
@@ -64,7 +65,8 @@ def explain(
     if path not in FORMATS:
         raise ConfigError(f"--path {path!r} is not one of {', '.join(FORMATS)}")
     wire = load_formats()[path]
-    found = asyncio.run(once.explain_once(settings, wire, content, policy, budget))
+    with Console(stderr=True).status("deciding"):
+        found = asyncio.run(once.explain_once(settings, wire, content, policy, budget))
     if found["result"] == "failed":
         raise ConfigError(f"{request}: cannot be decided on: {found['failure_reason']}")
     if as_json:
@@ -72,41 +74,3 @@ def explain(
         return
     console = Console()
     console.print(verdicts_table(found, wire.items(content), console.width))
-
-
-@commands.command("eval")
-def evaluate(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Folder with cases.jsonl and conversations/.")
-    ],
-    config_file: ConfigOption = None,
-    policy: Annotated[
-        list[str] | None, typer.Option(help="Policies to measure; the configured one.")
-    ] = None,
-    source: Annotated[list[str] | None, typer.Option(help="Only these sources of the data.")] = None,
-    budget: Annotated[
-        list[float] | None, typer.Option(help="Shares of the history: 0.1, 0.25 and 0.5.")
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(help="At most so many cases a source, evenly spaced.", min=0)
-    ] = 0,
-    baselines: Annotated[bool, typer.Option(help="Measure the alternatives beside it.")] = True,
-    ablate: Annotated[
-        bool, typer.Option(help="Measure the policy with one part changed at a time.")
-    ] = False,
-    as_json: Annotated[
-        Path | None, typer.Option("--json", help="Write the summary and every case here.")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Write a PNG of recall against budget here.")
-    ] = None,
-) -> None:
-    """Measure how much of the evidence survives, on conversations that say where it is."""
-    from foveate.proxy.evaluation import evaluate as evaluation
-
-    settings = load_settings(find(config_file))
-    wanted = evaluation.Measurement(
-        data, tuple(policy or [settings.policy]), tuple(source or ()), tuple(sorted(budget or ())), limit, baselines,
-        ablate,
-    )  # fmt: skip
-    evaluation.run_evaluation(settings, wanted, Console(), as_json, plot)

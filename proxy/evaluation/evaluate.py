@@ -35,7 +35,6 @@ from foveate.proxy.evaluation.evidence import (
     Ruler,
     Sizes,
     judge_case,
-    load_cases,
 )
 from foveate.proxy.formats.chat import Chat
 from foveate.proxy.formats.layout import layout
@@ -224,11 +223,9 @@ def measure(
 class Measurement:
     """What a run measures."""
 
-    data: Path
+    cases: Sequence[Case]
     policies: tuple[str, ...]
-    sources: tuple[str, ...] = ()
     budgets: tuple[float, ...] = ()  # shares of the history
-    limit: int = 0
     baselines: bool = True
     ablate: bool = False
 
@@ -242,7 +239,6 @@ def run_evaluation(
     if png is not None and find_spec("matplotlib") is None:
         raise ConfigError("a plot needs matplotlib: pip install 'foveate[eval]'")
     budgets = wanted.budgets or BUDGETS
-    cases = load_cases(wanted.data, wanted.sources, wanted.limit)
     named = contestants(chosen(settings, wanted), wanted.baselines)
     model = settings.embedder
     embedder = build_embedder(model.type, model.model, model.threads, model.options)
@@ -250,7 +246,7 @@ def run_evaluation(
         CaseReader(embedder, settings.segments.split_over) as reader,
         Progress(console=console, transient=True) as progress,
     ):
-        rows = list(measure(cases, reader, named, budgets, progress))
+        rows = list(measure(wanted.cases, reader, named, budgets, progress))
     means = summary(rows)
     console.width = max(console.width, WIDTH)
     console.print(recall_table(means, budgets))

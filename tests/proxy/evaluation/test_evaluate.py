@@ -12,7 +12,7 @@ from rich.console import Console
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.evaluation import evaluate
-from foveate.proxy.evaluation.evidence import Case
+from foveate.proxy.evaluation.evidence import Case, load_cases
 from support.parts import UnloadableEmbedder, WordEmbedder
 
 DATA = Path(__file__).parents[2] / "data"
@@ -43,7 +43,9 @@ def run(wanted: evaluate.Measurement, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("words")
 def test_policies_and_baselines_are_measured_within_the_budget(tmp_path: Path) -> None:
-    found = run(evaluate.Measurement(DATA, ("balanced", "recency"), budgets=(0.25,), limit=2), tmp_path)
+    found = run(
+        evaluate.Measurement(load_cases(DATA, (), 2), ("balanced", "recency"), (0.25,)), tmp_path
+    )
     rows = {(r["source"], r["contestant"]): r for r in found["summary"]}
     names = {name for _, name in rows}
     assert {"balanced", "recency", "newest first", "middle-out", "BM25", "cosine"} <= names
@@ -57,7 +59,7 @@ def test_policies_and_baselines_are_measured_within_the_budget(tmp_path: Path) -
 @pytest.mark.usefixtures("words")
 def test_an_ablation_changes_one_part_at_a_time(tmp_path: Path) -> None:
     wanted = evaluate.Measurement(
-        DATA, ("balanced",), ("tau2_retail_gpt41",), (0.5,), baselines=False, ablate=True
+        load_cases(DATA, ("tau2_retail_gpt41",)), ("balanced",), (0.5,), baselines=False, ablate=True
     )
     names = {row["contestant"] for row in run(wanted, tmp_path)["summary"]}
     assert {"balanced", "without keyword", "without the graph", "selector: mmr", "with task"} <= names
@@ -65,7 +67,7 @@ def test_an_ablation_changes_one_part_at_a_time(tmp_path: Path) -> None:
 
 def test_a_policy_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='policy "best" is not one of agent, balanced'):
-        run(evaluate.Measurement(DATA, ("best",)), tmp_path)
+        run(evaluate.Measurement([CASE], ("best",)), tmp_path)
 
 
 def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +75,7 @@ def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch: pytest.Monk
     with pytest.raises(ConfigError, match=r"foveate\[eval\]"):
         evaluate.run_evaluation(
             config.Settings(),
-            evaluate.Measurement(DATA, ("balanced",)),
+            evaluate.Measurement([CASE], ("balanced",)),
             Console(quiet=True),
             None,
             Path("x.png"),
