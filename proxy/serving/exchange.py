@@ -27,6 +27,7 @@ from foveate.proxy.upstreams import Upstream, UpstreamRequest, UpstreamResponse
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
 VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
 
+MODEST = 1000  # tokens: no model finds fewer too many, and their answers are not looked into
 LONG = 0.002  # seconds of deciding in which a caller may well have gone
 
 

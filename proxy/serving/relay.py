@@ -49,6 +49,7 @@ class Relay:
         self._report = report
         # Gives another request for a refused one, asked once and before anything is relayed
         self._retry = retry
+        self.looks = False  # into answers that say OK too, since the prompt may have been too long
         self._started = False
         self._finished = False
         self._waited = 0.0
@@ -114,9 +115,10 @@ class Relay:
     async def _ask_twice(self, request: UpstreamRequest) -> UpstreamResponse:
         response = _checked(await self._upstream.send(request))
         okay = response.status == HTTPStatus.OK
+        if self._retry is None or not (self.looks if okay else response.status in refusals.STATUSES):
+            return response
         look = look_at(response.headers) if okay else None
-        short = is_short(response.headers) if okay else response.status in refusals.STATUSES
-        if self._retry is None or not (look or short):
+        if okay and not look and not is_short(response.headers):
             return response
         held = Held(response)
         async with AsyncExitStack() as closing:

@@ -42,10 +42,12 @@ class Http:
         """Take the address of all, and Anthropic's where it is another: its own where `url` is OpenAI's
         own.
         """
-        self._base, self._login = parted(url.rstrip("/"))
+        self._base, self._login = without_login(url.rstrip("/"))
         self._key = api_key.encode()
         apart = anthropic_url.rstrip("/") or (ANTHROPIC if URL(url).host == OPENAI else "")
-        self._anthropic, self._anthropic_login = parted(apart) if apart else (self._base, self._login)
+        self._anthropic, self._anthropic_login = (
+            without_login(apart) if apart else (self._base, self._login)
+        )
         # A key goes to the vendor that it is for.
         self._anthropic_key = (anthropic_api_key or ("" if apart else api_key)).encode()
         self._timeout = aiohttp.ClientTimeout(
@@ -130,7 +132,7 @@ class Http:
             await self._session.close()
 
 
-def parted(address: str) -> tuple[str, bytes]:
+def without_login(address: str) -> tuple[str, bytes]:
     """Return an address without user and password, and the header's value that says those; empty without
     them.
     """

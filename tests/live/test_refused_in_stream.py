@@ -179,10 +179,11 @@ def test_any_other_stream_is_relayed_as_it_is(
 def test_a_beginning_is_not_held_back_for_long(quick: Live, upstream: Upstream) -> None:
     gate = Gate()
     events = [b": wait\n\n", *chat_events(["Hello"])]
+    messages: Any = long_chat(25)
     upstream.script = stream(events, {1: gate})
     with openai.OpenAI(base_url=f"{quick.url}/v1", api_key="sk-1", max_retries=0) as client:
         raw = client.chat.completions.with_streaming_response.create(
-            model="gpt-4o", messages=[{"role": "user", "content": "hi"}], stream=True
+            model="gpt-4o", messages=messages, stream=True
         )
         with raw as response:
             pieces = response.iter_bytes()

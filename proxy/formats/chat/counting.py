@@ -7,7 +7,7 @@ from typing import Any
 
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought, thinks, thought_tokens
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
-from foveate.proxy.formats.wire.reading import kind_of
+from foveate.proxy.formats.wire.reading import part_kind
 from foveate.proxy.formats.wire.tools import tools_tokens
 
 # As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, a name, the
@@ -49,7 +49,7 @@ def is_guessed(message: dict[str, Any]) -> bool:
     """
     content = message.get("content")
     parts = content if isinstance(content, list) else []
-    odd = any(kind_of(part) not in _SPOKEN for part in parts)
+    odd = any(part_kind(part) not in _SPOKEN for part in parts)
     return odd or isinstance(content, dict) or not _GUESSED.isdisjoint(message)
 
 
@@ -95,7 +95,7 @@ def media_tokens(part: dict[str, Any], kind: str) -> int:
 def carries_text(part: dict[str, Any]) -> bool:
     """Say whether a document is text, which counts as it stands."""
     source = part.get("source")
-    return kind_of(source) in ("text", "content")
+    return part_kind(source) in ("text", "content")
 
 
 def standing_tokens(name: str, value: Any, counter: TokenCounter) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.wire.reading import kind_of
+from foveate.proxy.formats.wire.reading import part_kind
 
 TEXTS = ("reasoning_content", "reasoning")
 LISTS = ("thinking_blocks", "reasoning_details")
@@ -58,7 +58,7 @@ def _parts(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def is_thought(part: Any) -> bool:
     """Say whether a content part is reasoning."""
-    return kind_of(part) in PARTS
+    return part_kind(part) in PARTS
 
 
 def _block_tokens(block: dict[str, Any], counter: TokenCounter) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from foveate.policies.types import MARKS
 from foveate.proxy.formats.messages.reasoning import THOUGHTS
-from foveate.proxy.formats.wire.reading import kind_of
+from foveate.proxy.formats.wire.reading import part_kind
 
 Part = dict[str, Any]  # a content block, as the API calls it
 USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
@@ -89,7 +89,7 @@ def texts_of(content: Any) -> list[str]:
             if isinstance(part.get(name), str)
         ]
         source = part.get("source")
-        if isinstance(source, dict) and kind_of(source) in ("text", "content"):
+        if isinstance(source, dict) and part_kind(source) in ("text", "content"):
             said += texts_of(source.get("data", source.get("content")))
         said += texts_of(part.get("content"))
     return said
@@ -112,5 +112,5 @@ def bare_of_marks(part: Part) -> Part:
 def _is_said(part: Part) -> bool:
     """Say whether a part beside results is a user's word, or of a kind that nobody here knows."""
     if part.get("type") != "text":
-        return kind_of(part) not in KNOWN
+        return part_kind(part) not in KNOWN
     return bool(unreminded(str(part.get("text"))).strip())

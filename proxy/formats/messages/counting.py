@@ -13,7 +13,7 @@ from typing import Any
 from foveate.proxy.formats.messages.content import RESULT, USES, Part
 from foveate.proxy.formats.messages.reasoning import SEALED_CHARACTERS, is_thinking, thinking_tokens
 from foveate.proxy.formats.tokens import FILE, TokenCounter
-from foveate.proxy.formats.wire.reading import kind_of
+from foveate.proxy.formats.wire.reading import part_kind
 
 # Of images and documents, by their size ("Vision" and "PDF support").
 PIXELS = 750  # of an image for a token
@@ -63,7 +63,7 @@ def _is_file(part: Part) -> bool:
     if part.get("type") != "document":
         return part.get("type") == "image"
     source = part.get("source")
-    return kind_of(source) not in ("text", "content")
+    return part_kind(source) not in ("text", "content")
 
 
 def _content_tokens(content: Any, counter: TokenCounter) -> int:

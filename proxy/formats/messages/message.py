@@ -29,7 +29,7 @@ from foveate.proxy.formats.messages.counting import (
 from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thinking_tokens
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.wire.reading import decoded, kind_of
+from foveate.proxy.formats.wire.reading import decoded, part_kind
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
 from foveate.proxy.formats.wire.writing import json_of, sorted_json
 
@@ -128,7 +128,7 @@ def _told(content: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
 
 
 def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
-    uses = [part for part in parts if kind_of(part) in USES]
+    uses = [part for part in parts if part_kind(part) in USES]
     named = [
         (str(part.get("id")), str(part.get("name", "")), _written(part.get("input"))) for part in uses
     ]
@@ -146,7 +146,7 @@ def _identity(role: str, parts: Sequence[Part]) -> str:
 
 
 def _text(role: str, parts: Sequence[Part]) -> str:
-    said = texts_of([part for part in parts if kind_of(part) not in USES])
+    said = texts_of([part for part in parts if part_kind(part) not in USES])
     if role == "user":
         told = [said_in(text) for text in said]
         meant = [text for text in told if not text.startswith("<system-reminder>")]
@@ -154,7 +154,7 @@ def _text(role: str, parts: Sequence[Part]) -> str:
     called = [
         f"{part.get('name', '')} {_written(part.get('input'))}"
         for part in parts
-        if kind_of(part) in USES
+        if part_kind(part) in USES
     ]
     return "\n".join([*said, *called])
 
@@ -166,13 +166,13 @@ def _written(value: Any) -> str:
 def _calls(parts: Sequence[Part]) -> frozenset[str]:
     """Return the ids of the calls that these parts leave open."""
     answered = {part.get("tool_use_id") for part in parts}
-    made = [part.get("id") for part in parts if kind_of(part) in USES]
+    made = [part.get("id") for part in parts if part_kind(part) in USES]
     return frozenset([str(each) for each in made if each not in answered])
 
 
 def _continues(parts: Sequence[Part]) -> str:
     """Return the id of a call that an earlier message of the same turn has made and these parts answer."""
-    made = {part.get("id") for part in parts if kind_of(part) in USES}
+    made = {part.get("id") for part in parts if part_kind(part) in USES}
     answered = [part["tool_use_id"] for part in parts if isinstance(part.get("tool_use_id"), str)]
     return next((each for each in answered if each not in made), "")
 

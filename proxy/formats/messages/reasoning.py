@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from foveate.proxy.formats.tokens import TokenCounter
-from foveate.proxy.formats.wire.reading import kind_of
+from foveate.proxy.formats.wire.reading import part_kind
 
 THOUGHTS = frozenset({"thinking", "redacted_thinking"})
 SEALED_CHARACTERS = 6  # of encrypted text that stand for a token, about: base64 of it and a frame
@@ -15,7 +15,7 @@ SEALED_CHARACTERS = 6  # of encrypted text that stand for a token, about: base64
 
 def is_thinking(part: dict[str, Any]) -> bool:
     """Say whether a part is reasoning."""
-    return kind_of(part) in THOUGHTS
+    return part_kind(part) in THOUGHTS
 
 
 def is_signed(part: dict[str, Any]) -> bool:

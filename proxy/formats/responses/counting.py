@@ -7,7 +7,7 @@ from typing import Any
 from foveate.policies.types import MARKS
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
-from foveate.proxy.formats.wire.reading import kind_of
+from foveate.proxy.formats.wire.reading import part_kind
 from foveate.proxy.formats.wire.tools import tools_tokens
 
 # As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, the answer's
@@ -86,7 +86,7 @@ def item_is_guessed(item: dict[str, Any]) -> bool:
     """Say whether an item holds a picture, a recording or a file, whose tokens are estimates."""
     content = item.get("content") or item.get("output")
     parts = content if isinstance(content, list) else [content]
-    media = any(kind_of(part) in MEDIA for part in parts)
+    media = any(part_kind(part) in MEDIA for part in parts)
     return media or kinds.kind(item) == "image_generation_call"
 
 

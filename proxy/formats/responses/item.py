@@ -11,7 +11,7 @@ from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_tokens
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
-from foveate.proxy.formats.wire.reading import decoded, kind_of
+from foveate.proxy.formats.wire.reading import decoded, part_kind
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
 from foveate.proxy.formats.wire.writing import json_of, sorted_json
 
@@ -202,7 +202,7 @@ def _is_text(part: Any) -> bool:
 
 
 def _is_plain(part: Any) -> bool:
-    return _is_text(part) and kind_of(part) in PLAIN
+    return _is_text(part) and part_kind(part) in PLAIN
 
 
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:

@@ -61,7 +61,7 @@ def _number(digits: str) -> float | str:
     return found if math.isfinite(found) else digits
 
 
-def kind_of(part: Any) -> str:
+def part_kind(part: Any) -> str:
     """Return what a part calls itself, empty where it is no object or its type is no text."""
     kind = part.get("type") if isinstance(part, dict) else None
     return kind if isinstance(kind, str) else ""

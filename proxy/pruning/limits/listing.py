@@ -116,7 +116,7 @@ def listed(content: bytes) -> dict[str, int]:
     meta.n_ctx_train) and others give them; the smallest counts. A model's aliases are names of its own.
     """
     windows: dict[str, int] = {}
-    for row in rows_of(content):
+    for row in models_of(content):
         numbers = [n for n in _given(row, 0) if n]
         if numbers:
             aliases = row.get("aliases")
@@ -127,7 +127,7 @@ def listed(content: bytes) -> dict[str, int]:
     return windows
 
 
-def rows_of(content: bytes) -> list[Mapping[str, Any]]:
+def models_of(content: bytes) -> list[Mapping[str, Any]]:
     """Return the models of a list, each with its name as `id`; none where it is none."""
     answer = _loaded(content)
     if isinstance(answer, dict):

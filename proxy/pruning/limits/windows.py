@@ -21,7 +21,7 @@ from foveate.proxy.pruning.limits.listing import (
     asked,
     ignores_names,
     listed,
-    rows_of,
+    models_of,
     told,
 )
 from foveate.proxy.pruning.limits.models import look_up, model_table
@@ -164,7 +164,7 @@ class Windows:
             return
         self._listed_at = time.monotonic()
         self._listed = listed(content)
-        rows = rows_of(content)
+        rows = models_of(content)
         self._only = next(iter(self._listed.values()), None) if len(rows) == 1 else None
         self._any_name = len(rows) == 1 and ignores_names(rows[0])
         self._told.clear()

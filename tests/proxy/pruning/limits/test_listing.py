@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from foveate.proxy.pruning.limits.listing import listed, rows_of, window_in
+from foveate.proxy.pruning.limits.listing import listed, models_of, window_in
 
 ANSWERS: dict[str, tuple[Any, int | None]] = {
     "llama.cpp": (
@@ -95,4 +95,4 @@ def test_lists_of_every_shape_are_read(answer: Any) -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"5", b'{"data": 5}', b'{"data": null}', b'[[1], "x"]'])
 def test_what_is_no_list_has_no_rows(answer: bytes) -> None:
-    assert rows_of(answer) == []
+    assert models_of(answer) == []
