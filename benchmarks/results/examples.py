@@ -131,14 +131,15 @@ def trace() -> str:
 
 
 def source() -> str:
-    files = sorted((ROOT / "proxy").rglob("*.py"))
+    folders = ("serving", "http", "pruning", "upstreams", "formats")
+    files = [f for folder in folders for f in sorted((ROOT / "proxy" / folder).rglob("*.py"))]
     return "\n".join(f.read_text() for f in files)[:130_000]
 
 
 EXAMPLES = (
     Example("a pytest run", "Run the tests.", 'bash {"command": "pytest -vv test_example_orders.py"}', failing_tests),
     Example("a build log", "Does it build?", 'bash {"command": "cmake --build build"}', build_log),
-    Example("git diff", "What changed in the relay?", 'bash {"command": "git diff HEAD~40 -- proxy"}',
+    Example("git diff", "What changed in how the index's process is watched?", 'bash {"command": "git diff HEAD~40 -- proxy"}',
             lambda: run("git", "diff", "adc4829~6", "adc4829", "--", "proxy")),
     Example("ls -R", "Where are the tests of stickiness?", 'bash {"command": "ls -R"}',
             lambda: run("ls", "-R", "proxy", "policies", "tests", "benchmarks")),

@@ -144,3 +144,16 @@ def _names_part(name: str, value: object) -> bool:
             isinstance(value, str) and value.isdigit()
         )
     return given and _RANGES.search(name) is not None
+
+
+def subject(call: str) -> str:
+    """Return what a call is about: itself, less which part it asks for and the order of its arguments."""
+    tool, _, given = call.partition(" ")
+    try:
+        arguments = json.loads(given)
+    except ValueError:
+        return call
+    if not isinstance(arguments, dict):
+        return call
+    named = {name: value for name, value in arguments.items() if not _RANGES.search(str(name))}
+    return f"{tool} of {json.dumps(named, sort_keys=True)}"

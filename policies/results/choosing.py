@@ -55,12 +55,12 @@ class Filling:
     def _round(self, left: float) -> list[int]:
         """Return the best pieces of one round, best first; none where nothing fits."""
         costs = self._costs()
-        free = np.flatnonzero(self.field.leaf & ~self.shown & (costs <= left))
-        if not free.size:
-            return []
         gains = self.field.base + np.bincount(
             self.field.places, self.worth[self.field.values], self.shown.size
         )
+        free = np.flatnonzero(self.field.leaf & ~self.shown & (costs <= left) & (gains > 0.0))
+        if not free.size:
+            return []
         rank = gains[free] / costs[free] ** self.price
         best = free[np.lexsort((-free, -rank))]
         spent = np.cumsum(costs[best])

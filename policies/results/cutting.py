@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from foveate.policies.results.birth import asks_for_part, subject
 from foveate.policies.results.competing import compete
 from foveate.policies.results.instead import Reader, runs_of, written
 from foveate.policies.results.scoring import Need, Offer
@@ -159,12 +160,16 @@ def _settle(lots: Sequence[Lot], chosen: Sequence[Collection[int]], reader: Read
 
 
 def superseded(segments: Sequence[Segment]) -> frozenset[Key]:
-    """Return the results that a later one of the very same call stands for."""
+    """Return the results that a later one stands for: of the very same call, or of one that asks for all
+    of what the earlier asked a part of.
+    """
     latest: set[str] = set()
     found = set()
     for segment in reversed(segments):
-        found.update([r.key for r in segment.results if r.call in latest])
-        latest.update([r.call for r in segment.results if r.call])
+        found.update([r.key for r in segment.results if r.call in latest or subject(r.call) in latest])
+        calls = [r.call for r in segment.results if r.call]
+        latest.update(calls)
+        latest.update([subject(call) for call in calls if not asks_for_part(call)])
     return frozenset(found)
 
 

@@ -18,35 +18,21 @@ from foveate.policies.language.words import normal, terms_of, words
 from foveate.policies.results.pieces.kinds import DEFINITION
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import template_of
+from foveate.policies.results.pieces.reports import failures
 from foveate.policies.terms import term_id
 from foveate.policies.types import Places, Scores, Terms
 
+_TAG = re.compile(r"<[/!]?[A-Za-z][^<>]*>?|&[a-z]{2,8};")
+_NAMING = re.compile(
+    r"\b(?:href|src|action|id|name|value|alt|title|placeholder|content)\s*=\s*[\"']([^\"']*)",
+    re.IGNORECASE,
+)
 SHORTEST = 60  # characters of a piece that are read in any case
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
 TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
 _JOINT = re.compile(r"[-.:/\\@+]")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
-# A line that begins as a report of a failure does, in what test runners, compilers and shells print.
-_FAILURE = re.compile(
-    r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|[Ee]rror(?:\[\w+\])?:|fatal:|panic:"
-    r"|Traceback )"
-    r"|\s{0,8}(?:--- FAIL|not ok \d|Caused by:|Exception in thread|thread '.{1,80}' panicked|npm ERR!"
-    r"|make(?:\[\d+\])?: \*\*\*|Segmentation fault|---- \S+ stdout"
-    r"|\[(?:ERROR|FATAL|FAILED|error)\]|::error|##\[error\]|[\u2717\u2718\u2715\u2716\u00d7\u25cf] )"
-    r"|_{3,} ?[\w/].{0,200}? ?_{3,}\s*$"  # the heading over one, in pytest
-    r"|[\w.$]{0,160}(?:Error|Exception|Failure)\b(?=:|\s*$)"
-    r"|[\w./\\+-]{1,200}[:(]\d[\d:,)]{0,12}:? (?:fatal )?error\b)",
-    re.MULTILINE,
-)
-# And one that ends as the line of a failed test does.
-_FAILED = re.compile(
-    r"(?:\s|\.{3} ?)(?:FAILED|FAIL|ERROR|<<< (?:FAILURE|ERROR)!)(?:\s+\[ *\d+%\])?\s*$"
-)
-_DETAIL = re.compile(
-    r"\s{0,8}E {2,}"
-)  # a line of pytest's report that goes on where the one above it does
-TAIL = 40  # characters of a line that tell how it ends
-AGAIN = 0.15  # of what a report counts that stands there word for word already
+STOOD = 0.3  # of what a text counts that stood there word for word before
 # Words of a line that speaks of trouble, and of one that sums up.
 _TROUBLE = frozenset(
     "error errors exception exceptions traceback fail failed failure failures fails failing fatal panic denied missing "
@@ -72,6 +58,7 @@ class Reading:
     trouble: Scores  # 1 where a word of trouble stands
     total: Scores  # 1 where something is summed up
     repeats: Scores  # how many pieces say the same but for their numbers, itself included
+    fresh: Scores  # 1, less where an earlier piece says the very same, 0 right behind it
     definition: Scores  # 1 where code defines a name
 
 
@@ -82,6 +69,8 @@ def reading_of(pieces: Pieces) -> Reading:
     leaf[[p.parent for p in pieces.all if p.parent >= 0 and pieces.kind == "json"]] = False
     texts = own_texts(pieces)
     size = np.array([len(text) for text in texts], dtype=float)
+    if pieces.kind == "html":
+        texts = [untagged(text) for text in texts]
     longest = max(SHORTEST, _READ // max(1, n))
     tokens = [TOKEN.findall(text[:longest]) for text in texts]
     known = [[_token(raw) for raw in found if len(raw) <= LONGEST] for found in tokens]
@@ -98,26 +87,9 @@ def reading_of(pieces: Pieces) -> Reading:
         trouble=np.array([any(t.trouble for t in found) for found in known], dtype=float) * leaf,
         total=np.array([any(t.total for t in found) for found in known], dtype=float) * leaf,
         repeats=repeats(texts),
+        fresh=fresh(texts),
         definition=defined(pieces) * leaf,
     )
-
-
-def failures(texts: Sequence[str]) -> Scores:
-    """Return how much each text reports of a failure, shape (n,): 1 for a first line, less for those
-    that go on with it, and little for one that says it again.
-    """
-    found = np.zeros(len(texts))
-    told: set[str] = set()
-    run = 0  # lines of details in a row
-    for i, text in enumerate(texts):
-        if not (_FAILURE.match(text) or _FAILED.search(text, max(0, len(text) - TAIL))):
-            run = 0
-            continue
-        run = run + 1 if _DETAIL.match(text) else 0
-        said = text.strip()
-        found[i] = AGAIN if said in told else 1.0 / max(1, run)
-        told.add(said)
-    return found
 
 
 def own_texts(pieces: Pieces) -> list[str]:
@@ -137,6 +109,25 @@ def repeats(texts: Sequence[str]) -> Scores:
     templates = [template_of(text) for text in texts]
     counts = Counter(templates)
     return np.array([counts[template] for template in templates], dtype=float)
+
+
+def fresh(texts: Sequence[str]) -> Scores:
+    """Return how new each text is, shape (n,): less where it stood before, 0 right behind its equal."""
+    told: set[str] = set()
+    found = np.ones(len(texts))
+    before = ""
+    for i, text in enumerate(texts):
+        said = text.strip()
+        if said and said in told:
+            found[i] = 0.0 if said == before else STOOD
+        told.add(said)
+        before = said
+    return found
+
+
+def untagged(text: str) -> str:
+    """Return a stretch of HTML less its markup: what a reader sees, and what its links and fields name."""
+    return _TAG.sub(lambda tag: f" {' '.join(_NAMING.findall(tag[0]))} ", text)
 
 
 class Token(NamedTuple):

@@ -11,6 +11,7 @@ import numpy as np
 
 from foveate.policies.results.competing import shown as with_what_leads
 from foveate.policies.results.instead import Read, Reader, positions_of, runs_of, written
+from foveate.policies.results.pieces.reports import BODY
 from foveate.policies.results.reading import LONGEST, TOKEN, is_value, tokens_of
 from foveate.policies.results.scoring import Rarity
 from foveate.policies.types import Extract, Key, PruneState, Segment, Shown, ToolResult
@@ -63,7 +64,7 @@ class Source:
     def telling(self, i: int) -> bool:
         """Say whether a piece defines something or reports a failure."""
         reading = self.read.reading
-        return bool(reading.definition[i] or reading.failure[i])
+        return bool(reading.definition[i] or reading.failure[i] > BODY)
 
 
 def extracts_for(

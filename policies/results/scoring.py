@@ -15,6 +15,7 @@ from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
 RECENT = 2.0  # units
+REPEATING = frozenset({"log", "text", "html", "table"})  # kinds in which what is said again is no news
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +121,23 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
     base += np.concatenate([_cues(o.reading, results) for o in offers])
     base += w.named * _named(offers, need)
     base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
-    own = [(w.floor + _ends(len(o.pieces), results)) * novelty(o) for o in offers]
-    return np.asarray(base + np.concatenate(own), dtype=float)
+    own = [(w.floor + _ends(len(o.pieces), results)) * novelty(o) * worded(o.reading) for o in offers]
+    fresh = [o.reading.fresh if o.pieces.kind in REPEATING else np.ones(len(o.pieces)) for o in offers]
+    return np.asarray((base + np.concatenate(own)) * np.concatenate(fresh), dtype=float)
+
+
+def worded(reading: Reading) -> NDArray[np.bool_]:
+    """Return which pieces have a word at all, shape (n,)."""
+    return np.bincount(reading.term_places, minlength=reading.size.size) > 0
 
 
 def novelty(offer: Offer) -> Scores:
-    """Return how much of each piece's own worth is left where others of a log or a text say the same,
-    at most 1.
+    """Return how much of each piece's own worth is left where others of a log, a text or a page say the
+    same, at most 1.
     """
-    if offer.pieces.kind not in ("log", "text"):
+    if offer.pieces.kind not in REPEATING:
         return np.ones(len(offer.pieces))
-    left: Scores = offer.reading.repeats**-0.5
+    left: Scores = offer.reading.repeats**-0.5 * offer.reading.fresh
     return left
 
 

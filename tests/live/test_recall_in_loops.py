@@ -4,56 +4,19 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from support.client import Answer, ask
 from support.server import Live
+from support.steps import WIRES, by_chat
 from support.upstream import Upstream
 
 LOG = "\n".join(f"[{n:3}/900] Building object src/module_{n % 9}/unit_{n * 37}.o" for n in range(900))
 LINE = "[450/900] Building object src/module_0/unit_16650.o"
 BUDGET = "40000/20000"
 DONE = "Done, one file was written."
-Steps = list[tuple[str, str]]  # the arguments of each call, and what it returned
-Talk = Callable[[Steps], dict[str, Any]]
-
-
-def by_chat(steps: Steps) -> dict[str, Any]:
-    messages: list[Any] = [{"role": "user", "content": "Tidy the build up."}]
-    for n, (arguments, told) in enumerate(steps):
-        made = {"id": f"c{n}", "type": "function", "function": {"name": "run", "arguments": arguments}}
-        messages.append({"role": "assistant", "content": None, "tool_calls": [made]})
-        messages.append({"role": "tool", "tool_call_id": f"c{n}", "content": told})
-    return {"model": "gpt-4o", "messages": messages}
-
-
-def by_messages(steps: Steps) -> dict[str, Any]:
-    messages: list[Any] = [{"role": "user", "content": "Tidy the build up."}]
-    for n, (arguments, told) in enumerate(steps):
-        use = {"type": "tool_use", "id": f"c{n}", "name": "run", "input": json.loads(arguments)}
-        answer = {"type": "tool_result", "tool_use_id": f"c{n}", "content": told}
-        messages.append({"role": "assistant", "content": [use]})
-        messages.append({"role": "user", "content": [answer]})
-    return {"model": "gpt-4o", "max_tokens": 100, "messages": messages}
-
-
-def by_responses(steps: Steps) -> dict[str, Any]:
-    items: list[Any] = [{"role": "user", "content": "Tidy the build up."}]
-    for n, (arguments, told) in enumerate(steps):
-        call = {"type": "function_call", "call_id": f"c{n}", "name": "run", "arguments": arguments}
-        items.append(call)
-        items.append({"type": "function_call_output", "call_id": f"c{n}", "output": told})
-    return {"model": "gpt-4o", "input": items}
-
-
-WIRES = {
-    "/v1/chat/completions": by_chat,
-    "/v1/messages": by_messages,
-    "/v1/responses": by_responses,
-}
 
 
 def post(live: Live, path: str, key: str, request: dict[str, Any]) -> Answer:

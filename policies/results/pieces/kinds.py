@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -19,13 +20,21 @@ DEFINITION = re.compile(
     r"(?:def|class|function|func|fn|struct|enum|interface|trait|impl|module|namespace|type)[ \t]++[\w(<])"
 )
 _TAG = re.compile(r"<(?:!doctype html|html|head|body|div|table|span|ul|p)\b", re.IGNORECASE)
-_MATCH = re.compile(r"(?:\./)?[\w./@+-]{1,200}:\d+[:-]|\d+[:-]\s*+\S|Line \d+:")
+_MATCH = re.compile(r"(?!\d{4}-\d\d-\d\d)(?:(?:\./)?[\w./@+-]{1,200}:\d+[:-]|\d+[:-]\s*+\S|Line \d+:)")
 _ENTRY = re.compile(
     r"(?:\.?/)?[\w.@+~-]+(?:/[\w.@+~-]+)*[/*:@]?\s*+$|[bcdlps-][rwxsStT-]{9}|total \d+\s*+$|\s*+$"
 )
+PLACE = re.compile(
+    r"(?:\.?/)?[\w.@+~-]+(?:/[\w.@+~-]+)*\.?\w*:?\s*+$"
+)  # a file that matches stand under
+COMMIT = re.compile(r"(?:\* )?commit [0-9a-f]{7,64}\b")
+_FIELD = re.compile(r"\s*+(?:- )*+[\w.$/\"' -]{1,60}:(?:\s|$)|\s*+- \S|\s*+#|---\s*+$")
+_ELEMENT = re.compile(r"\s*+</?[A-Za-z_?!][^<>]*>")
+_OBJECT = re.compile(r"\s*+\{.*\}\s*+$")
+_COLUMNS = re.compile(r"[A-Z%#][A-Z0-9%#()/_ -]*?(?: {2,}|\t| )[A-Z%#][A-Z0-9%#()/_ \t-]*$")
 _PATH = re.compile(r"(?:\.?/)?[\w.@+~-]*(?:/|\.\w|:$)")
 _EVENT = re.compile(
-    r"\[?\d{4}-\d\d-\d\d|\[?\d\d:\d\d:\d\d|\[?(?:INFO|DEBUG|WARN|WARNING|ERROR|TRACE)\b"
+    r"\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d:\d\d:\d\d|\[?(?:INFO|DEBUG|WARN|WARNING|ERROR|TRACE)\b"
     r"|.*\.\.\. ?(?:ok|ERROR|FAIL|skipped)|.* (?:PASSED|FAILED)\b|[\w/.-]+\.py[: ][ .sFxXE]*\[? *\d*%?\]?$"
 )
 _CODE = re.compile(
@@ -39,11 +48,13 @@ _DELIMITERS = (",", "\t", ";", "|")
 def kind_of(text: str) -> ResultKind:
     """Return the kind of a text that is no JSON."""
     lines = sample(text)
+    if _share(lines, _OBJECT.match) >= 0.8:  # JSON lines
+        return "log"
     if any(HUNK.match(line) for line in lines) and any(DIFF_FILE.match(line) for line in lines):
         return "diff"
     if _TAG.search(text, 0, 2000):
         return "html"
-    if delimiter_of(lines):
+    if heads_columns(lines) or (not numbered(lines) and delimiter_of(lines)):
         return "table"
     if _share(lines, _MATCH.match) >= 0.6 and not numbered(lines):
         return "grep"
@@ -53,7 +64,20 @@ def kind_of(text: str) -> ResultKind:
         return "log"
     if any(DEFINITION.match(line) for line in lines) and _share(lines, _CODE.match) >= 0.5:
         return "code"
-    return "text"
+    return "tree" if is_tree(lines) else "text"
+
+
+def is_tree(lines: Sequence[str]) -> bool:
+    """Say whether the indentation of lines tells what belongs to what: YAML, XML, `git log`."""
+    if COMMIT.match(lines[0]) and sum(bool(COMMIT.match(line)) for line in lines) > 1:
+        return True
+    inner = sum(line[:1] in (" ", "\t") for line in lines) * 3 > len(lines)
+    return inner and max(_share(lines, _FIELD.match), _share(lines, _ELEMENT.match)) >= 0.8
+
+
+def heads_columns(lines: Sequence[str]) -> bool:
+    """Say whether the first line names the columns of those below it, in capitals, as `ps` does."""
+    return len(lines) > 3 and _COLUMNS.match(lines[0]) is not None and "  " in lines[1].strip()
 
 
 def sample(text: str) -> list[str]:
@@ -69,11 +93,21 @@ def delimiter_of(lines: Sequence[str]) -> str:
     if len(filled) < 3:
         return ""
     for delimiter in _DELIMITERS:
-        columns = filled[0].count(delimiter)
-        even = sum(line.count(delimiter) == columns for line in filled)
+        counts = Counter([line.count(delimiter) for line in filled])
+        columns, even = counts.most_common(1)[0]
         if columns >= (2 if delimiter != "\t" else 1) and even >= 0.9 * len(filled):
             return delimiter
     return ""
+
+
+def header_of(lines: Sequence[str]) -> int:
+    """Return the position of the row that names a table's columns: its first one, behind any title."""
+    delimiter = delimiter_of(lines)
+    if not delimiter:
+        return 0
+    counts = [line.count(delimiter) for line in lines]
+    columns = Counter([n for n, line in zip(counts, lines, strict=True) if line.strip()]).most_common(1)
+    return counts.index(columns[0][0])
 
 
 def numbered(lines: Sequence[str]) -> bool:

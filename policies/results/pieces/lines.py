@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from foveate.policies.results.pieces.kinds import DEFINITION, DIFF_FILE, HUNK, delimiter_of, sample
+from foveate.policies.results.pieces.kinds import (
+    COMMIT,
+    DEFINITION,
+    DIFF_FILE,
+    HUNK,
+    PLACE,
+    header_of,
+    sample,
+)
 from foveate.policies.results.pieces.piece import ResultKind, ResultPiece, division, gathered
 
 LONGEST_HUNK = 1600  # characters: a longer one may lose lines
@@ -75,8 +84,8 @@ def joined(text: str, stops: Sequence[tuple[int, int]]) -> list[tuple[int, int]]
 def nesting(text: str, kind: ResultKind) -> Nesting:
     """Return what finds the headings of a kind."""
     if kind == "table":
-        return under_first if delimiter_of(sample(text)) else alone
-    return {"diff": under_hunks, "listing": under_folders, "code": under_definitions}.get(kind, alone)
+        return partial(under_row, header_of(sample(text)))
+    return NESTINGS.get(kind, alone)
 
 
 def alone(lines: Sequence[str]) -> list[int]:
@@ -84,12 +93,51 @@ def alone(lines: Sequence[str]) -> list[int]:
     return [-1] * len(lines)
 
 
-def under_first(lines: Sequence[str]) -> list[int]:
-    """Return the first row of a table as the heading of all others, and the rule below it where it has
-    one.
+def under_row(head: int, lines: Sequence[str]) -> list[int]:
+    """Return the row that names a table's columns, at `head`, for all below it, and the rule below it
+    where it has one.
     """
-    ruled = len(lines) > 1 and _RULE.match(lines[1]) is not None
-    return [-1, *([0] if ruled else []), *([int(ruled)] * (len(lines) - 1 - ruled))]
+    ruled = len(lines) > head + 1 and _RULE.match(lines[head + 1]) is not None
+    above = [-1] * (head + 1)
+    below = [head] if ruled else []
+    return [*above, *below, *([head + ruled] * (len(lines) - len(above) - len(below)))]
+
+
+def under_files(lines: Sequence[str]) -> list[int]:
+    """Return the line that names the file, where matches stand under it as `rg --heading` writes them."""
+    heads, file = [], -1
+    for i, line in enumerate(lines):
+        named = (
+            PLACE.match(line) is not None and not line[:1].isspace() and ("/" in line or "." in line)
+        )
+        if named:
+            file = i
+        heads.append(-1 if named or not line.strip() else file)
+    return heads
+
+
+def under_indentation(lines: Sequence[str]) -> list[int]:
+    """Return for each line of a tree the nearest one above it that is less indented.
+
+    An entry of a list belongs to the key over it though it may stand as far to the left, and what a
+    commit says to the last line of its heading.
+    """
+    heads: list[int] = []
+    opened: list[tuple[int, int]] = []
+    for i, line in enumerate(lines):
+        bare = line.lstrip()
+        if not bare.strip():
+            heads.append(-1)
+            continue
+        depth = 2 * (len(line) - len(bare)) + (bare.startswith("- ") and not COMMIT.match(line))
+        if opened and COMMIT.match(lines[opened[0][1]]) and depth == 0 and not COMMIT.match(line):
+            depth = 1  # author and date
+        while opened and opened[-1][0] >= depth:
+            opened.pop()
+        heads.append(opened[-1][1] if opened else -1)
+        if not bare.startswith("</"):
+            opened.append((depth, i))
+    return heads
 
 
 def under_hunks(lines: Sequence[str]) -> list[int]:
@@ -132,3 +180,12 @@ def under_definitions(lines: Sequence[str]) -> list[int]:
         if DEFINITION.match(line) and first != "@":
             opened.append((depth, i))
     return heads
+
+
+NESTINGS: dict[ResultKind, Nesting] = {
+    "diff": under_hunks,
+    "listing": under_folders,
+    "code": under_definitions,
+    "grep": under_files,
+    "tree": under_indentation,
+}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-ResultKind = Literal["json", "diff", "html", "table", "grep", "listing", "code", "log", "text"]
+ResultKind = Literal["json", "diff", "html", "table", "grep", "listing", "code", "tree", "log", "text"]
 Form = Literal["lines", "part", "leaf", "object", "array", "string", "chunk"]
 GRAIN = 240  # characters: a value or row up to this length is one piece, a longer line several
 MANY = 1_000_000  # characters: in a longer text short items of an array are joined

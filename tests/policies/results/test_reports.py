@@ -1,10 +1,10 @@
-"""What is read of the pieces of a result."""
+"""Which lines report a failure."""
 
 from __future__ import annotations
 
 import pytest
 
-from foveate.policies.results.reading import AGAIN, failures
+from foveate.policies.results.pieces.reports import AGAIN, failures
 
 REPORTS = [
     "FAILED tests/test_a.py::test_one - AssertionError: no", "ERROR tests/test_a.py", "E   AssertionError: no",
@@ -43,3 +43,25 @@ def test_any_other_line_is_none(line: str) -> None:
 def test_what_is_said_again_counts_little_and_details_less_and_less() -> None:
     found = failures(["E   a", "", "E   a", "E   b", "E   c", "FAILED a", "FAILED b", "FAILED b"])
     assert found.tolist() == [1, 0, AGAIN, 1 / 2, 1 / 3, 1, 1, AGAIN]
+
+
+def test_what_is_indented_under_a_report_counts_less_and_less() -> None:
+    found = failures(
+        ["FAIL src/cart.test.js", "  expected 3", "", "    got 2", "PASS a", "  and so on"]
+    )
+    assert found[0] == 1
+    assert 0 < found[3] < found[1] < 0.5
+    assert found[[2, 4, 5]].tolist() == [0, 0, 0]
+
+
+def test_an_event_at_the_level_of_a_failure_is_a_report() -> None:
+    events = [
+        "2026-03-01 10:00:00,001 ERROR [worker-1] a.Job - lost", '{"t": 3, "level": "error", "msg": "no"}',
+        'time="2026-03-01" level=fatal msg="no"', "Mar  1 10:00:00 host app[3]: CRITICAL disk full",
+    ]  # fmt: skip
+    assert failures(events).tolist() == [1] * len(events)
+    others = [
+        "2026-03-01 10:00:00 INFO done, 0 errors", '{"t": 3, "level": "info", "msg": "error budget"}',
+        "We list every ERROR code below.",
+    ]  # fmt: skip
+    assert failures(others).tolist() == [0] * len(others)
