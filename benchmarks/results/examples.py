@@ -139,7 +139,7 @@ def source() -> str:
 EXAMPLES = (
     Example("a pytest run", "Run the tests.", 'bash {"command": "pytest -vv test_example_orders.py"}', failing_tests),
     Example("a build log", "Does it build?", 'bash {"command": "cmake --build build"}', build_log),
-    Example("git diff", "What changed in how the index's process is watched?", 'bash {"command": "git diff HEAD~40 -- proxy"}',
+    Example("git diff", "What changed in how the index is watched?", 'bash {"command": "git diff -- proxy"}',
             lambda: run("git", "diff", "adc4829~6", "adc4829", "--", "proxy")),
     Example("ls -R", "Where are the tests of stickiness?", 'bash {"command": "ls -R"}',
             lambda: run("ls", "-R", "proxy", "policies", "tests", "benchmarks")),
