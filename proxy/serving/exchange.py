@@ -111,6 +111,7 @@ class Exchange:
             return upstream_request(self._scope, again.body)
 
         relay = Relay(self._settling, body, self._send, self.report, retry)
+        relay.looks = (decision.outcome.tokens_after or 0) >= MODEST
         status = await relay.run(upstream_request(self._scope, decision.body))
         if relay.ends and status == HTTPStatus.OK:
             head, tail = relay.ends.read()

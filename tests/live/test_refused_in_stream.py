@@ -16,11 +16,9 @@ from support.conversations import body, long_chat
 from support.server import Live
 from support.upstream import Gate, Script, Upstream, answer_chat, chat_events, reply, stream
 
-LONG_ANSWER = (
-    "This model's maximum context length is 1200 tokens. However, your messages resulted in {} tokens."
-)
+LONG_ANSWER = "This model's maximum context length is 100000 tokens. However, your messages resulted in {} tokens."
 ERROR = {
-    "message": LONG_ANSWER.format(3000),
+    "message": LONG_ANSWER.format(103000),
     "type": "invalid_request_error",
     "code": "context_length_exceeded",
 }
@@ -42,7 +40,7 @@ def chunk(delta: dict[str, Any], **more: Any) -> bytes:
 RESPONSE = {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
 ANTHROPIC = {
     "type": "error",
-    "error": {"type": "invalid_request_error", "message": "prompt is too long: 3000 tokens > 1200 maximum"},
+    "error": {"type": "invalid_request_error", "message": "prompt is too long: 103000 tokens > 100000 maximum"},
 }  # fmt: skip
 STREAMS: dict[str, tuple[str, list[bytes]]] = {
     "an error": ("/v1/chat/completions", [event({"error": ERROR})]),
