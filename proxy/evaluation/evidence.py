@@ -28,6 +28,8 @@ class Case:
     messages: Sequence[Message]
     # Of positions: one is satisfied when any of its messages survives
     groups: tuple[frozenset[int], ...]
+    # What each group is about, lower case, where that alone is enough: a line of a long result may have it
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,13 @@ def judge_case(
         i for i in wanted if any(holds(text, text_of(case.messages[i])) for text in rewritten)
     }
     tokens = sum(size(m) for m in sent)
+    left = [bool(group & survivors) for group in case.groups]
+    if case.values:
+        said = "\n".join(rewritten).lower()
+        left = [kept or value in said for kept, value in zip(left, case.values, strict=True)]
     return Judged(
         contestant=name, source=case.source, conversation=case.conversation, budget=share,
-        recall=sum(bool(group & survivors) for group in case.groups) / len(case.groups),
+        recall=sum(left) / len(left),
         kept=max(0, tokens - sizes.fixed) / max(1, sizes.history),
         over=tokens > sizes.budget(share) * TOLERANCE,
         invalid=not ordered or broken(case.messages, sent, survivors),
@@ -180,7 +186,14 @@ def broken(original: Sequence[Message], sent: Sequence[Message], survivors: set[
     turn are gone.
     """
     missing = any(m["role"] == "system" and i not in survivors for i, m in enumerate(original))
-    return missing or len(original) - 1 not in survivors or dangling(sent) > dangling(original)
+    last = len(original) - 1 in survivors or stands_for(original[-1], sent)
+    return missing or not last or dangling(sent) > dangling(original)
+
+
+def stands_for(latest: Message, sent: Sequence[Message]) -> bool:
+    """Return whether a prompt ends with a tool's latest result, which may be shortened."""
+    key = latest.get("tool_call_id")
+    return bool(sent) and key is not None and sent[-1].get("tool_call_id") == key
 
 
 def dangling(messages: Sequence[Message]) -> int:

@@ -21,7 +21,7 @@ from foveate.proxy.observers.store.sought import MOST, Sought
 SOURCE = "own"
 UNSPLIT = 10**9  # tokens: nothing is cut into pieces here
 BLOCKS = {"tool_use", "tool_result", "thinking", "redacted_thinking"}  # of Anthropic's API alone
-TURNS = 6  # of a conversation, evenly spaced
+STEPS = 8  # of a conversation, evenly spaced
 COMMON = 3  # messages: a value that more of them name is no evidence of one
 GROUPS = 12  # values a case, the rarest first
 LEAST = 6  # messages of a history that is worth pruning
@@ -133,22 +133,22 @@ def message_of(block: Block) -> Message:
 
 
 def cases_of(name: str, messages: Sequence[Message]) -> list[Case]:
-    """Return a case for some of the turns: the history up to it, and where stands what its answer names."""
-    turns = [i for i, m in enumerate(messages) if m.get("role") == "user"]
-    ends = [*turns[1:], len(messages)]
+    """Return a case for some of the model's answers and calls: what it was asked, and where stands what it
+    names.
+    """
     found = []
-    for turn, end in zip(turns, ends, strict=True):
-        if turn < LEAST or end == turn + 1:
-            continue
-        groups = evidence(messages[:turn], messages[turn], messages[turn + 1 : end])
-        if groups:
-            found.append(Case(SOURCE, name, messages[: turn + 1], groups))
-    return spaced(found, TURNS)
+    for i in range(LEAST + 1, len(messages)):
+        if messages[i].get("role") == "assistant" and messages[i - 1].get("role") != "assistant":
+            places = evidence(messages[: i - 1], messages[i - 1], messages[i])
+            if places:
+                groups = tuple(places.values())
+                found.append(Case(SOURCE, name, messages[:i], groups, tuple(places)))
+    return spaced(found, STEPS)
 
 
 def evidence(
-    history: Sequence[Message], question: Message, answer: Sequence[Message]
-) -> tuple[frozenset[int], ...]:
+    history: Sequence[Message], question: Message, answer: Message
+) -> dict[str, frozenset[int]]:
     """Return for each value that an answer takes from the history the messages that have it.
 
     A value counts where few messages have it and the question itself does not: the model can only have
@@ -160,12 +160,10 @@ def evidence(
             for value in values_of(message):
                 places[value].add(i)
     asked = values_of(question)
-    named = dict.fromkeys(value for message in answer for value in values_of(message))
-    known = [
-        value for value in named if value not in asked and 0 < len(places.get(value, ())) <= COMMON
-    ]
+    named = [value for value in values_of(answer) if value not in asked]
+    known = [value for value in named if 0 < len(places.get(value, ())) <= COMMON]
     rarest = sorted(known, key=lambda value: len(places[value]))[:GROUPS]
-    return tuple([frozenset(places[value]) for value in rarest])
+    return {value: frozenset(places[value]) for value in rarest}
 
 
 def values_of(message: Message) -> dict[str, None]:

@@ -44,7 +44,7 @@ def talk(turns: int = 14, name: str = "a") -> list[Message]:
 
 def test_the_evidence_of_a_turn_is_where_the_values_stand_that_its_answer_names() -> None:
     cases = own.cases_of("c", talk())
-    assert 1 <= len(cases) <= own.TURNS
+    assert 1 <= len(cases) <= own.STEPS
     for case in cases:
         turn = (len(case.messages) - 1) // 2
         assert case.messages[-1]["role"] == "user"
@@ -54,8 +54,8 @@ def test_the_evidence_of_a_turn_is_where_the_values_stand_that_its_answer_names(
 def test_what_the_question_says_itself_is_no_evidence() -> None:
     history: list[Message] = [{"role": "user", "content": "Order a-1001 is late."}]
     question = {"role": "user", "content": "What of a-1001 and b-2002?"}
-    answer = [{"role": "assistant", "content": "a-1001 is on its way."}]
-    assert own.evidence(history, question, answer) == ()
+    answer = {"role": "assistant", "content": "a-1001 is on its way."}
+    assert own.evidence(history, question, answer) == {}
 
 
 def test_requests_of_every_api_are_read(tmp_path: Path) -> None:
@@ -147,3 +147,20 @@ def test_a_fit_starts_from_a_policy_that_is_there() -> None:
         fitting.run_fit(
             config.Settings(), [Case("s", "c", [], ())], fitting.Fit("best", (0.5,)), Console()
         )
+
+
+def test_a_value_that_a_shortened_result_still_has_is_kept() -> None:
+    from foveate.proxy.evaluation.evidence import Ruler, judge_case
+
+    lines = "\n".join(f"line {n} of order-{n}" for n in range(50))
+    history: list[Message] = [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "function": {"name": "look"}}]},
+        {"role": "tool", "tool_call_id": "c", "content": lines},
+    ]
+    case = Case("own", "c", history, (frozenset({2}),), ("order-7",))
+    ruler = Ruler()
+    for part, left in (("line 7 of order-7", 1.0), ("line 8 of order-8", 0.0)):
+        sent = [*history[:2], {**history[2], "content": part}]
+        judged = judge_case("p", case, ruler.sizes(case), 0.5, sent, ruler.size)
+        assert (judged.recall, judged.invalid) == (left, False)
