@@ -37,7 +37,7 @@ from foveate.proxy.upstreams import Upstream, build_upstream
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import build_embedder
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.vectors.indexes import build_index
+from foveate.proxy.vectors.indexes import Place, build_index
 from foveate.proxy.worker import Worker
 
 
@@ -249,9 +249,9 @@ def build_histories(
     """Return what makes and keeps vectors: the embedder and the index that the settings name."""
     model, index = settings.embedder, settings.index
     embedder = build_embedder(model.type, model.model, model.threads, model.options)
-    folder = settings.data.expanduser() / "chroma"
     address = team.index_address if team else ""
-    kept = build_index(index.type, embedder.name, folder, index.url, index.options, address)
+    place = Place(loading.index_folder(settings), index.url, index.key.get_secret_value())
+    kept = build_index(index.type, embedder.name, place, index.options, address)
     bounds = Bounds(model.deadline, index.max_entries, index.max_age_days)
     return Histories(embedder, kept, cache, worker, bounds)
 

@@ -54,6 +54,9 @@ CLIENTS = {
     "aiohttp": "foveate.proxy.upstreams.http",
     "cryptography": "foveate.proxy.archive.cipher",
     "chromadb": "foveate.proxy.vectors.indexes.chroma",
+    "qdrant_client": "foveate.proxy.vectors.indexes.qdrant",
+    "faiss": "foveate.proxy.vectors.indexes.faiss",
+    "pinecone": "foveate.proxy.vectors.indexes.pinecone",
     "litellm": "foveate.proxy.upstreams.litellm foveate.proxy.library.litellm",
     "onnx": "foveate.proxy.vectors.embedders.plain",
     "onnxruntime": "foveate.proxy.vectors.embedders.onnx foveate.proxy.vectors.embedders.multilingual",
@@ -82,6 +85,8 @@ FAMILIES = (
 )
 HELPERS = {
     "foveate.proxy.vectors.indexes.apart",  # an index in a process of its own, which several may ask
+    "foveate.proxy.vectors.indexes.filters",  # a language that several databases speak
+    "foveate.proxy.vectors.indexes.aside",  # what makes room for a new index
     "foveate.proxy.vectors.indexes.lock",  # what keeps a folder to one process
     "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
     "foveate.proxy.vectors.embedders.weights",

@@ -146,6 +146,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in loaded.items()}
 
 
+def index_folder(settings: Settings) -> Path:
+    """Return where the index's files go: a folder for each of ours."""
+    kind = settings.index.type
+    return settings.data.expanduser() / (kind if kind.isidentifier() else "chroma")
+
+
 def dump_settings(settings: Settings) -> str:
     """Return the settings as YAML, secrets and passwords in addresses hidden."""
     text: str = yaml.safe_dump(shown_address(settings.model_dump(mode="json")), sort_keys=False)

@@ -167,6 +167,7 @@ class Index(Section):
     type: str = "chroma"
     options: dict[str, Any] = {}
     url: Address = ""
+    key: SecretStr = SecretStr("")
     max_entries: int = Field(default=100_000, ge=1)
     max_age_days: float = Field(default=90, gt=0)
 

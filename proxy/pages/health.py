@@ -6,6 +6,7 @@ import asyncio
 import math
 from time import monotonic
 
+from foveate.proxy.config.loading import index_folder
 from foveate.proxy.errors import ConfigError, UpstreamError
 from foveate.proxy.services import Services, check_writable
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
@@ -13,6 +14,7 @@ from foveate.proxy.upstreams import Upstream, UpstreamRequest
 PATIENCE = 3.0  # seconds that the upstream has to answer
 FRESH = 5.0  # seconds for which an answer holds
 AGAIN = 1.0  # and none
+ON_DISK = ("chroma", "faiss", "qdrant")  # indexes that keep files where no server is named
 
 
 class Reach:
@@ -45,9 +47,9 @@ async def problems(services: Services, reach: Reach) -> list[str]:
     """Return what stands in the way, nothing where all is well."""
     found = services.parts.histories.problems()
     settings = services.settings
-    if settings.index.type == "chroma" and not settings.index.url:
+    if settings.index.type in ON_DISK and not settings.index.url:
         try:
-            await asyncio.to_thread(check_writable, settings.data.expanduser() / "chroma")
+            await asyncio.to_thread(check_writable, index_folder(settings))
         except ConfigError as error:
             found.append(str(error))
     return found + await reach.problems(services.parts.upstream)

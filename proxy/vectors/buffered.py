@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,9 @@ from dataclasses import replace
 from heapq import nlargest
 from itertools import islice
 from operator import itemgetter
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from foveate.proxy.errors import VectorIndexError
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.faults import Faults, has_result
 from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector, VectorIndex
@@ -24,6 +26,7 @@ WRITTEN_AT_ONCE = 40  # entries: a tenth of a second in embedded Chroma, that a 
 TRIM_EVERY = 3600.0  # seconds, and after as many writes as TRIM_AFTER
 TRIM_AFTER = 2000
 DAY = 86400.0
+FRESH = 60.0  # seconds for which a failed write is told
 
 
 class BufferedIndex:
@@ -40,6 +43,7 @@ class BufferedIndex:
         self._closing = asyncio.Event()
         self._trimmed_at = time.monotonic()
         self._written = 0
+        self._failed_at = -math.inf
 
     def open(self) -> asyncio.Future[None]:
         """Begin to open the index; the result is there once it is open."""
@@ -143,12 +147,30 @@ class BufferedIndex:
         own = ((key, entry) for key, entry in self._pending.items() if key[0] == tenant)
         batch = dict(islice(own, WRITTEN_AT_ONCE))
         self._written += len(batch)
-        done = await self._attempted(self._index.upsert, tenant, list(batch.values()))
+        done = await self._stores(tenant, list(batch.values()))
         if done and self._stored is not None:
             self._stored.update(map(hash, batch))
         for key, entry in batch.items():
             if self._pending.get(key) is entry:
                 del self._pending[key]
+
+    async def _stores(self, tenant: str, entries: list[Entry]) -> bool:
+        """Say whether entries could be stored; once more where the index had to be begun anew."""
+        first = self._begin(self._index.upsert, tenant, entries)
+        await asyncio.wait([first])
+        if not isinstance(first.exception(), VectorIndexError):
+            self._faults.watch("writing", first)
+            self._note(first)
+            return has_result(first)
+        return await self._attempted(self._index.upsert, tenant, entries)
+
+    def _note(self, work: asyncio.Future[Any]) -> None:
+        self._failed_at = -math.inf if has_result(work) else time.monotonic()
+
+    @property
+    def loses(self) -> bool:
+        """Whether what came lately could not be stored."""
+        return time.monotonic() - self._failed_at < FRESH
 
     async def _trim(self) -> None:
         """Delete what is too old or too much, a few entries at a time, so that reads come between."""
@@ -174,4 +196,5 @@ class BufferedIndex:
         work = self._begin(function, *args, **kwargs)
         self._faults.watch("writing", work)
         await asyncio.wait([work])
+        self._note(work)
         return has_result(work)

@@ -97,8 +97,8 @@ class Histories:
                 found.append(f"the {what} is being opened")
             elif not has_result(opening):
                 found.append(f"the {what} cannot be used: {opening.exception()}")
-        lost = self.failures["writing"]
-        if lost:
+        if self._index.loses:
+            lost = self.failures["writing"]
             found.append(f"{lost} batches of vectors could not be stored since the start")
         return found
 

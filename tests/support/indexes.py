@@ -21,6 +21,7 @@ from foveate.proxy.vectors.indexes import VectorIndex
 from foveate.proxy.vectors.indexes.apart import Apart
 from foveate.proxy.vectors.indexes.chroma import Chroma
 from foveate.proxy.vectors.indexes.in_memory import InMemory
+from support.pinecone import KEY, StandIn, pinecone_running
 
 Make = Callable[[], VectorIndex]
 
@@ -47,10 +48,36 @@ def in_memory(folder: Path, stack: ExitStack) -> Make:
     return lambda: kept
 
 
+def qdrant(folder: Path, stack: ExitStack) -> Make:
+    """Its local mode."""
+    from foveate.proxy.vectors.indexes.qdrant import Qdrant
+
+    return lambda: Qdrant("words", folder)
+
+
+def faiss(folder: Path, stack: ExitStack) -> Make:
+    """In this process."""
+    from foveate.proxy.vectors.indexes.faiss import Faiss
+
+    return lambda: Faiss("words", folder)
+
+
+def pinecone(folder: Path, stack: ExitStack) -> Make:
+    """Its client, and a stand-in for the service."""
+    from foveate.proxy.vectors.indexes.pinecone import Pinecone
+
+    url = stack.enter_context(pinecone_running(StandIn()))
+    return lambda: Pinecone("words", url, KEY)
+
+
 INDEXES: dict[str, Callable[[Path, ExitStack], Make]] = {
     "chroma": chroma, "apart": apart, "chroma_server": chroma_server, "in_memory": in_memory,
+    "qdrant": qdrant, "faiss": faiss, "pinecone": pinecone,
 }  # fmt: skip
-NEEDS: dict[str, tuple[str, str]] = {}  # the module that an index needs, and its extra
+# The module that an index needs, and its extra
+NEEDS = {
+    "qdrant": ("qdrant_client", "qdrant"), "faiss": ("faiss", "faiss"), "pinecone": ("pinecone", "pinecone"),
+}  # fmt: skip
 
 
 def maker(name: str, folder: Path, stack: ExitStack) -> Make:

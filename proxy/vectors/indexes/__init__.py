@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,9 @@ Vector = NDArray[np.float32]
 EntryKey = tuple[str, str]  # tenant and segment id
 INDEXES = {
     "chroma": "foveate.proxy.vectors.indexes.chroma:Chroma",
+    "qdrant": "foveate.proxy.vectors.indexes.qdrant:Qdrant",
+    "faiss": "foveate.proxy.vectors.indexes.faiss:Faiss",
+    "pinecone": "foveate.proxy.vectors.indexes.pinecone:Pinecone",
     "in_memory": "foveate.proxy.vectors.indexes.in_memory:InMemory",
 }
 
@@ -67,10 +70,19 @@ class Only:
 ANY = Only()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an index may keep what it holds."""
+
+    folder: Path  # for files
+    url: str = ""  # of a server
+    key: str = ""  # that the server asks for
+
+
 class VectorIndex(Protocol):
     """Keeps entries by tenant and segment id. Blocking; called from one thread at a time.
 
-    A class is built with the keywords `collection`, `folder` and `url`, as far as it takes them, and
+    A class is built with the keywords `collection`, `folder`, `url` and `key`, as far as it takes them, and
     without I/O. One that says `apart = True` works in a process of its own. Any method may raise: what
     fails is done without.
     """
@@ -105,17 +117,17 @@ class VectorIndex(Protocol):
 
 
 def build_index(
-    kind: str, collection: str, folder: Path, url: str, options: Mapping[str, Any], address: str = ""
+    kind: str, collection: str, place: Place, options: Mapping[str, Any], address: str = ""
 ) -> VectorIndex:
     """Return the index that the setting index.type names, not opened; ConfigError where there is none.
 
-    `collection` names the vectors of one embedder, `folder` is where files may go, `url` a server's
-    address. At `address`, where there is one, a process has the index for several workers.
+    `collection` names the vectors of one embedder. At `address`, where there is one, a process has the
+    index for several workers.
     """
     from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
     from foveate.proxy.vectors.indexes.owner import Joint
 
-    given = {"collection": collection, "folder": folder, "url": url}
+    given = {"collection": collection, **asdict(place)}
     found = import_class("index.type", INDEXES, kind)
     make = constructor("index", found, given, options)
     if POSSIBLE and getattr(found, "apart", False):

@@ -7,16 +7,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import nlargest
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
-from foveate.proxy.vectors.indexes import ABOUT, ANY, Entry, EntryKey, Only, Vector
+from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector
+from foveate.proxy.vectors.indexes.aside import set_aside
+from foveate.proxy.vectors.indexes.filters import allowed, described, known
 from foveate.proxy.vectors.indexes.lock import held
 
 EXPIRED_AT_ONCE = 100
+FILE = "chroma.sqlite3"
+# What a database says of a file that it cannot read (SQLite, "Result and Error Codes": CORRUPT, NOTADB)
+BROKEN = ("disk image is malformed", "file is not a database")
 PAGE = 20_000  # ids read at once
 # Of its HNSW graph: how many entries a search looks at before it answers. At Chroma's own 100 it finds two
 # thirds of the 200 nearest of 30,000
@@ -37,39 +42,55 @@ class Chroma:
 
     def open(self) -> None:
         """Open the collection, created where it is new; ConfigError names the folder or address that
-        fails.
+        fails. What is in the folder and cannot be read is set aside.
         """
         try:
-            import chromadb
-            from chromadb.config import Settings
+            from chromadb.errors import ChromaError
         except ImportError as error:
             raise ConfigError(
                 f"index.type chroma needs {error.name}, which is not installed: pip install chromadb, or set "
                 "index.type in_memory"
             ) from None
 
-        settings = Settings(anonymized_telemetry=False)
         where = self._url or self._folder
         try:
-            if self._url:
-                parts = urlsplit(self._url)
-                client: Any = chromadb.HttpClient(
-                    host=parts.hostname or "127.0.0.1",
-                    port=parts.port or 8000,
-                    ssl=parts.scheme == "https",
-                    settings=settings,
-                )
-            else:
+            if not self._url:
                 self._lock = held(self._folder, os.getppid())
-                client = chromadb.PersistentClient(str(self._folder), settings=settings)
-            self._collection = client.get_or_create_collection(
-                self._name,
-                configuration={"hnsw": {"space": "cosine", "ef_search": LOOKED_AT}},
-                embedding_function=None,
-            )
-            self._max_batch = int(client.get_max_batch_size())
-        except (chromadb.errors.ChromaError, ValueError, OSError) as error:
+            try:
+                self._connect()
+            except ChromaError as error:
+                if self._url or not set_aside(self._folder, error):
+                    raise
+                self._connect()
+        except (ChromaError, ValueError, OSError) as error:
+            self.close()
             raise ConfigError(f"the Chroma index at {where} cannot be opened: {error}") from None
+
+    def _connect(self) -> None:
+        import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
+        from chromadb.config import Settings
+
+        settings = Settings(anonymized_telemetry=False)
+        if self._url:
+            parts = urlsplit(self._url)
+            client: Any = chromadb.HttpClient(
+                host=parts.hostname or "127.0.0.1",
+                port=parts.port or 8000,
+                ssl=parts.scheme == "https",
+                settings=settings,
+            )
+        else:
+            if not (self._folder / FILE).is_file():  # what it holds open of an earlier one is gone
+                SharedSystemClient.clear_system_cache()
+            client = chromadb.PersistentClient(str(self._folder), settings=settings)
+        self._collection = client.get_or_create_collection(
+            self._name,
+            configuration={"hnsw": {"space": "cosine", "ef_search": LOOKED_AT}},
+            embedding_function=None,
+        )
+        self._max_batch = int(client.get_max_batch_size())
+        self._collection.get(limit=1, include=["embeddings", "metadatas"])
 
     def ids(self) -> Iterable[EntryKey] | None:
         """Return the keys of all that is stored; None for a server, which others may write to."""
@@ -95,12 +116,7 @@ class Chroma:
             )
 
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:
-        """Return the stored entries among `ids`; FileNotFoundError where the folder has gone."""
-        if not self._url and not (self._folder / "chroma.sqlite3").is_file():
-            # An open database answers from its handle and would lose every write unseen.
-            raise FileNotFoundError(
-                f"{self._folder}: the index folder is gone; restart foveate to create it anew"
-            )
+        """Return the stored entries among `ids`."""
         found: dict[str, Entry] = {}
         wanted = [f"{tenant}:{i}" for i in ids]
         for start in range(0, len(wanted), self._max_batch):
@@ -160,13 +176,29 @@ class Chroma:
         return [parted(key) for key in old]
 
     def _asked(self, method: str, **options: Any) -> Any:
-        """Return what the collection says; VectorIndexError where it cannot."""
+        """Return what the collection says; VectorIndexError where it cannot.
+
+        What has gone, or can no longer be read, is begun anew.
+        """
+        import httpx  # chromadb's own client lets its errors through
         from chromadb.errors import ChromaError
 
+        # An open database answers from its handle and would lose every write unseen
+        if not self._url and not (self._folder / FILE).is_file():
+            self._begin_anew("it is gone")
         try:
             return getattr(self._collection, method)(**options)
-        except (ChromaError, ValueError) as error:
+        except (ChromaError, ValueError, httpx.HTTPError) as error:
+            if not self._url and any(word in str(error) for word in BROKEN):
+                self._begin_anew(error)
             raise VectorIndexError(f"Chroma: {error}") from None
+
+    def _begin_anew(self, why: object) -> NoReturn:
+        """Set aside what is left, open an empty index in its place, and raise VectorIndexError."""
+        self.close()
+        set_aside(self._folder, why)
+        self.open()
+        raise VectorIndexError(f"the index in {self._folder} is begun anew: {why}")
 
     def close(self) -> None:
         """Let go of the collection; Chroma writes as it goes."""
@@ -174,40 +206,6 @@ class Chroma:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def described(tenant: str, entry: Entry) -> dict[str, Any]:
-    """Return an entry's metadata."""
-    return {"tenant": tenant} | {name: getattr(entry, name) for name in ABOUT}
-
-
-def known(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what metadata say of an entry; what earlier versions did not store is left out."""
-    return {name: about[name] for name in ABOUT if about.get(name) is not None}
-
-
-def allowed(tenant: str, only: Only) -> dict[str, Any] | None:
-    """Return a filter in Chroma's language, None where everything is allowed."""
-    rules: list[dict[str, Any]] = [
-        {name: value}
-        for name, value in (("tenant", tenant), ("conversation", only.conversation))
-        if value
-    ]
-    rules += [
-        {name: {"$in": list(values)}}
-        for name, values in (("kind", only.kinds), ("role", only.roles))
-        if values
-    ]
-    rules += [
-        {name: {rule: value}}
-        for name, rule, value in (
-            ("topic", "$eq", only.topic),
-            ("first_seen", "$gte", only.since),
-            ("first_seen", "$lte", only.until),
-        )
-        if value is not None
-    ]
-    return {"$and": rules} if len(rules) > 1 else next(iter(rules), None)
 
 
 def parted(key: str) -> EntryKey:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
+from foveate.proxy.errors import VectorIndexError
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.buffered import TRIM_AFTER, BufferedIndex
 from foveate.proxy.vectors.faults import Faults
@@ -28,7 +30,7 @@ async def test_writes_go_to_the_index_in_small_batches_of_one_tenant(make: Make)
     index = RecordingIndex()
     made = make(WordEmbedder(), index)
     await asyncio.gather(complete(made, said(), "t"), complete(made, said(), "u"))
-    await until(lambda: len(index.stored) == 60)
+    await until(lambda: len({(tenant, entry.id) for tenant, entry in index.stored}) == 60)
     assert {name for name, _ in index.stored} == {"t", "u"}
 
 
@@ -87,3 +89,42 @@ async def test_an_index_that_fails_while_it_is_trimmed_is_left_alone() -> None:
     await until(lambda: faults.counts["writing"])
     await shelf.aclose()
     assert faults.counts["writing"] == 1
+
+
+async def test_a_write_that_failed_is_told_until_one_succeeds() -> None:
+    class Once(InMemory):
+        tries = 0
+
+        def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise OSError(28, "No space left on device")
+            super().upsert(tenant, entries)
+
+    faults = Faults()
+    shelf = await buffered(Once(), faults)
+    shelf.put("t", [Entry("a", VECTOR, 1)])
+    await until(lambda: faults.counts["writing"] and not shelf.unwritten)
+    assert shelf.loses
+    shelf.put("t", [Entry("b", VECTOR, 1)])
+    await until(lambda: not shelf.unwritten)
+    assert not shelf.loses
+    await shelf.aclose()
+
+
+async def test_what_an_index_begun_anew_has_not_taken_is_written_once_more() -> None:
+    class Dying(InMemory):
+        tries = 0
+
+        def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise VectorIndexError("the index's process has ended")
+            super().upsert(tenant, entries)
+
+    index, faults = Dying(), Faults()
+    shelf = await buffered(index, faults)
+    shelf.put("t", [Entry("a", VECTOR, 1)])
+    await shelf.aclose()
+    assert index.get("t", ["a"])
+    assert faults.counts["writing"] == 0

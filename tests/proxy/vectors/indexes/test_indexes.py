@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry, build_index
+from foveate.proxy.vectors.indexes import Entry, Place, VectorIndex, build_index
 from foveate.proxy.vectors.indexes.apart import Apart
 from foveate.proxy.vectors.indexes.chroma import Chroma
 from foveate.proxy.vectors.indexes.in_memory import InMemory
@@ -38,21 +39,64 @@ def test_chroma_keeps_embedders_apart(tmp_path: Path) -> None:
     assert other.get("t", ["a"]) == {}
 
 
-def test_chroma_says_that_its_folder_is_gone(tmp_path: Path) -> None:
-    folder = tmp_path / "chroma"
-    index = Chroma("words", folder)
+def faiss_index(folder: Path) -> VectorIndex:
+    pytest.importorskip("faiss", reason="pip install 'foveate[faiss]'")
+    from foveate.proxy.vectors.indexes.faiss import Faiss
+
+    return Faiss("words", folder)
+
+
+ON_DISK = {"chroma": lambda folder: Chroma("words", folder), "faiss": faiss_index}
+
+
+@pytest.mark.parametrize("kind", ON_DISK)
+def test_a_folder_that_is_taken_away_is_begun_anew(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "index"
+    index = ON_DISK[kind](folder)
     index.open()
     index.upsert("t", [entry("a")])
     shutil.rmtree(folder)
-    with pytest.raises(FileNotFoundError, match="chroma"):
+    with pytest.raises(VectorIndexError, match="begun anew"):
         index.get("t", ["a"])
+    assert index.get("t", ["a"]) == {}
+    index.upsert("t", [entry("b")])
+    assert index.search("t", word_vector("words"), 5).keys() == {"b"}
+    index.close()
 
 
+@pytest.mark.parametrize("kind", ON_DISK)
 @pytest.mark.parametrize("content", [b"rubbish" * 2000, b"SQLite format 3\x00" + b"\xff" * 8000])
-def test_chroma_refuses_a_corrupted_database(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "chroma.sqlite3").write_bytes(content)
-    with pytest.raises(ConfigError, match=re.escape(str(tmp_path))):
-        Chroma("words", tmp_path).open()
+def test_a_corrupted_index_is_set_aside_and_begun_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, content: bytes
+) -> None:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    name = {"chroma": "chroma.sqlite3", "faiss": "foveate-words.sqlite3"}[kind]
+    (folder / name).write_bytes(content)
+    index = ON_DISK[kind](folder)
+    index.open()
+    index.upsert("t", [entry("a")])
+    assert index.get("t", ["a"]).keys() == {"a"}
+    index.close()
+    (aside,) = tmp_path.glob("index.broken-*")
+    assert (aside / name).read_bytes() == content
+    assert "is set aside as" in caplog.text
+
+
+def test_an_index_that_is_corrupted_while_it_is_open_is_begun_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    apart = Apart(partial(Chroma, "words", folder))
+    apart.open()
+    apart.upsert("t", [Entry(f"k{n}", word_vector(f"word {n}"), n) for n in range(500)])
+    content = bytearray((folder / "chroma.sqlite3").read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    (folder / "chroma.sqlite3").write_bytes(content)
+    for n in range(6):
+        with suppress(VectorIndexError):
+            apart.upsert("t", [entry(f"new{n}")])
+    apart.upsert("t", [entry("last")])
+    assert apart.get("t", ["last"]).keys() == {"last"}
+    apart.close()
 
 
 def test_chroma_refuses_a_server_that_is_not_there(tmp_path: Path) -> None:
@@ -94,9 +138,9 @@ class Mine(InMemory):
 
 
 def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
-    assert isinstance(build_index("in_memory", "words", tmp_path, "", {}), InMemory)
-    assert isinstance(build_index("chroma", "words", tmp_path, "", {}), Apart)
-    made = build_index(f"{__name__}:Mine", "words", tmp_path, "http://x", {"metric": "l2"})
+    assert isinstance(build_index("in_memory", "words", Place(tmp_path), {}), InMemory)
+    assert isinstance(build_index("chroma", "words", Place(tmp_path), {}), Apart)
+    made = build_index(f"{__name__}:Mine", "words", Place(tmp_path, "http://x"), {"metric": "l2"})
     assert isinstance(made, Mine)
     assert made.given == ("words", tmp_path, "http://x", "l2")
 
@@ -104,7 +148,7 @@ def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        ("milvus", 'index.type "milvus" is not one of chroma, in_memory'),
+        ("milvus", 'index.type "milvus" is not one of chroma, qdrant, faiss, pinecone, in_memory'),
         (
             "no_such_module:Index",
             'index.type "no_such_module:Index" cannot be imported: No module named',
@@ -116,12 +160,12 @@ def test_an_index_that_is_not_there_is_named_with_the_choices(
     tmp_path: Path, kind: str, told: str
 ) -> None:
     with pytest.raises(ConfigError, match=told):
-        build_index(kind, "words", tmp_path, "", {})
+        build_index(kind, "words", Place(tmp_path), {})
 
 
 def test_an_option_that_an_index_does_not_take_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"index: .*Chroma.* cannot be built .*'colour'"):
-        build_index("chroma", "words", tmp_path, "", {"colour": "red"})
+        build_index("chroma", "words", Place(tmp_path), {"colour": "red"})
 
 
 @pytest.fixture
@@ -172,8 +216,8 @@ def test_an_index_whose_process_hangs_is_ended_and_begun_anew(
 
 
 def test_an_index_that_cannot_be_opened_leaves_no_process(tmp_path: Path) -> None:
-    (tmp_path / "chroma.sqlite3").write_bytes(b"rubbish" * 2000)
-    apart = Apart(partial(Chroma, "words", tmp_path))
+    (tmp_path / "chroma").write_text("in the way")
+    apart = Apart(partial(Chroma, "words", tmp_path / "chroma"))
     for _ in range(2):
         with pytest.raises(ConfigError, match=re.escape(str(tmp_path))):
             apart.open()
@@ -219,6 +263,7 @@ def alive(pid: int) -> bool:
 
 HEAP = """
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 import numpy as np
