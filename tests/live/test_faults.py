@@ -146,5 +146,10 @@ def test_a_corrupted_database_is_done_without(upstream: Upstream, tmp_path: Path
     for side in ("-wal", "-shm", "-journal"):
         database.with_name(database.name + side).unlink(missing_ok=True)
     with chroma(upstream, tmp_path) as live:
-        cut_by_words(live, upstream)
-        until(lambda: live.services.parts.histories.failures["index"])
+        assert chat(live.url, CONTENT, budget="500", sticky="off", key=KEY).result == "cut"
+        until(lambda: live.services.parts.histories.unwritten == 0)
+        assert live.services.parts.histories.failures["writing"] == 0
+        assert live.services.parts.histories.problems() == []
+    (aside,) = tmp_path.glob("chroma.broken-*")
+    assert (aside / "chroma.sqlite3").is_file()
+    assert (tmp_path / "chroma" / "chroma.sqlite3").is_file()
