@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -30,7 +31,10 @@ def held(folder: Path, owner: int, patience: float = PATIENCE) -> IO[str] | None
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):  # a file system without such locks
+                lock.close()
+                return None
             lock.seek(0)
             holder = lock.read().strip()
             if holder == str(owner):
