@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from foveate.proxy.errors import StateStoreError
+from foveate.proxy.pruning.patience import Patience
 from foveate.proxy.pruning.record import (
     Conversation,
     Recollection,
@@ -28,6 +28,7 @@ from foveate.proxy.pruning.states.in_memory import InMemoryStates
 _log = logging.getLogger("foveate.memory")
 T = TypeVar("T")
 _decoder = msgspec.msgpack.Decoder(Record)
+LAGGING = 1.5  # times what was to be waited: this process itself was held up
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -38,20 +39,13 @@ class Memory:
     A store that has failed is left alone for `pause` seconds.
     """
 
-    # Seconds that a request waits for an answer; it asks twice. Of a store that has answered in time a late
-    # answer is worth more than a cut that the provider's cache pays for.
-    PATIENCE = 0.025
-    TRUST = 0.25
-
     def __init__(self, store: StateStore, pause: float = 1.0) -> None:
         self._store = store
         # A store of somebody's own may keep none: then each process counts for itself
         self._numbers = store if hasattr(store, "add") else InMemoryStates(1, 24)
-        self._pause = pause
-        self._ask_again_at = -math.inf
+        self._patience = Patience(pause)
         self._waiting: set[asyncio.Future[Any]] = set()
         self._warned = False
-        self._trusted = False  # it has answered in time when it was last asked
         self.failures = 0
 
     async def recall(self, conversation: Conversation) -> Recollection | None:
@@ -125,19 +119,27 @@ class Memory:
         """Return the store's answer, None where it fails or a remote one is late."""
         if not self._store.remote:
             return await self._at_once(ask)
-        if time.monotonic() < self._ask_again_at:
+        if self._patience.is_over():
             return None
         task = asyncio.ensure_future(ask())
         # What takes longer goes on in the background: a connection that was slow to open serves later
         # requests.
         self._waiting.add(task)
         task.add_done_callback(self._ended)
-        await asyncio.wait([task], timeout=self.TRUST if self._trusted else self.PATIENCE)
+        wait = self._patience.asked()
+        start = time.monotonic()
+        await asyncio.wait([task], timeout=wait)
+        if not task.done() and time.monotonic() - start > LAGGING * wait:
+            # This process was busy, and the answer may lie there
+            await asyncio.wait([task], timeout=wait)
         if not task.done():
-            self._failed("too slow")
+            self._count_failure("too slow")
+            self._patience.late()
             return None
-        self._trusted = task.exception() is None
-        return task.result() if self._trusted else None
+        if task.exception():
+            return None
+        self._patience.answered(in_time=True)
+        return task.result()
 
     async def _at_once(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Return the answer of a store that has it at hand, None where it fails."""
@@ -149,13 +151,19 @@ class Memory:
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._waiting.discard(task)
-        if not task.cancelled() and task.exception():
+        if task.cancelled():
+            return
+        if task.exception():
             self._failed(str(task.exception()))
+        else:
+            self._patience.answered(in_time=False)
 
     def _failed(self, why: str) -> None:
+        self._patience.failed()
+        self._count_failure(why)
+
+    def _count_failure(self, why: str) -> None:
         self.failures += 1
-        self._trusted = False
-        self._ask_again_at = time.monotonic() + self._pause
         if not self._warned:
             self._warned = True
             _log.warning("the state store does not answer (%s); deciding afresh until it does", why)

@@ -224,33 +224,6 @@ async def test_a_store_of_this_process_that_fails_costs_a_fresh_decision(
     assert len(caplog.records) == 1
 
 
-def test_all_that_a_request_waits_for_a_store_that_has_not_answered_is_fifty_milliseconds() -> None:
-    assert 2 * Memory.PATIENCE <= 0.05  # one look-up and one note
-
-
-async def test_a_store_that_has_answered_is_waited_for_longer_until_it_is_late() -> None:
-    delay, kept = 0.0, in_memory()
-
-    class Varying(Broken):
-        async def first(self, keys: Iterable[str]) -> tuple[int, bytes] | None:
-            await asyncio.sleep(delay)
-            return await kept.first(keys)
-
-        async def put(self, key: str, value: bytes) -> None:
-            await kept.put(key, value)
-
-    memory = Memory(Varying(), pause=0)
-    await memory.keep(conversation("a", IDS), known(8))
-    delay = 3 * Memory.PATIENCE
-    assert await memory.recall(conversation("a", IDS)) == known(8)
-    assert memory.failures == 0
-    delay = 2 * Memory.TRUST
-    assert await memory.recall(conversation("a", IDS)) is None
-    delay = 3 * Memory.PATIENCE
-    assert await memory.recall(conversation("a", IDS)) is None
-    assert memory.failures == 2
-
-
 async def test_an_answer_that_comes_too_late_is_not_lost() -> None:
     gate, kept = asyncio.Event(), in_memory()
 
