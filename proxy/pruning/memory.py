@@ -12,7 +12,6 @@ import msgspec
 from msgspec import structs
 
 from foveate.proxy.errors import StateStoreError
-from foveate.proxy.pruning.patience import Patience
 from foveate.proxy.pruning.record import (
     Conversation,
     Recollection,
@@ -24,6 +23,7 @@ from foveate.proxy.pruning.record import (
 )
 from foveate.proxy.pruning.states import StateStore
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
+from foveate.proxy.pruning.states.patience import Patience
 
 _log = logging.getLogger("foveate.memory")
 T = TypeVar("T")

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 
 from foveate.proxy.pruning.memory import Memory
-from foveate.proxy.pruning.patience import LONG, OFTEN, SHORT, Patience
 from foveate.proxy.pruning.states.in_memory import InMemoryStates
+from foveate.proxy.pruning.states.patience import LONG, OFTEN, SHORT, Patience
 
 
 def test_a_store_of_which_nothing_is_known_holds_a_request_up_for_fifty_milliseconds() -> None:
