@@ -60,12 +60,12 @@ export async function conversation(id, place) {
 }
 
 function table(outcomes) {
-  const head = [["time", ""], ["result", ""], ["tokens", "n"], ["reused", "n"], ["cached", "n more"], ["shortened", "n more"], ["recalled", "n more"], ["cost", "n"], ["without", "n more"], ["reasoning", "n more"], ["status", "n"]];
+  const head = [["time", ""], ["result", ""], ["tokens", "n"], ["reused", "n more"], ["cached", "n more"], ["shortened", "n more"], ["recalled", "n more"], ["cost", "n"], ["without", "n more"], ["reasoning", "n more"], ["status", "n"]];
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Requests of the conversation" }, h("table", {},
     h("thead", {}, h("tr", {}, ...head.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))),
     h("tbody", {}, ...outcomes.map((o) => {
       const said = verdictOn(o);
-      const cells = [[change(o), "n"], [percent(o.tokens.prefix, o.tokens.after), "n"], [percent(o.usage?.cached ?? null, o.usage?.prompt), "n more"], [number(o.tokens.shortened.birth), "n more"],
+      const cells = [[change(o), "n"], [percent(o.tokens.prefix, o.tokens.after), "n more"], [percent(o.usage?.cached ?? null, o.usage?.prompt), "n more"], [number(o.tokens.shortened.birth), "n more"],
         [number(o.segments.recalled), "n more"], [money(o.cost), "n"], [money(o.whole), "n more"], [reasoning(o), "n more"], [said.status, "n"]];
       return h("tr", { class: said.bad ? "bad" : "" }, h("td", {}, h("a", { href: `#/${o.id}`, "aria-label": `Open the request of ${time(o.created)}, ${said.result}` }, time(o.created))), h("td", { class: "result" }, said.result),
         ...cells.map(([value, kind]) => h("td", { class: kind }, value)));

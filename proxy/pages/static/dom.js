@@ -43,8 +43,8 @@ export const when = (seconds) => {
   return today ? time(seconds) : at.toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 };
 
-// A name that gives way where there is little room, whole where somebody points at it.
-export const shortened = (name) => h("span", { class: "name", title: name }, name || "–");
+// A name without what stands ahead of it, that gives way where there is little room; whole where somebody points at it.
+export const shortened = (name) => h("span", { class: "name", title: name || "" }, (name || "–").split("/").pop());
 
 const STATUSES = { 401: "key refused", 403: "forbidden", 404: "not found", 413: "too large", 429: "rate limit", 499: "hung up", 502: "unreachable", 504: "silent" };
 
