@@ -8,6 +8,7 @@ from time import monotonic
 
 from msgspec import structs
 
+from foveate.proxy.errors import UpstreamError
 from foveate.proxy.http import refusals
 from foveate.proxy.http.openings import Look
 from foveate.proxy.upstreams import UpstreamResponse
@@ -38,8 +39,13 @@ class Held:
             found = look(self._content, self._ended)
             if found is not None:
                 return found
-            if not await self._more(until - monotonic()):
-                break
+            try:
+                if not await self._more(until - monotonic()):
+                    break
+            except UpstreamError:
+                if not self._content:
+                    raise
+                break  # what has come is relayed, and breaks off where it did
         return b""
 
     def response(self) -> UpstreamResponse:

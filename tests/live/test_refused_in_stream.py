@@ -7,6 +7,7 @@ import json
 import secrets
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from aiohttp import web
@@ -172,6 +173,16 @@ def test_any_other_stream_is_relayed_as_it_is(
     answer = asked(quick.url, path)
     assert answer.body == b"".join(chunks)
     assert len(came) == 1
+
+
+def test_a_beginning_that_breaks_off_is_relayed_and_breaks_off(quick: Live, upstream: Upstream) -> None:
+    events = chat_events(["Hello"])[:1]
+    upstream.script = stream(events, break_off=True)
+    messages: Any = long_chat(25)
+    with openai.OpenAI(base_url=f"{quick.url}/v1", api_key="sk-1", max_retries=0) as client:
+        made: Any = client.chat.completions.create(model="gpt-4o", messages=messages, stream=True)
+        with pytest.raises((openai.APIError, httpx.HTTPError)):
+            list(made)
 
 
 def test_a_beginning_is_not_held_back_for_long(quick: Live, upstream: Upstream) -> None:
