@@ -27,6 +27,7 @@ from foveate.proxy.pruning.limits.lessons import Lessons
 from foveate.proxy.pruning.limits.watermarks import Watermarks
 from foveate.proxy.pruning.limits.windows import Windows
 from foveate.proxy.pruning.memory import Memory
+from foveate.proxy.pruning.prices import spent
 from foveate.proxy.pruning.pruner import Pruner, Rules
 from foveate.proxy.pruning.states import build_states
 from foveate.proxy.reload import Reloads
@@ -102,6 +103,7 @@ class Services:
         """Return what the parts hold now, for the metrics."""
         parts = self.parts
         histories, cache, recent = parts.histories, parts.cache, parts.recent
+        dollars = spent(self.settings.embedder.model, histories.tokens)
         return Gauges(
             gauges={
                 "workers": ("Processes that serve.", 1),
@@ -120,6 +122,8 @@ class Services:
                     histories.deadlines_met,
                 ),
                 **counters_of(parts.archive),
+                "embedding_tokens": ("Tokens that a server has embedded.", histories.tokens),
+                "embedding_dollars": ("What they cost, by known prices.", dollars),
                 "state_failures": ("Times that the state store did not answer.", parts.memory.failures),
             },
             labelled={
@@ -248,7 +252,7 @@ def build_histories(
 ) -> Histories:
     """Return what makes and keeps vectors: the embedder and the index that the settings name."""
     model, index = settings.embedder, settings.index
-    embedder = build_embedder(model.type, model.model, model.threads, model.options)
+    embedder = build_embedder(model)
     address = team.index_address if team else ""
     place = Place(loading.index_folder(settings), index.url, index.key.get_secret_value())
     kept = build_index(index.type, embedder.name, place, index.options, address)

@@ -63,6 +63,7 @@ CLIENTS = {
     "tokenizers": "foveate.proxy.vectors.embedders.onnx",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers",
     "torch": "foveate.proxy.vectors.embedders.sentence_transformers",
+    "requests": "foveate.proxy.vectors.embedders.http",
     "redis": "foveate.proxy.pruning.states.redis",
     "tiktoken": "foveate.proxy.formats.tokens",
     "tiktoken_ext": "foveate.proxy.formats.tokens",

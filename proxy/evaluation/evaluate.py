@@ -241,7 +241,7 @@ def run_evaluation(
     budgets = wanted.budgets or BUDGETS
     named = contestants(chosen(settings, wanted), wanted.baselines)
     model = settings.embedder
-    embedder = build_embedder(model.type, model.model, model.threads, model.options)
+    embedder = build_embedder(model)
     with (
         CaseReader(embedder, settings.segments.split_over) as reader,
         Progress(console=console, transient=True) as progress,

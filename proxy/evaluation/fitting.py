@@ -53,7 +53,7 @@ def run_fit(settings: Settings, cases: Sequence[Case], fit: Fit, console: Consol
         raise ConfigError(f'policy "{fit.policy}" is not one of {", ".join(sorted(known))}')
     start = describe_policy(f"policies.{fit.policy}", known[fit.policy])
     model = settings.embedder
-    embedder = build_embedder(model.type, model.model, model.threads, model.options)
+    embedder = build_embedder(model)
     with (
         CaseReader(embedder, settings.segments.split_over) as reader,
         Progress(console=console) as progress,

@@ -63,6 +63,12 @@ def price_of(model: str) -> Price | None:
     return look_up(model, price_table())
 
 
+def spent(model: str, tokens: int) -> float:
+    """Return what a model's prompts of so many tokens cost in dollars, 0 where that is not known."""
+    price = price_of(model) if tokens else None
+    return tokens * price.fresh if price else 0.0
+
+
 def rates_of(model: str, settings: config.Economy) -> Rates | None:
     """Return a model's rates, of the settings where they name it; None where none are known."""
     own = look_up(model, {name.lower(): price for name, price in settings.prices.items()})

@@ -80,6 +80,11 @@ class Histories:
         return self._queue.queued
 
     @property
+    def tokens(self) -> int:
+        """How many tokens a server has embedded."""
+        return int(getattr(self._embedder, "tokens", 0))
+
+    @property
     def unwritten(self) -> int:
         """How many vectors wait to be written to the index."""
         return self._index.unwritten

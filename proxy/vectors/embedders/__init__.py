@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from foveate.policies.types import Vectors
+from foveate.proxy.config.schema import EmbedderSettings
 from foveate.proxy.importer import constructor, import_class
 
 EMBEDDERS = {
     "onnx": "foveate.proxy.vectors.embedders.onnx:Onnx",
     "multilingual": "foveate.proxy.vectors.embedders.multilingual:Multilingual",
+    "http": "foveate.proxy.vectors.embedders.http:Http",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers:SentenceTransformers",
 }
+GIVEN = ("model", "threads", "url", "dimensions")  # settings that an embedder is built with
 
 
 class Embedder(Protocol):
     """Turns texts into unit vectors. `load` is called once, before the others, from their thread.
 
-    A class is built with the keywords `model` and `threads`, as far as it takes them, and without I/O.
+    A class is built with the keywords `model`, `threads`, `url`, `key` and `dimensions`, as far as it takes them,
+    and without I/O. One that costs money may count its `tokens`.
     Any method may raise: what fails is done without.
     """
 
@@ -40,11 +44,11 @@ class Embedder(Protocol):
         """Return the same of texts that ask for others; `embed` itself where the model is symmetric."""
 
 
-def build_embedder(kind: str, model: str, threads: int, options: Mapping[str, Any]) -> Embedder:
+def build_embedder(settings: EmbedderSettings) -> Embedder:
     """Return the embedder that the setting embedder.type names, not loaded; ConfigError where there is
     none.
     """
-    given = {"model": model, "threads": threads}
-    found = import_class("embedder.type", EMBEDDERS, kind)
-    made: Embedder = constructor("embedder", found, given, options)()
+    given = settings.model_dump(include=set(GIVEN)) | {"key": settings.key.get_secret_value()}
+    found = import_class("embedder.type", EMBEDDERS, settings.type)
+    made: Embedder = constructor("embedder", found, given, settings.options)()
     return made

@@ -22,6 +22,8 @@ BATCH = 8
 class _Model(Protocol):
     """What is used of a SentenceTransformer."""
 
+    default_prompt_name: str | None
+
     def encode(
         self,
         inputs: list[str],
@@ -39,7 +41,8 @@ class SentenceTransformers:
     downloaded.
 
     A model that tells queries from passages, as E5 does, is told which is which by what stands ahead of
-    each: its `query_prefix` and `text_prefix` (Wang et al. 2022, E5).
+    each: `query_prefix` and `text_prefix` (Wang et al. 2022, E5); without them the prompts that its own
+    settings name `query`, and `passage` or `document`.
     """
 
     reads = 1000
@@ -81,7 +84,18 @@ class SentenceTransformers:
                 f"embedder.model {self._place} is neither the folder of a model nor one in the Hugging Face cache "
                 f"({first_line(error)}); name its folder, or fetch one with: hf download OWNER/NAME"
             ) from None
+        self._read_prompts()
         self._dimensions = self._encode([""]).shape[1]
+
+    def _read_prompts(self) -> None:
+        """Take the model's own prompts where none are set; they are put ahead of texts here alone."""
+        prompts = getattr(self._model, "prompts", None) or {}
+        self._model.default_prompt_name = None
+        if self._query_prefix or self._text_prefix:
+            return
+        self._query_prefix = prompts.get("query") or ""
+        self._text_prefix = prompts.get("passage") or prompts.get("document") or ""
+        self.symmetric = self._query_prefix == self._text_prefix
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), the model's dimensions), float32."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from foveate.proxy.config.schema import EmbedderSettings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders import build_embedder
 from support.parts import WordEmbedder
@@ -16,11 +17,13 @@ class Mine(WordEmbedder):
 
 
 def test_the_default_is_the_relevance_model() -> None:
-    assert build_embedder("onnx", "", 1, {}).name.startswith("relevance-")
+    assert build_embedder(EmbedderSettings()).name.startswith("relevance-")
 
 
 def test_a_users_own_is_built_with_the_settings() -> None:
-    made = build_embedder(f"{__name__}:Mine", "small", 2, {"url": "http://x"})
+    made = build_embedder(
+        EmbedderSettings(type=f"{__name__}:Mine", model="small", threads=2, options={"url": "http://x"})
+    )
     assert isinstance(made, Mine)
     assert made.given == ("small", 2, "http://x")
 
@@ -28,16 +31,16 @@ def test_a_users_own_is_built_with_the_settings() -> None:
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        ("milvus", 'embedder.type "milvus" is not one of onnx, multilingual, sentence_transformers'),
+        ("milvus", 'embedder.type "milvus" is not one of onnx, multilingual, http, '),
         ("no_such_module:Model", "cannot be imported: No module named 'no_such_module'"),
         (f"{__name__}:Absent", "cannot be imported: .*no attribute 'Absent'"),
     ],
 )
 def test_one_that_is_not_there_is_named_with_the_choices(kind: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        build_embedder(kind, "", 1, {})
+        build_embedder(EmbedderSettings(type=kind))
 
 
 def test_an_option_that_it_does_not_take_is_named() -> None:
     with pytest.raises(ConfigError, match=r"embedder: .*Onnx.* cannot be built .*'colour'"):
-        build_embedder("onnx", "", 1, {"colour": "red"})
+        build_embedder(EmbedderSettings(options={"colour": "red"}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -193,3 +195,25 @@ def test_names_tell_models_apart() -> None:
     ]
     assert len(set(names)) == len(names)
     assert names[0].startswith("st-all-MiniLM-L6-v2-")
+
+
+@needs_extra
+def test_a_models_own_prompts_tell_queries_from_texts(
+    embedder: SentenceTransformers, tmp_path: Path
+) -> None:
+    folder = tmp_path / "prompted"
+    shutil.copytree(official_weights(), folder)
+    settings = folder / "config_sentence_transformers.json"
+    told = json.loads(settings.read_text()) if settings.is_file() else {}
+    prompts = {"query": "query: ", "document": "passage: "}
+    settings.write_text(json.dumps({**told, "prompts": prompts, "default_prompt_name": "query"}))
+    prompted = SentenceTransformers(str(folder))
+    prompted.load()
+    assert not prompted.symmetric
+    asked, said = prompted.embed_queries(["red"])[0], prompted.embed(["red"])[0]
+    expected = embedder.embed(["query: red", "passage: red"])
+    assert np.allclose([asked, said], expected, atol=1e-5)
+    own = SentenceTransformers(str(folder), query_prefix="ask: ", text_prefix="ask: ")
+    own.load()
+    assert own.symmetric, "what the settings say goes ahead of the model's own"
+    assert np.allclose(own.embed(["red"])[0], embedder.embed(["ask: red"])[0], atol=1e-5)
