@@ -35,7 +35,8 @@ def compete(
     openings = openings_of(offers)
     costs = _Costs(offers, field, count)
     order = Filling(field, results.price, openings).fill(room * SPARE)
-    taken = order[: longest([], order, room, costs)]
+    taken = order[: longest([], order, int(room * (1.0 - results.finish)), costs)]
+    taken += finishing(taken, field, room, costs)
     for _ in range(REFILLS):  # what did not fit stood in the way of smaller ones
         left = room - costs.of(taken)
         if left <= NEAR * room:
@@ -68,6 +69,28 @@ def longest(before: Sequence[int], order: Sequence[int], room: int, costs: _Cost
         told = int(guess * room * (1.0 - NEAR / 2) / max(1, spent))
         guess = min(max(told, low + 1), high - 1) if low < told < high else (low + high) // 2
     return low
+
+
+def finishing(taken: Sequence[int], field: Field, room: int, costs: _Costs) -> list[int]:
+    """Return the pieces that make results whole which are shown in part, those first that tell the most
+    for what they lack.
+
+    A whole result reads better than its best lines, and once the lines that matter are in, the rest of
+    the room buys little else.
+    """
+    left = room - costs.of(taken)
+    sets = costs.sets(taken)
+    lacking = {n: costs.lacking(n, chosen) for n, chosen in enumerate(sets) if chosen}
+    some = np.fromiter(taken, dtype=np.intp)
+    worth = np.bincount(field.offer[some], field.base[some], len(sets))
+    found: list[int] = []
+    for n in sorted(lacking, key=lambda n: -worth[n] / max(1, lacking[n])):
+        if 0 < lacking[n] <= left:
+            left -= lacking[n]
+            start = costs.starts[n]
+            rest = [start + i for i in range(len(costs.offers[n].pieces)) if i not in sets[n]]
+            found += [i for i in rest if field.leaf[i]]
+    return found
 
 
 def openings_of(offers: Sequence[Offer]) -> Scores:
@@ -130,6 +153,10 @@ class _Costs:
         sets = self.sets(taken)
         stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen or o.pinned}
         return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if self.offers[i].unit in stay)
+
+    def lacking(self, i: int, chosen: frozenset[int]) -> int:
+        """Return what a result that shows these pieces takes less than whole."""
+        return self._one(i, frozenset(range(len(self.offers[i].pieces)))) - self._one(i, chosen)
 
     def _one(self, i: int, chosen: frozenset[int]) -> int:
         if (i, chosen) not in self.known:

@@ -42,20 +42,24 @@ class Lot:
     result: ToolResult | None = None
 
 
-def dividable(segment: Segment, results: Results) -> tuple[ToolResult, ...]:
-    """Return the results of a segment that can be shown in part; none of one that the format has
-    pinned.
+def dividable(segment: Segment, results: Results, whole: int) -> tuple[ToolResult, ...]:
+    """Return the results of a segment that can be shown in part, of more than `whole` tokens; none of
+    one that the format has pinned.
     """
     if segment.pin or not segment.results or not results.cut:
         return ()
-    return tuple(
-        [r for r in segment.results if r.tokens > results.whole and not results.exempt_tool(r.tool)]
-    )
+    return tuple([r for r in segment.results if r.tokens > whole and not results.exempt_tool(r.tool)])
 
 
-def divided_of(segments: Sequence[Segment], results: Results) -> Divided:
-    """Return the results that can be shown in part, by the position of their segment."""
-    found = {i: dividable(segment, results) for i, segment in enumerate(segments) if segment.results}
+def divided_of(segments: Sequence[Segment], results: Results, room: int) -> Divided:
+    """Return the results that can be shown in part, by the position of their segment.
+
+    Where there is room, a short one stays or goes as a whole: it reads better than its lines.
+    """
+    whole = results.whole_in(room)
+    found = {
+        i: dividable(segment, results, whole) for i, segment in enumerate(segments) if segment.results
+    }
     return {i: parts for i, parts in found.items() if parts}
 
 

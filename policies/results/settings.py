@@ -38,13 +38,15 @@ class Results:
     birth: bool = True  # shorten long results the first time that they are sent
     cut: bool = True  # let the pieces of results compete for the room of a cut
     over: int = 4000  # tokens: a shorter result is sent whole the first time
-    whole: int = 100  # tokens: a shorter result is one piece at a cut
+    whole: int = 400  # tokens: a shorter result is one piece at a cut
+    whole_share: float = 0.15  # and of the room, where that is less
     # How much more the pieces of a segment count that the policy would keep as a whole
     favour: float = 2.5
     share: float = 0.125  # of the high watermark: at its first appearance a result may take as much
     tools: Mapping[str, Switch] = field(default_factory=dict)  # by tool name; off: never shortened
     kinds: Mapping[ResultKind, Switch] = field(default_factory=dict)
     weights: Weights = field(default_factory=Weights)
+    finish: float = 0.3  # share of the room that makes results whole which are shown in part
     price: float = 0.55  # exponent of a piece's tokens: gain / tokens^price decides
     half_life: float = 14.0  # units of the conversation in which a result loses half its worth
     turn_half_life: float = 2.0  # units in which the user's turn loses half its say in what comes next
@@ -59,3 +61,7 @@ class Results:
     def exempt(self, tool: str, kind: ResultKind) -> bool:
         """Return whether a result is never shortened."""
         return self.exempt_tool(tool) or self.kinds.get(kind, "on") == "off"
+
+    def whole_in(self, room: int) -> int:
+        """Return the tokens up to which a result is one piece where so many may stay."""
+        return min(self.whole, int(self.whole_share * room))
