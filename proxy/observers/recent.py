@@ -8,6 +8,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -26,7 +27,9 @@ from foveate.proxy.pruning.outcome import Ledger, Outcome, verdicts
 from foveate.proxy.pruning.request import Request
 
 MAX_LEDGERS = 64 * 1024 * 1024  # bytes of ledgers, compressed: thousands of segments a request add up
-LATE = 0.25  # seconds in which outcomes gather before they are written together
+LATE = 1.0  # seconds in which outcomes gather before they are written together,
+MANY = 1000  # unless so many have; and what has text does not wait
+SMALL = 2048  # bytes of a ledger that is not worth compressing
 T = TypeVar("T")
 
 
@@ -107,12 +110,10 @@ class Recent:
         text = _text(request, ledger) if request and self.keeps_text else None
         packed = ledger.packed() if ledger else b""
         self._pending.append(_Waiting(outcome, caller, packed, text))
-        if len(self._pending) > 1:
-            return
-        try:
-            asyncio.get_running_loop().call_later(LATE, self._thread.submit, self._store)
-        except RuntimeError:
-            self._thread.submit(self._store)
+        if text is not None or len(self._pending) == MANY:
+            self._begin()
+        elif len(self._pending) == 1:
+            self._begin_soon()
 
     def get(self, key: str) -> Outcome | None:
         """Return the outcome of that id, without its verdicts; None where it is unknown or forgotten."""
@@ -125,7 +126,7 @@ class Recent:
         if found is None:
             return None
         ledger = self._asked(lambda store: store.one("ledgers", "ledger", key))
-        rows = verdicts(zlib.decompress(ledger)) if ledger else []
+        rows = verdicts(_plain(ledger)) if ledger else []
         texts = self._asked(lambda store: store.one("texts", "texts", key))
         if texts:
             rows = [
@@ -178,6 +179,16 @@ class Recent:
         """Return what the store answers, once all that was put is in it."""
         return self._thread.submit(lambda: work(self._store())).result()
 
+    def _begin_soon(self) -> None:
+        try:
+            asyncio.get_running_loop().call_later(LATE, self._begin)
+        except RuntimeError:  # nobody's loop: a test, or a command
+            self._begin()
+
+    def _begin(self) -> None:
+        with suppress(RuntimeError):  # closed meanwhile, with all that was put
+            self._thread.submit(self._store)
+
     def _end(self) -> None:
         if self._opened or self._pending:
             self._store().close()
@@ -195,9 +206,16 @@ class Recent:
         return self._opened
 
 
+def _plain(ledger: bytes) -> bytes:
+    """Return a ledger as it was packed: JSON, which a small one is kept as."""
+    return ledger if ledger.startswith(b"{") else zlib.decompress(ledger)
+
+
 def _entry(waiting: _Waiting) -> Entry:
     """Return what is stored of a request."""
-    ledger = zlib.compress(waiting.ledger, 1) if waiting.ledger else b""
+    ledger = waiting.ledger
+    if len(ledger) > SMALL:
+        ledger = zlib.compress(ledger, 1)
     return Entry(row_of(waiting.outcome, waiting.caller), ledger, waiting.text)
 
 

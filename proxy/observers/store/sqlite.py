@@ -20,7 +20,6 @@ CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROW
 CREATE TABLE IF NOT EXISTS outcomes (
   serial INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())}
 );
-CREATE INDEX IF NOT EXISTS by_conversation ON outcomes (conversation, serial);
 CREATE TABLE IF NOT EXISTS ledgers (id TEXT PRIMARY KEY, size INTEGER NOT NULL, ledger BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS ledger_sizes ON ledgers (size);
 CREATE TABLE IF NOT EXISTS texts
