@@ -39,6 +39,10 @@ class Joint(Apart):
             self._connection.close()
             self._connection = None
 
+    def _give_up(self) -> None:
+        """Ask no more what does not answer: others may be served by it."""
+        raise EOFError
+
     def _begin(self) -> None:
         end = time.monotonic() + BEGUN
         while True:
