@@ -26,6 +26,7 @@ from foveate.proxy.running.workers import Workers, check_possible
 from foveate.proxy.vectors.indexes.lock import held
 from foveate.proxy.watcher import Source
 
+EMBEDDED = ("chroma", "faiss", "qdrant")  # indexes that have files where no server is named
 BUILT_IN = ("echo", "litellm")  # upstreams that are named, not addressed
 commands = typer.Typer()
 
@@ -148,7 +149,7 @@ def held_folder(settings: Settings) -> IO[str] | None:
     """Return the lock of the data folder, where anything is kept there; ConfigError where another foveate
     has it.
     """
-    embedded = settings.index.type == "chroma" and not settings.index.url
+    embedded = settings.index.type in EMBEDDED and not settings.index.url
     if not embedded and settings.state.type != "sqlite":
         return None
     try:
