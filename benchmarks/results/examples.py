@@ -37,7 +37,15 @@ class Example:
 
 def run(*command: str) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return (done.stdout + done.stderr).replace(f"{ROOT}/", "")
+    said = done.stdout + done.stderr
+    for place, name in (
+        (f"{ROOT}/", ""),
+        (str(ROOT), "/src"),
+        (sys.executable, "python"),
+        (sys.base_prefix, "/usr"),
+    ):
+        said = said.replace(place, name)
+    return said
 
 
 def failing_tests() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 ENGLISH = (
     "ational", "ization", "fulness", "ingly", "ation", "ness", "ment", "edly", "ing", "ful", "ity", "ed", "er", "ly"
@@ -26,6 +27,7 @@ _POINTS = re.compile("[\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065
 _FOLDED = re.compile("[\u0300-\u036f\u0483-\u0487]")
 
 
+@lru_cache(maxsize=32768)
 def stem(word: str) -> str:
     """Return a lower-case word less its commonest English endings: far lighter than Porter, and enough
     here.

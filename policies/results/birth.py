@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from foveate.policies.results.competing import compete
 from foveate.policies.results.instead import Reader, pointer, runs_of, written
@@ -17,6 +18,7 @@ from foveate.policies.results.settings import Results
 from foveate.policies.types import Key, PruneState, Segment, Shown, ToolResult
 
 LOOKED_AT = 200  # segments from the end: what is new is there
+LONGEST = 2000  # characters of arguments: longer ones say more than what is asked for
 WORTH = 0.8  # of a result: where more of it would stay, all of it does
 # Names of arguments that ask for a part of something.
 _RANGES = re.compile(
@@ -146,11 +148,12 @@ def _names_part(name: str, value: object) -> bool:
     return given and _RANGES.search(name) is not None
 
 
+@lru_cache(maxsize=1024)
 def subject(call: str) -> str:
     """Return what a call is about: itself, less which part it asks for and the order of its arguments."""
     tool, _, given = call.partition(" ")
     try:
-        arguments = json.loads(given)
+        arguments = json.loads(given) if len(given) <= LONGEST else None
     except ValueError:
         return call
     if not isinstance(arguments, dict):

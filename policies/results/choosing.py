@@ -10,7 +10,10 @@ from foveate.policies.results.scoring import Field
 from foveate.policies.types import Places, Scores
 
 MARK = 9.0  # tokens of a mark
-ROUND = 0.12  # of the room that is left: what one round may fill
+ROUND = 0.12  # of the room that is left: what one round may fill,
+STEP = 0.03  # or of all of it, where that is more
+REST = 0.005  # of the room: so little is not filled, since sizes are estimates
+FIRST = 512  # pieces that are put in order at first: mostly they are enough for a round
 
 
 class Filling:
@@ -38,7 +41,7 @@ class Filling:
         order: list[int] = []
         while True:
             left = room - self.spent()
-            taken = self._round(left) if left > 0 else []
+            taken = self._round(left, max(left * ROUND, room * STEP)) if left > room * REST else []
             if not taken:
                 return order
             order += taken
@@ -52,8 +55,10 @@ class Filling:
         tokens = float(self.field.tokens[self.shown].sum() + self.openings[self.opened].sum())
         return tokens + MARK * float(begins.sum())
 
-    def _round(self, left: float) -> list[int]:
-        """Return the best pieces of one round, best first; none where nothing fits."""
+    def _round(self, left: float, most: float) -> list[int]:
+        """Return the best pieces of one round, about `most` tokens of them, best first; none where
+        nothing fits.
+        """
         costs = self._costs()
         gains = self.field.base + np.bincount(
             self.field.places, self.worth[self.field.values], self.shown.size
@@ -62,10 +67,13 @@ class Filling:
         if not free.size:
             return []
         rank = gains[free] / costs[free] ** self.price
-        best = free[np.lexsort((-free, -rank))]
-        spent = np.cumsum(costs[best])
-        limit = max(left * ROUND, float(spent[0]))
-        chosen: list[int] = best[: max(1, int(np.searchsorted(spent, limit, side="right")))].tolist()
+        for few in (FIRST, free.size):
+            some = leading(rank, few)
+            best = free[some[np.lexsort((-free[some], -rank[some]))]]
+            spent = np.cumsum(costs[best])
+            if few >= free.size or spent[-1] > most:
+                break
+        chosen: list[int] = best[: max(1, int(np.searchsorted(spent, most, side="right")))].tolist()
         return chosen
 
     def _costs(self) -> Scores:
@@ -92,6 +100,14 @@ class Filling:
         self.opened[self.field.unit[list(taken)]] = True
         carried = self.shown[self.field.places]
         self.worth[self.field.values[carried]] = 0.0
+
+
+def leading(rank: Scores, few: int) -> Places:
+    """Return the positions of the `few` largest, and of those that are as large as the last of them."""
+    if few >= rank.size:
+        return np.arange(rank.size)
+    least = np.partition(rank, rank.size - few)[rank.size - few]
+    return np.flatnonzero(rank >= least)
 
 
 def levels(parent: Places) -> list[Places]:

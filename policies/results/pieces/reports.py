@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
 from foveate.policies.types import Scores
 
+HINTS = (
+    "error", "fail", "fatal", "panic", "critical", "severe", "emerg", "traceback", "exception", "e  ", "not ok",
+    "caused by", "err!", "***", "segmentation", "stdout", "___", "\u2717", "\u2718", "\u2715", "\u2716", "\u00d7",
+    "\u25cf",
+)  # fmt: skip
 # A line that begins as a report of a failure does, in what test runners, compilers and shells print.
 _FAILURE = re.compile(
     r"(?:\s{0,8}>?\s?(?:FAILED|FAIL|ERROR|FATAL|PANIC|CRITICAL|E {2,}|[Ee]rror(?:\[\w+\])?:|fatal:|panic:"
@@ -46,13 +53,17 @@ def failures(texts: Sequence[str]) -> Scores:
     that go on with it, and little for one that says it again.
     """
     found = np.zeros(len(texts))
+    likely = hinted(texts)
     told: set[str] = set()
     details = 0  # lines of pytest's report in a row
     depth, body = -1, 0.0  # how far the latest report is indented, and what a line under it counts
     for i, text in enumerate(texts):
+        if i not in likely and body <= LEAST:
+            details = 0
+            continue
         said = text.strip()
         indent = len(text) - len(text.lstrip()) if said else depth + 1
-        if _reports(text):
+        if i in likely and _reports(text):
             details = details + 1 if _DETAIL.match(text) else 0
             found[i] = AGAIN if said in told else 1.0 / max(1, details)
             depth, body = indent, BODY
@@ -62,6 +73,25 @@ def failures(texts: Sequence[str]) -> Scores:
             found[i] = body if said else 0.0
         else:
             details, body = 0, 0.0
+    return found
+
+
+def hinted(texts: Sequence[str]) -> set[int]:
+    """Return the positions of the texts that have a word without which none reports a failure.
+
+    Found in all of them at once, since a result has thousands of lines and few that do.
+    """
+    whole = "\n".join(texts).lower()
+    ends = list(accumulate([len(text) + 1 for text in texts]))
+    if not ends or len(whole) != ends[-1] - 1:  # a letter whose small form is longer
+        return set(range(len(texts)))
+    found: set[int] = set()
+    for hint in HINTS:
+        at = whole.find(hint)
+        while at >= 0:
+            i = bisect_right(ends, at)
+            found.add(i)
+            at = whole.find(hint, ends[i])
     return found
 
 
