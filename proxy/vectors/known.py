@@ -15,7 +15,7 @@ from foveate.proxy.vectors.store import Known
 
 # Segments of which the vectors are read though a search has told how like the turn they are: they tell how
 # long topics last
-JUDGED = 128
+JUDGED = 256
 
 
 def wanting(segments: Sequence[Segment], known: Known) -> list[Segment]:
