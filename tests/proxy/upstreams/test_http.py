@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foveate.proxy.upstreams import UpstreamRequest
-from foveate.proxy.upstreams.http import Http
+from foveate.proxy.upstreams.http import Http, idle_seconds
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_each_vendor_has_the_user_and_password_of_its_own_address() -> None:
     assert sent(upstream, BEARER) == [BEARER]
     assert sent(upstream, VERSION) == [VERSION, (b"authorization", BASIC)]
     assert str(upstream.address("/v1/messages", [VERSION])) == "http://other/v1/messages"
+
+
+def test_idle_connections_are_closed_before_the_server_would() -> None:
+    assert idle_seconds("http://127.0.0.1:8000/v1") < 5
+    assert idle_seconds("https://api.openai.com/v1") == 30
