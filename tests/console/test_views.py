@@ -344,3 +344,32 @@ def test_five_thousand_outcomes_are_listed_a_page_at_a_time(browser: Any, live: 
     listed(seen.page, 100)
     seen.page.wait_for_selector("#shown:has-text('100 of 5,000')")
     seen.close()
+
+
+def test_what_is_found_is_taken_away(browser: Any, live: Live) -> None:
+    [key, *_] = talk(live, requests=2)
+    seen = Seen(browser, live.url, "#/?result=cut", accept_downloads=True)
+    page = seen.page
+    listed(page, 1)
+    page.wait_for_selector("#export a[href*='result=cut']")
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="CSV").press("Enter")
+    table = Path(coming.value.path()).read_text().splitlines()
+    assert len(table) == 2
+    assert key in table[1]
+    seen.close()
+
+
+def test_a_request_is_copied_as_a_command(browser: Any, live: Live) -> None:
+    [key] = talk(live, requests=1)
+    seen = Seen(browser, live.url, f"#/{key}", permissions=["clipboard-read", "clipboard-write"])
+    page = seen.page
+    page.get_by_role("button", name="Copy as curl").press("Enter")
+    page.get_by_role("button", name="Copied").wait_for()
+    command = page.evaluate("navigator.clipboard.readText()")
+    assert command.startswith(f"curl {live.url}/v1/chat/completions")
+    assert "X-Pruning-Budget: 1500/700" in command
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="Download the request").press("Enter")
+    assert json.loads(Path(coming.value.path()).read_text())["messages"]
+    seen.close()

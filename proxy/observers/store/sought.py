@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 WORDS = ("result", "model", "api", "policy", "caller", "conversation")
+# Asked of each row that is left, so that looking for news reads no older text.
+HOLDS = "EXISTS (SELECT 1 FROM texts WHERE texts.id = outcomes.id AND holds(texts.texts, ?))"
 MOST = 5000  # rows an answer has at the most
 
 
@@ -38,7 +40,7 @@ class Sought(BaseModel):
                 said.append((f"{word} = ?", (value,)))
         said += self._times() + self._statuses()
         if self.text:
-            said.append(("id IN (SELECT id FROM texts WHERE holds(texts, ?))", (self.text.casefold(),)))
+            said.append((HOLDS, (self.text.casefold(),)))
         condition = " AND ".join(words for words, _ in said) or "1"
         return condition, [value for _, values in said for value in values]
 
