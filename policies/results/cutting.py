@@ -14,6 +14,7 @@ from foveate.policies.types import Key, Segment, Shown, ToolResult
 
 MARK = 14  # tokens of a result that is a mark alone
 LATEST = 0.75  # of the room: up to there what the model has just asked for stays whole
+SHORTEST = 100  # tokens of a result that waits for the model's answer, above which it can be divided
 STALE = 0.2  # how much a result counts that the same call has brought anew since
 PART = 180  # tokens of a unit's results that the policy judges it by
 WHOLE = 250  # and the most of any other segment
@@ -54,11 +55,16 @@ def dividable(segment: Segment, results: Results, whole: int) -> tuple[ToolResul
 def divided_of(segments: Sequence[Segment], results: Results, room: int) -> Divided:
     """Return the results that can be shown in part, by the position of their segment.
 
-    Where there is room, a short one stays or goes as a whole: it reads better than its lines.
+    Where there is room, a short one stays or goes as a whole: it reads better than its lines. At the
+    end none goes: there even short ones are shown in part where they do not fit.
     """
     whole = results.whole_in(room)
+    at_end = min(whole, SHORTEST)
+    last = len(segments) - 1
     found = {
-        i: dividable(segment, results, whole) for i, segment in enumerate(segments) if segment.results
+        i: dividable(segment, results, at_end if i == last else whole)
+        for i, segment in enumerate(segments)
+        if segment.results
     }
     return {i: parts for i, parts in found.items() if parts}
 

@@ -169,3 +169,17 @@ def test_the_verdict_lists_what_of_a_result_is_shown_and_why(quick: Live, send: 
     assert all(a[1] == b[0] for a, b in pairwise(spans))
     reasons = {s["where"]: s["reasons"] for s in result["stretches"] if s["shown"]}
     assert any("reports a failure" in why for why in reasons.values())
+
+
+def test_short_results_that_wait_for_an_answer_are_shortened_too_where_they_do_not_fit_together(
+    quick: Live, upstream: Upstream
+) -> None:
+    ids = [f"call_{n}" for n in range(12)]
+    told = [
+        result(i, "\n".join(f"{i} entry {k} of the list is {k * 37}" for k in range(13))) for i in ids
+    ]
+    messages = [{"role": "user", "content": "Look them all up."}, call(*ids), *told]
+    answer = chat(quick.url, body(messages), budget="1500", sticky="off")
+    assert answer.result == "cut"
+    assert int(str(answer.header("x-pruning-tokens-after"))) <= 1500
+    assert problems(upstream.last.messages) == []
