@@ -21,6 +21,7 @@ from foveate.proxy.config.loading import dump_settings, is_loopback, load_settin
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, nearest
 from foveate.proxy.observers import logs
+from foveate.proxy.running.listening import listen, reserve
 from foveate.proxy.running.server import Server
 from foveate.proxy.running.workers import Workers, check_possible
 from foveate.proxy.vectors.indexes.lock import held
@@ -75,11 +76,12 @@ def serve(
     check_possible(count)
     lock = held_folder(settings)  # until the process ends
     application = create_app(settings, source) if count == 1 else None
-    listening = listen(settings.server.host, settings.server.port)
+    take = listen if count == 1 else reserve
+    listening = take(settings.server.host, settings.server.port)
     check_loop(settings, listening.getsockname()[1])
     tell = partial(tell_where, settings, listening)
     if application is None:
-        Workers(source, settings, listening, count).run(tell)
+        Workers(source, settings, listening.getsockname()[:2], count).run(tell)
     else:
         tell()
         Server(serving(application, timeout_keep_alive=75), application.state).run(sockets=[listening])
@@ -112,23 +114,6 @@ def check(
 def schema() -> None:
     """Print the JSON schema of config.yaml, for editors."""
     typer.echo(json.dumps(settings_schema(), indent=1))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to that address; ConfigError where that is not possible."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(2048)
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --host or --port"
-        ) from None
-    listening.setblocking(False)
-    return listening
 
 
 def check_loop(settings: Settings, port: int) -> None:

@@ -1,11 +1,10 @@
-"""One worker of several: a process that serves on a socket that all of them have."""
+"""One worker of several: a process that serves at the address of all of them."""
 
 from __future__ import annotations
 
 import os
 import pickle
 import signal
-import socket
 import sys
 import threading
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from foveate.proxy.app import create_app, serving
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.observers import logs
+from foveate.proxy.running.listening import listen_beside
 from foveate.proxy.running.server import Server
 from foveate.proxy.team import Team
 from foveate.proxy.watcher import Source
@@ -33,7 +33,7 @@ class Job:
     source: Source
     settings: Settings  # that serve where the file has become wrong meanwhile
     team: Team
-    listening: int  # the socket's descriptor
+    address: tuple[str, int]  # where all listen
 
 
 def work() -> None:
@@ -51,8 +51,7 @@ def work() -> None:
         if job.team.number == 0:  # it is the same for all
             typer.echo(f"foveate: {error}", err=True)
         raise SystemExit(CANNOT) from None
-    listening = socket.socket(fileno=job.listening)
-    listening.setblocking(False)
+    listening = listen_beside(*job.address)
     Server(serving(application, timeout_keep_alive=75), application.state).run(sockets=[listening])
 
 

@@ -6,7 +6,6 @@ import logging
 import os
 import pickle
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -32,13 +31,10 @@ Signal = signal.Signals
 class Watched:
     """A process that is there as long as it is wanted."""
 
-    def __init__(
-        self, name: str, command: Sequence[str], told: bytes, inherited: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], told: bytes) -> None:
         self.name = name
         self._command = [sys.executable, "-P", "-c", *command]
         self._told = told
-        self._inherited = inherited
         self._process: subprocess.Popen[bytes] | None = None
         self._begun_at = 0.0
         self._again_at = 0.0
@@ -49,7 +45,6 @@ class Watched:
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
-            pass_fds=self._inherited,
             # An interrupt from the terminal is for this process, which ends the others
             start_new_session=True,
         )
@@ -100,24 +95,20 @@ class Workers:
     """The workers of this host, and the process that has the index for all of them."""
 
     def __init__(
-        self, source: Source, settings: Settings, listening: socket.socket, count: int
+        self, source: Source, settings: Settings, address: tuple[str, int], count: int
     ) -> None:
         self._server = settings.server
         self._folder = meeting_place(settings.data.expanduser())
         self._signals: list[Signal] = []
         self._terminal = has_terminal()
         epoch = time.time_ns()
-        address = Team(0, self._folder, epoch).index_address
-        self._index = Watched("the index's process", [owner.COMMAND, address], b"")
-        os.set_inheritable(listening.fileno(), True)
+        place = Team(0, self._folder, epoch).index_address
+        self._index = Watched("the index's process", [owner.COMMAND, place], b"")
         self._workers = [
             Watched(
                 f"worker {number}",
                 [COMMAND],
-                pickle.dumps(
-                    Job(source, settings, Team(number, self._folder, epoch), listening.fileno())
-                ),
-                [listening.fileno()],
+                pickle.dumps(Job(source, settings, Team(number, self._folder, epoch), address)),
             )
             for number in range(count)
         ]
