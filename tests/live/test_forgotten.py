@@ -20,7 +20,6 @@ from support.upstream import Upstream, until
 KEY = "a secret of the test's own"
 FACT = "My locker at the harbour station has the combination 7319-4402."
 QUESTION = "What is the combination of my locker at the harbour station?"
-OTHER = "Which platform does the night train leave from?"
 
 
 def serve_memory(upstream: Upstream, folder: Path, **memory: Any) -> Live:
@@ -52,11 +51,6 @@ def ask_last(
 
 def forwarded(upstream: Upstream) -> str:
     return upstream.last.body.decode()
-
-
-def segments(live: Live) -> int:
-    """How many segments are kept, once all that was sent is."""
-    return int(ask(live.url, "GET", "/-/status").json["memory"]["segments"])
 
 
 @pytest.mark.parametrize("named", [{}, {"session": "trip"}])
@@ -223,6 +217,8 @@ def test_what_is_kept_is_counted_exported_and_deleted(upstream: Upstream, tmp_pa
         assert gone["deleted"] > 0
         left = ask(live.url, "GET", "/-/memory").json
         assert len(left["conversations"]) == 2
+        counts = ask(live.url, "GET", "/-/status").json["memory"]
+        assert (counts["conversations"], counts["segments"]) == (2, left["total_segments"])
         assert total(samples(live.url), "foveate_memory_conversations") == 2
         ask_last(live, messages, key="sk-a", session="trip")
         assert FACT not in forwarded(upstream)

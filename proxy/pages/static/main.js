@@ -87,7 +87,9 @@ async function warn(news) {
 
 async function describe() {
   about = await get("status");
-  $("about").textContent = `mode ${about.mode} · policy ${about.policy} · ${about.keep_text ? "keeps text" : "keeps no text"}`;
+  const memory = about.memory;
+  const kept = memory ? `memory keeps ${memory.segments} segments of ${memory.conversations} conversations, encrypted` : "keeps no text";
+  $("about").textContent = `mode ${about.mode} · policy ${about.policy} · ${about.keep_text ? "keeps text" : kept}`;
   $("settings").textContent = about.settings;
   $("logout").hidden = !about.login;
   $("address").textContent = `OPENAI_BASE_URL=${location.origin}/v1`;
