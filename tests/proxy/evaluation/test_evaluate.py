@@ -28,9 +28,7 @@ CASE = Case("s", "c", TALK, (frozenset({1}),))
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Embed by words."""
-    monkeypatch.setattr(
-        evaluate, "build_embedder", lambda kind, model, threads, options: WordEmbedder()
-    )
+    monkeypatch.setattr(evaluate, "build_embedder", lambda settings: WordEmbedder())
 
 
 def run(wanted: evaluate.Measurement, folder: Path) -> dict[str, Any]:
