@@ -82,7 +82,7 @@ def create_app(settings: Settings, source: Source | None = None, team: Team | No
 
     pages = FastAPI(title="foveate", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     pages.state.services = services.build(settings, team)
-    pages.state.snapshots = Snapshots(team, partial(counted, pages.state)) if team else None
+    pages.state.snapshots = Snapshots(team, partial(_counted, pages.state)) if team else None
     pages.state.leaving = False  # it has been told to end
     watcher = Watcher(pages.state, source) if source else None
     pages.state.reload = watcher.wake if watcher else lambda: None
@@ -92,7 +92,7 @@ def create_app(settings: Settings, source: Source | None = None, team: Team | No
     return Traffic(pages)
 
 
-def counted(state: State) -> str:
+def _counted(state: State) -> str:
     """Return what this process has counted, in Prometheus's text format."""
     return joint.counted(state.services)
 

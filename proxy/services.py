@@ -38,7 +38,7 @@ from foveate.proxy.upstreams import Upstream, build_upstream
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import build_embedder
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.vectors.indexes import Place, build_index
+from foveate.proxy.vectors.indexes import IndexPlace, build_index
 from foveate.proxy.worker import Worker
 
 
@@ -254,7 +254,7 @@ def build_histories(
     model, index = settings.embedder, settings.index
     embedder = build_embedder(model)
     address = team.index_address if team else ""
-    place = Place(loading.index_folder(settings), index.url, index.key.get_secret_value())
+    place = IndexPlace(loading.index_folder(settings), index.url, index.key.get_secret_value())
     kept = build_index(index.type, embedder.name, place, index.options, address)
     bounds = Bounds(model.deadline, index.max_entries, index.max_age_days)
     return Histories(embedder, kept, cache, worker, bounds)

@@ -46,7 +46,7 @@ def why(history: History, policy: Policy, selection: Selection, low: int) -> Why
         alone=alone_in(values, selection),
         floor=floor_of(policy, selection, rows),
         gate=gate,
-        left=low - size_of(selection),
+        left=low - _size_of(selection),
     )
 
 
@@ -84,7 +84,7 @@ def floor_of(policy: Policy, selection: Selection, rows: Sequence[int]) -> float
     return float(scores.mean() + policy.threshold * scores.std())
 
 
-def size_of(selection: Selection) -> int:
+def _size_of(selection: Selection) -> int:
     """Return the tokens of what is kept."""
     kept: list[Segment] = [selection.segments[i] for i in selection.kept]
     return sum([s.tokens for s in kept]) - selection.state.saved(kept)

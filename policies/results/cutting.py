@@ -109,7 +109,7 @@ def lots_of(
         if not parts and not segment.pin:
             found.append(Lot(position, offer_of(segment, position, age, prior, reader)))
         if parts and not segment.pin:
-            found.append(Lot(position, frame_of(segment, parts, position, age, prior, reader)))
+            found.append(Lot(position, _frame_of(segment, parts, position, age, prior, reader)))
         for result in parts:
             read = reader.divided(result.text)
             counts = prior * (STALE if result.key in stale else 1.0)
@@ -140,7 +140,7 @@ def offer_of(segment: Segment, unit: int, age: int, prior: float, reader: Reader
     )
 
 
-def frame_of(
+def _frame_of(
     segment: Segment, parts: Sequence[ToolResult], unit: int, age: int, prior: float, reader: Reader
 ) -> Offer:
     """Return what has to stay of a segment with any piece of its results: the calls, and what is said

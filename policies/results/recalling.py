@@ -47,7 +47,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class _Source:
     """A result of which something is out."""
 
     result: ToolResult
@@ -80,7 +80,7 @@ def extracts_for(
     if not sources:
         return ()
     plain = [r.text for s in segments for r in s.results if _whole(s, r, state)]
-    seeds: list[tuple[Source, int]] = []
+    seeds: list[tuple[_Source, int]] = []
     for name in names:
         seen = any(stands(text, name) for text in plain)
         seeds += _carrying(sources, name, seen)
@@ -137,7 +137,7 @@ def _whole(segment: Segment, result: ToolResult, state: PruneState) -> bool:
 
 def _sources(
     segments: Sequence[Segment], state: PruneState, wish: Wish, names: Sequence[str], reader: Reader
-) -> Iterator[Source]:
+) -> Iterator[_Source]:
     """Yield the results of which something is out that a name may ask for; with words, any may be asked
     for.
     """
@@ -156,7 +156,7 @@ def _sources(
             there = set() if gone or instead is None else set(positions_of(instead))
             order += 1
             there |= quoted.get(result.key, set())
-            yield Source(result, reader.divided(result.text), frozenset(there), order)
+            yield _Source(result, reader.divided(result.text), frozenset(there), order)
 
 
 def quoted_pieces(state: PruneState) -> Mapping[Key, set[int]]:
@@ -167,7 +167,7 @@ def quoted_pieces(state: PruneState) -> Mapping[Key, set[int]]:
     return found
 
 
-def _carrying(sources: Sequence[Source], name: str, seen: bool) -> list[tuple[Source, int]]:
+def _carrying(sources: Sequence[_Source], name: str, seen: bool) -> list[tuple[_Source, int]]:
     """Return the pieces to quote for a name, fewer where it is `seen` in another result.
 
     Those that define it or report a failure come first, and are the only ones where too many carry it.
@@ -183,7 +183,7 @@ def _carrying(sources: Sequence[Source], name: str, seen: bool) -> list[tuple[So
     return best[: 1 if known else PER_NAME]
 
 
-def _saying(sources: Sequence[Source], text: str) -> list[tuple[Source, int]]:
+def _saying(sources: Sequence[_Source], text: str) -> list[tuple[_Source, int]]:
     """Return the pieces that are out and have most of a text's rare words, two at least."""
     wanted = sorted(set(tokens_of(text)[0]))
     starts = np.concatenate([[0], np.cumsum([len(s.read.pieces) for s in sources])]).astype(np.intp)
@@ -206,14 +206,14 @@ def _saying(sources: Sequence[Source], text: str) -> list[tuple[Source, int]]:
     return found[:PER_TURN]
 
 
-def _said(source: Source, i: int, came: str) -> bool:
+def _said(source: _Source, i: int, came: str) -> bool:
     """Say whether a result that has just come says a piece anyhow."""
     text = source.read.pieces.text_of(i)
     line = _NUMBER.sub("", text, count=1).strip()
     return not line or line in came
 
 
-def _fitting(seeds: Sequence[tuple[Source, int]], room: int, reader: Reader) -> tuple[Extract, ...]:
+def _fitting(seeds: Sequence[tuple[_Source, int]], room: int, reader: Reader) -> tuple[Extract, ...]:
     """Return the excerpts of as many of the pieces, the first ones foremost, as fit."""
     chosen: dict[Key, Extract] = {}
     pieces: dict[Key, frozenset[int]] = {}
@@ -227,7 +227,7 @@ def _fitting(seeds: Sequence[tuple[Source, int]], room: int, reader: Reader) -> 
     return tuple([chosen[key] for key in sorted(chosen)])
 
 
-def _with_neighbours(source: Source, i: int) -> frozenset[int]:
+def _with_neighbours(source: _Source, i: int) -> frozenset[int]:
     """Return a piece with those that it is read with: its record in JSON, else the lines around it."""
     pieces = source.read.pieces
     piece = pieces.all[i]
@@ -242,7 +242,7 @@ def _with_neighbours(source: Source, i: int) -> frozenset[int]:
     return frozenset([i])
 
 
-def _extract(source: Source, chosen: frozenset[int], reader: Reader) -> Extract:
+def _extract(source: _Source, chosen: frozenset[int], reader: Reader) -> Extract:
     result = source.result
     ratio = result.tokens / max(1, len(result.text))
     runs = runs_of(with_what_leads(source.read.pieces, chosen, ratio))

@@ -9,7 +9,7 @@ from foveate.policies.types import Segment
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ArchiveBounds:
     """How long and how much is kept."""
 
     days: float = 30  # since a text was last sent
@@ -26,7 +26,7 @@ class Trail:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Passage:
     """A conversation that is known, or begins now."""
 
     conversation: str

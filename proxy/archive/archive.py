@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from foveate.policies.types import Segment
-from foveate.proxy.archive import Bounds, Found, Spoken, Talk, Trail
+from foveate.proxy.archive import ArchiveBounds, Passage, Spoken, Talk, Trail
 from foveate.proxy.archive.cipher import check_secret
 from foveate.proxy.archive.shelf import Shelf
 from foveate.proxy.config.schema import MemorySettings
@@ -62,7 +62,7 @@ class Archive:
         await self._attempt(self._shelf.close, None, endless=True)
         self._thread.shutdown()
 
-    async def find(self, tenant: str, trail: Trail, items: Collection[str]) -> Found | None:
+    async def find(self, tenant: str, trail: Trail, items: Collection[str]) -> Passage | None:
         """Return the conversation that a request goes on with, and what was quoted at those items; None
         where that cannot be told.
         """
@@ -122,14 +122,14 @@ class Archive:
             "conversations": len(talks),
         }
 
-    def _find(self, tenant: str, trail: Trail, items: Collection[str]) -> Found:
+    def _find(self, tenant: str, trail: Trail, items: Collection[str]) -> Passage:
         key, known = self._shelf.follow(tenant, trail_keys(trail))
         named = session_id(tenant, trail.name) if trail.name else ""
         conversation = named or known or secrets.token_hex(8)
         grown = known == conversation and key.startswith(ALL)
         quoted = self._shelf.quotes(tenant, conversation, items)
         quotes = {item: self._read(tenant, ids) for item, ids in quoted.items()}
-        return Found(conversation, grown, quotes)
+        return Passage(conversation, grown, quotes)
 
     def _read(self, tenant: str, ids: Sequence[str]) -> tuple[Segment, ...]:
         found = {said.segment.id: said.segment for said in self._shelf.around(tenant, ids, 0)}
@@ -182,7 +182,7 @@ def build_archive(settings: MemorySettings, folder: Path) -> Archive | None:
         return None
     secret = settings.key.get_secret_value()
     check_secret(secret)
-    made = Archive(Shelf(folder, secret, Bounds(settings.days, int(settings.max_mib * MIB))))
+    made = Archive(Shelf(folder, secret, ArchiveBounds(settings.days, int(settings.max_mib * MIB))))
     made.open()
     return made
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from foveate.policies.types import Segment
-from foveate.proxy.archive import Bounds, Spoken, Talk
+from foveate.proxy.archive import ArchiveBounds, Spoken, Talk
 from foveate.proxy.archive.cipher import SALT, Cipher
 from foveate.proxy.archive.file import Writing, opened
 from foveate.proxy.errors import ArchiveError, ConfigError
@@ -32,7 +32,7 @@ WHOSE = ("segments", "trails", "quotes")
 class Shelf:
     """Texts by tenant and conversation, trails that lead to conversations, and what was quoted where."""
 
-    def __init__(self, folder: Path, secret: str, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, secret: str, bounds: ArchiveBounds) -> None:
         self._path = folder / NAME
         self._secret = secret
         self._bounds = bounds

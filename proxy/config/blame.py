@@ -44,7 +44,7 @@ class Sources:
             said = f"{where} is not a setting{_meant(place)}; remove it or correct its name"
         else:
             said = f"{where}{_value(place, error)}: {remedy_of(error)}"
-        return said.replace(where, named, 1) if stands_for(named, place) else f"{named}: {said}"
+        return said.replace(where, named, 1) if _stands_for(named, place) else f"{named}: {said}"
 
     def _named(self, place: Place) -> str:
         """Return what to call the source of what stands at a place."""
@@ -54,7 +54,7 @@ class Sources:
         return found[-1] if found else self.file
 
 
-def stands_for(named: str, place: Place) -> bool:
+def _stands_for(named: str, place: Place) -> bool:
     """Say whether a source is the variable of the very setting at a place."""
     return named.upper() == PREFIX + "__".join(place).upper()
 

@@ -186,11 +186,11 @@ def broken(original: Sequence[Message], sent: Sequence[Message], survivors: set[
     turn are gone.
     """
     missing = any(m["role"] == "system" and i not in survivors for i, m in enumerate(original))
-    last = len(original) - 1 in survivors or stands_for(original[-1], sent)
+    last = len(original) - 1 in survivors or _stands_for(original[-1], sent)
     return missing or not last or dangling(sent) > dangling(original)
 
 
-def stands_for(latest: Message, sent: Sequence[Message]) -> bool:
+def _stands_for(latest: Message, sent: Sequence[Message]) -> bool:
     """Return whether a prompt ends with a tool's latest result, which may be shortened."""
     key = latest.get("tool_call_id")
     return bool(sent) and key is not None and sent[-1].get("tool_call_id") == key

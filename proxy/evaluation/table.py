@@ -32,7 +32,7 @@ def verdicts_table(outcome: dict[str, Any], messages: Sequence[Any], width: int)
         row = [verdict["fate"], str(verdict["tokens"]), f"{verdict['score']:+.2f}"]
         row += [f"{verdict['shares'][name]:+.2f}" for name in signals]
         row += [verdict["reason"]] if width >= WIDE else []
-        begins = " + ".join(told_of(messages[i]) for i in verdict["messages"])
+        begins = " + ".join(_told_of(messages[i]) for i in verdict["messages"])
         table.add_row(*row, begins, style=STYLES[verdict["fate"]])
         for result in verdict["results"]:
             for stretch in stretches_of(result):
@@ -72,7 +72,7 @@ def heading(outcome: dict[str, Any]) -> str:
     )
 
 
-def told_of(message: dict[str, Any]) -> str:
+def _told_of(message: dict[str, Any]) -> str:
     """Return a message's role and the beginning of what it says."""
     calls = ", ".join(
         call.get("function", {}).get("name", "") for call in message.get("tool_calls") or []

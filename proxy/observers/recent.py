@@ -22,7 +22,7 @@ from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.observers.store import sums
 from foveate.proxy.observers.store.row import outcome_of, row_of
 from foveate.proxy.observers.store.sought import Sought
-from foveate.proxy.observers.store.sqlite import Bounds, Entry, SqliteOutcomes, Text
+from foveate.proxy.observers.store.sqlite import SqliteOutcomes, StoreBounds, StoreEntry, Text
 from foveate.proxy.pruning.outcome import Ledger, Outcome, verdicts
 from foveate.proxy.pruning.request import Request
 
@@ -59,7 +59,7 @@ class Recent:
 
     def __init__(self, max_outcomes: int, max_text_bytes: int = 0, folder: Path | None = None) -> None:
         self._path = folder / "outcomes.sqlite3" if folder else None
-        self._bounds = Bounds(max_outcomes, MAX_LEDGERS, max_text_bytes)
+        self._bounds = StoreBounds(max_outcomes, MAX_LEDGERS, max_text_bytes)
         self._thread = ThreadPoolExecutor(1, "outcomes")
         self._opened: SqliteOutcomes | None = None
         self._pending: deque[_Waiting] = deque()
@@ -211,12 +211,12 @@ def _plain(ledger: bytes) -> bytes:
     return ledger if ledger.startswith(b"{") else zlib.decompress(ledger)
 
 
-def _entry(waiting: _Waiting) -> Entry:
+def _entry(waiting: _Waiting) -> StoreEntry:
     """Return what is stored of a request."""
     ledger = waiting.ledger
     if len(ledger) > SMALL:
         ledger = zlib.compress(ledger, 1)
-    return Entry(row_of(waiting.outcome, waiting.caller), ledger, waiting.text)
+    return StoreEntry(row_of(waiting.outcome, waiting.caller), ledger, waiting.text)
 
 
 def _text(request: Request, ledger: Ledger | None) -> Text:

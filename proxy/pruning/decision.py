@@ -22,14 +22,14 @@ _guessed = attrgetter("guessed")
 def decision_on(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Decision:
     """Return what to forward and what to tell of it."""
     dry = grounds.wanted.mode == "dry-run"
-    outcome = outcome_of(request, grounds, selection, draft)
+    outcome = _outcome_of(request, grounds, selection, draft)
     parsed = grounds.parsed
     places = [place.items for place in parsed.places]
     ledger = Ledger(selection, places, parsed.desk, parsed.query)
     return Decision(request.body if dry else draft.body, outcome, ledger)
 
 
-def outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Outcome:
+def _outcome_of(request: Request, grounds: Grounds, selection: Selection, draft: Draft) -> Outcome:
     """Return all that is known of a request once it is decided."""
     parsed, limits = grounds.parsed, grounds.limits
     recalled = [parsed.segments[i].tokens for i in selection.recalled]

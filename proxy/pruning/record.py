@@ -175,7 +175,7 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
     shown = {
         (now[key[0]], *key[1:]): moved_result(s, now)
         for key, s in state.shown.items()
-        if stands(key, s, now)
+        if _stands(key, s, now)
     }
     moved_state = PruneState(dropped, recalled, bare, shown, moved_extracts(state.extracts, now))
     origins = {(now[key[0]], *key[1:]): origin for key, origin in record.origins if key[0] in now}
@@ -203,7 +203,7 @@ def in_parts(recalled: Recollection, segments: Sequence[Segment]) -> Recollectio
     return replace(recalled, state=replace(recalled.state, dropped=dropped), record=None)
 
 
-def stands(key: Key, shown: Shown, now: Mapping[int, int]) -> bool:
+def _stands(key: Key, shown: Shown, now: Mapping[int, int]) -> bool:
     """Say whether a result, and the one that it points to, have a place in a rewritten history."""
     if key[0] not in now or shown.same is None:
         return key[0] in now

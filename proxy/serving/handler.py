@@ -117,7 +117,7 @@ class Handler:
             status = CLIENT_CLOSED_REQUEST
         self._finish(scope, status, exchange)
         if caller.name and status == HTTPStatus.OK:
-            await self.admission.spend(caller, spent(exchange))
+            await self.admission.spend(caller, _spent(exchange))
 
     def _identified(self, scope: Scope) -> tuple[Caller, Scope]:
         """Return who calls, and the scope without the caller's key."""
@@ -190,7 +190,7 @@ class Handler:
             observer.observe(outcome)
 
 
-def spent(exchange: Exchange) -> int:
+def _spent(exchange: Exchange) -> int:
     """Return the tokens that a request took: as the upstream says, else the prompt as we count it."""
     outcome, usage = exchange.outcome, exchange.usage
     ours = outcome.tokens_forwarded if outcome else None

@@ -25,7 +25,7 @@ def line_of(outcome: Mapping[str, Any]) -> Text:
     line.append(f"{outcome['status'] or '–':>3} ", "red" if refused else "")
     line.append(f"{outcome['result']:<10}", style)
     line.append(f"{sizes:>20} tokens  ")
-    line.append(f"{money(None if refused else outcome.get('saved')):>9} saved  ")
+    line.append(f"{_money(None if refused else outcome.get('saved')):>9} saved  ")
     line.append(f"{outcome['took']:>7.0f} ms  ")
     line.append(f"{outcome['model'] or '–'} ", "bold")
     line.append(outcome["id"], "dim")
@@ -37,7 +37,7 @@ def is_refused(outcome: Mapping[str, Any]) -> bool:
     return int(outcome["status"]) >= REFUSED and outcome["status"] != HUNG_UP
 
 
-def money(dollars: float | None) -> str:
+def _money(dollars: float | None) -> str:
     """Return an amount."""
     if dollars is None:
         return "–"
@@ -70,8 +70,8 @@ def totals_table(totals: Mapping[str, Any], status: Mapping[str, Any]) -> Table:
             share(totals["cached"], totals["prompt"]),
             "of the tokens that the upstream counted",
         ),
-        ("cost", money(totals["cost"]), f"{money(totals['whole'])} without pruning, at list prices"),
-        ("saved", money(saved), ""),
+        ("cost", _money(totals["cost"]), f"{_money(totals['whole'])} without pruning, at list prices"),
+        ("saved", _money(saved), ""),
     ]
     if totals["dry"]:
         rows.append(

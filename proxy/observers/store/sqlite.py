@@ -40,7 +40,7 @@ class Text(NamedTuple):
     texts: bytes  # of its segments, as JSON
 
 
-class Entry(NamedTuple):
+class StoreEntry(NamedTuple):
     """What is stored of a request."""
 
     row: dict[str, Any]
@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(slots=True)
-class Bounds:
+class StoreBounds:
     """How much is kept; the oldest goes first."""
 
     outcomes: int
@@ -60,13 +60,13 @@ class Bounds:
 class SqliteOutcomes:
     """Used by one thread; a file that cannot be written costs what it would have kept a restart."""
 
-    def __init__(self, path: Path | None, bounds: Bounds) -> None:
+    def __init__(self, path: Path | None, bounds: StoreBounds) -> None:
         self.bounds = bounds
         self._made = self._opened(path)
         self._made.create_function("holds", 2, _holds, deterministic=True)
         self.epoch = self._epoch()
 
-    def put(self, entries: Sequence[Entry]) -> None:
+    def put(self, entries: Sequence[StoreEntry]) -> None:
         """Keep them, each in place of an earlier one of the same id, within the bounds."""
         try:
             with self._made:
@@ -146,12 +146,12 @@ class SqliteOutcomes:
             self._made.execute(f"DELETE FROM {table} WHERE id IN ({oldest})", (count,))
 
 
-def _ledgers(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+def _ledgers(entries: Sequence[StoreEntry]) -> list[tuple[Any, ...]]:
     """Return rows of ledgers."""
     return [(e.row["id"], len(e.ledger), e.ledger) for e in entries if e.ledger]
 
 
-def _texts(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+def _texts(entries: Sequence[StoreEntry]) -> list[tuple[Any, ...]]:
     """Return rows of texts."""
     kept = [(e.row["id"], e.text) for e in entries if e.text is not None]
     return [(key, len(text.body) + len(text.texts), *text) for key, text in kept]

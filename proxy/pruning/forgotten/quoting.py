@@ -11,14 +11,14 @@ from foveate.policies.cut import candidates, judge, latest_turn
 from foveate.policies.policy import Policy
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.types import INSTRUCTIONS, History, Segment
-from foveate.proxy.archive import Found, Trail
+from foveate.proxy.archive import Passage, Trail
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.request import Request
 
 Quotes = Mapping[int, tuple[Segment, ...]]  # by the position of the user's item that they are quoted at
 
 
-def standing(parsed: Parsed, turns: Sequence[int], found: Found) -> Quotes:
+def standing(parsed: Parsed, turns: Sequence[int], found: Passage) -> Quotes:
     """Return what earlier requests have quoted: at the latest turn, and at all where the client goes on
     sending what it has sent. Else nothing is cached of the prompt that they stood in.
     """

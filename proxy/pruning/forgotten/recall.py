@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from foveate.policies.policy import Policy
 from foveate.policies.types import INSTRUCTIONS, Segment
-from foveate.proxy.archive import Found, Trail
+from foveate.proxy.archive import Passage, Trail
 from foveate.proxy.archive.archive import Archive
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.forgotten.quoting import choose, placed, quoting, standing, trail_of
@@ -24,7 +24,7 @@ NEAREST = 64  # segments of other conversations that a search brings in
 class Whose:
     """The conversation of a request, as it is kept."""
 
-    found: Found
+    found: Passage
     trail: Trail
 
 

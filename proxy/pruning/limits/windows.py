@@ -185,11 +185,11 @@ def shares(window: int, max_output: int | None, reserve: float, high: float, low
     """
     reserved = int(window * reserve) if max_output is None else max_output
     room = window - min(reserved, window // 2)
-    most = tokens_of(high, room)
-    return Budget(high=most, low=tokens_of(low, most if high > 1 else room, most))
+    most = _tokens_of(high, room)
+    return Budget(high=most, low=_tokens_of(low, most if high > 1 else room, most))
 
 
-def tokens_of(mark: float, whole: int, most: int | None = None) -> int:
+def _tokens_of(mark: float, whole: int, most: int | None = None) -> int:
     """Return a watermark in tokens: a share of `whole`, or tokens; never over `most`, or `whole`."""
     tokens = int(mark if mark > 1 else whole * mark)
     return min(tokens, whole if most is None else most)

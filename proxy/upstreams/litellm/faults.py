@@ -54,11 +54,11 @@ def refusal_of(error: Exception, key: str) -> RequestError:
         (ERRORS[name] for name in names if name in ERRORS), (0, "upstream_error", "")
     )
     if code != TOO_LONG:
-        kind, code = said(error, "type") or kind, said(error, "code") or code
+        kind, code = _said(error, "type") or kind, _said(error, "code") or code
     return RequestError(status or (own if own in range(400, 600) else 502), text, kind, code)
 
 
-def said(error: Exception, field: str) -> str:
+def _said(error: Exception, field: str) -> str:
     """Return a field of the error object that the provider sent, where it is a word."""
     body = getattr(error, "body", None)
     value = body.get(field) if isinstance(body, dict) else None

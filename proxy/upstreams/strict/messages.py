@@ -22,14 +22,14 @@ def message_faults(body: Mapping[str, Any]) -> Iterator[str]:
         return
     for n, message in enumerate(messages):
         yield from _alone(n, message, last=n == len(messages) - 1)
-    turns = merged(messages)
+    turns = _merged(messages)
     if turns and turns[0][0] != "user":
         yield "messages.0: the first message must use the user role"
     yield from _tools(turns)
     yield from _marks(body, turns)
 
 
-def merged(messages: Sequence[Block]) -> list[Turn]:
+def _merged(messages: Sequence[Block]) -> list[Turn]:
     """Return the turns that messages make."""
     turns: list[Turn] = []
     for message in messages:

@@ -54,7 +54,7 @@ class Http:
         self._pause = PAUSE
         self._ask_again_at = 0.0
         self.symmetric = query_prefix == text_prefix
-        self.name = name_of(model, self._url, dimensions, text_prefix)
+        self.name = _name_of(model, self._url, dimensions, text_prefix)
         self.tokens = 0  # that the server has counted since the start
 
     def load(self) -> None:
@@ -104,7 +104,7 @@ class Http:
             longest = max(map(len, texts)) // 4
             status, told = self._asked([text[: max(200, longest)] for text in texts])
         if status != 200:
-            raise EmbeddingError(f"the embedding server at {self._url} answers {status}: {said(told)}")
+            raise EmbeddingError(f"the embedding server at {self._url} answers {status}: {_said(told)}")
         return self._read(told, len(texts))
 
     def _asked(self, texts: list[str]) -> tuple[int, Any]:
@@ -121,8 +121,8 @@ class Http:
             try:
                 answer = self._session.post(f"{self._url}/embeddings", json=body, timeout=left)
                 if answer.status_code not in AGAIN:
-                    return answer.status_code, decoded(answer)
-                failed: object = f"{answer.status_code}: {said(decoded(answer))}"
+                    return answer.status_code, _decoded(answer)
+                failed: object = f"{answer.status_code}: {_said(_decoded(answer))}"
                 wait = asked_for(answer.headers, wait)
             except requests.RequestException as error:
                 failed = type(error).__name__
@@ -151,14 +151,14 @@ class Http:
         return unit
 
 
-def name_of(model: str, url: str, dimensions: int, prefix: str) -> str:
+def _name_of(model: str, url: str, dimensions: int, prefix: str) -> str:
     """Return `http-`, the model's last name, and a hash of what else tells its vectors from others'."""
     base = re.sub(r"[^A-Za-z0-9]+", "-", model.rpartition("/")[2]).strip("-")[:40] or "model"
     told = f"{model} {url} {dimensions} {prefix}"
     return f"http-{base}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
-def decoded(answer: Any) -> Any:
+def _decoded(answer: Any) -> Any:
     """Return the JSON of an answer, None where it has none."""
     try:
         return answer.json()
@@ -166,7 +166,7 @@ def decoded(answer: Any) -> Any:
         return None
 
 
-def said(told: Any) -> str:
+def _said(told: Any) -> str:
     """Return what an answer says of its failure, at no length."""
     error = told.get("error", told) if isinstance(told, dict) else told
     text = error.get("message", error) if isinstance(error, dict) else error

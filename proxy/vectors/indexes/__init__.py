@@ -71,7 +71,7 @@ ANY = Only()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class IndexPlace:
     """Where an index may keep what it holds."""
 
     folder: Path  # for files
@@ -117,7 +117,7 @@ class VectorIndex(Protocol):
 
 
 def build_index(
-    kind: str, collection: str, place: Place, options: Mapping[str, Any], address: str = ""
+    kind: str, collection: str, place: IndexPlace, options: Mapping[str, Any], address: str = ""
 ) -> VectorIndex:
     """Return the index that the setting index.type names, not opened; ConfigError where there is none.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from foveate.proxy.archive import Bounds, Trail
+from foveate.proxy.archive import ArchiveBounds, Trail
 from foveate.proxy.archive.archive import end_keys, trail_keys
 from foveate.proxy.archive.shelf import NAME, Shelf
 from foveate.proxy.errors import ArchiveError
@@ -18,7 +18,7 @@ from support.conversations import segment
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path, "a secret of the test's own", Bounds(days=1, max_bytes=20_000))
+    made = Shelf(tmp_path, "a secret of the test's own", ArchiveBounds(days=1, max_bytes=20_000))
     made.open()
     yield made
     made.close()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry, Place, VectorIndex, build_index
+from foveate.proxy.vectors.indexes import Entry, IndexPlace, VectorIndex, build_index
 from foveate.proxy.vectors.indexes.apart import Apart
 from foveate.proxy.vectors.indexes.chroma import Chroma
 from foveate.proxy.vectors.indexes.in_memory import InMemory
@@ -138,9 +138,9 @@ class Mine(InMemory):
 
 
 def test_an_index_is_named_by_our_list_or_by_its_module(tmp_path: Path) -> None:
-    assert isinstance(build_index("in_memory", "words", Place(tmp_path), {}), InMemory)
-    assert isinstance(build_index("chroma", "words", Place(tmp_path), {}), Apart)
-    made = build_index(f"{__name__}:Mine", "words", Place(tmp_path, "http://x"), {"metric": "l2"})
+    assert isinstance(build_index("in_memory", "words", IndexPlace(tmp_path), {}), InMemory)
+    assert isinstance(build_index("chroma", "words", IndexPlace(tmp_path), {}), Apart)
+    made = build_index(f"{__name__}:Mine", "words", IndexPlace(tmp_path, "http://x"), {"metric": "l2"})
     assert isinstance(made, Mine)
     assert made.given == ("words", tmp_path, "http://x", "l2")
 
@@ -160,12 +160,12 @@ def test_an_index_that_is_not_there_is_named_with_the_choices(
     tmp_path: Path, kind: str, told: str
 ) -> None:
     with pytest.raises(ConfigError, match=told):
-        build_index(kind, "words", Place(tmp_path), {})
+        build_index(kind, "words", IndexPlace(tmp_path), {})
 
 
 def test_an_option_that_an_index_does_not_take_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"index: .*Chroma.* cannot be built .*'colour'"):
-        build_index("chroma", "words", Place(tmp_path), {"colour": "red"})
+        build_index("chroma", "words", IndexPlace(tmp_path), {"colour": "red"})
 
 
 @pytest.fixture
