@@ -65,7 +65,7 @@ class Shelf:
         return list(self.entries)
 
     def upsert(self, tenant, entries):
-        CALLS["stored"] += len(entries)
+        CALLS["stored"] += len({(tenant, entry.id) for entry in entries} - self.entries.keys())
         self.entries.update({(tenant, entry.id): entry for entry in entries})
 
     def get(self, tenant, ids):
