@@ -14,7 +14,6 @@ from foveate.policies.types import Key, Segment, Shown, ToolResult
 
 MARK = 14  # tokens of a result that is a mark alone
 LATEST = 0.75  # of the room: up to there what the model has just asked for stays whole
-SHORTEST = 100  # tokens of a result that waits for the model's answer, above which it can be divided
 STALE = 0.2  # how much a result counts that the same call has brought anew since
 PART = 180  # tokens of a unit's results that the policy judges it by
 WHOLE = 250  # and the most of any other segment
@@ -43,29 +42,20 @@ class Lot:
     result: ToolResult | None = None
 
 
-def dividable(segment: Segment, results: Results, whole: int) -> tuple[ToolResult, ...]:
-    """Return the results of a segment that can be shown in part, of more than `whole` tokens; none of
-    one that the format has pinned.
+def dividable(segment: Segment, results: Results) -> tuple[ToolResult, ...]:
+    """Return the results of a segment that can be shown in part; none of one that the format has
+    pinned.
     """
     if segment.pin or not segment.results or not results.cut:
         return ()
-    return tuple([r for r in segment.results if r.tokens > whole and not results.exempt_tool(r.tool)])
+    return tuple(
+        [r for r in segment.results if r.tokens > results.whole and not results.exempt_tool(r.tool)]
+    )
 
 
-def divided_of(segments: Sequence[Segment], results: Results, room: int) -> Divided:
-    """Return the results that can be shown in part, by the position of their segment.
-
-    Where there is room, a short one stays or goes as a whole: it reads better than its lines. At the
-    end none goes: there even short ones are shown in part where they do not fit.
-    """
-    whole = results.whole_in(room)
-    at_end = min(whole, SHORTEST)
-    last = len(segments) - 1
-    found = {
-        i: dividable(segment, results, at_end if i == last else whole)
-        for i, segment in enumerate(segments)
-        if segment.results
-    }
+def divided_of(segments: Sequence[Segment], results: Results) -> Divided:
+    """Return the results that can be shown in part, by the position of their segment."""
+    found = {i: dividable(segment, results) for i, segment in enumerate(segments) if segment.results}
     return {i: parts for i, parts in found.items() if parts}
 
 

@@ -38,8 +38,7 @@ class Results:
     birth: bool = True  # shorten long results the first time that they are sent
     cut: bool = True  # let the pieces of results compete for the room of a cut
     over: int = 4000  # tokens: a shorter result is sent whole the first time
-    whole: int = 400  # tokens: a shorter result is one piece at a cut
-    whole_share: float = 0.15  # and of the room, where that is less
+    whole: int = 100  # tokens: a shorter result is one piece at a cut
     # How much more the pieces of a segment count that the policy would keep as a whole
     favour: float = 2.5
     share: float = 0.125  # of the high watermark: at its first appearance a result may take as much
@@ -61,7 +60,3 @@ class Results:
     def exempt(self, tool: str, kind: ResultKind) -> bool:
         """Return whether a result is never shortened."""
         return self.exempt_tool(tool) or self.kinds.get(kind, "on") == "off"
-
-    def whole_in(self, room: int) -> int:
-        """Return the tokens up to which a result is one piece where so many may stay."""
-        return min(self.whole, int(self.whole_share * room))

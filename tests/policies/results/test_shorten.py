@@ -122,11 +122,6 @@ def test_what_is_nearly_all_shown_is_shown_whole_where_there_is_room():
     assert finished[0] == len(offers[1].pieces)
 
 
-def test_the_less_room_the_shorter_is_a_result_that_stays_or_goes_as_one():
-    rules = Results(whole=400, whole_share=0.15)
-    assert [rules.whole_in(room) for room in (600, 2000, 50_000)] == [90, 300, 400]
-
-
 def test_tools_and_kinds_can_be_exempt():
     results = Results(tools={"read_file": "off"}, kinds={"diff": "off"})
     assert results.exempt("read_file", "code")
