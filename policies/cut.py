@@ -52,7 +52,7 @@ class Terms:
 def cut(history: History, policy: Policy, terms: Terms) -> Selection:
     """Decide afresh which segments fill the room, and what of their results."""
     spent = spent_of(history.segments, terms.summed_up)
-    divided = divided_of(history.segments, policy.results)
+    divided = divided_of(history.segments, policy.results, terms.low)
     if terms.reader is not None and any(history.segments[i].key not in spent for i in divided):
         return cut_inside(history, policy, terms, divided)
     history = replace(history, segments=pinned(history.segments, policy, terms.low, spent))

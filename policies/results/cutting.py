@@ -14,6 +14,7 @@ from foveate.policies.types import Key, Segment, Shown, ToolResult
 
 MARK = 14  # tokens of a result that is a mark alone
 LATEST = 0.75  # of the room: up to there what the model has just asked for stays whole
+TEXT = 0.15  # of the room: up to there a short text is one piece
 STALE = 0.2  # how much a result counts that the same call has brought anew since
 PART = 180  # tokens of a unit's results that the policy judges it by
 WHOLE = 250  # and the most of any other segment
@@ -42,20 +43,40 @@ class Lot:
     result: ToolResult | None = None
 
 
-def dividable(segment: Segment, results: Results) -> tuple[ToolResult, ...]:
-    """Return the results of a segment that can be shown in part; none of one that the format has
-    pinned.
+def dividable(segment: Segment, results: Results, text: int) -> tuple[ToolResult, ...]:
+    """Return the results of a segment that can be shown in part, of plain text those of more than `text`
+    tokens; none of one that the format has pinned.
     """
     if segment.pin or not segment.results or not results.cut:
         return ()
     return tuple(
-        [r for r in segment.results if r.tokens > results.whole and not results.exempt_tool(r.tool)]
+        [
+            r
+            for r in segment.results
+            if r.tokens > (results.whole if is_json(r.text) else text)
+            and not results.exempt_tool(r.tool)
+        ]
     )
 
 
-def divided_of(segments: Sequence[Segment], results: Results) -> Divided:
-    """Return the results that can be shown in part, by the position of their segment."""
-    found = {i: dividable(segment, results) for i, segment in enumerate(segments) if segment.results}
+def is_json(text: str) -> bool:
+    """Say whether a result looks like JSON, whose leaves say something by themselves."""
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def divided_of(segments: Sequence[Segment], results: Results, room: int) -> Divided:
+    """Return the results that can be shown in part, by the position of their segment.
+
+    Where there is room, a short text stays or goes as a whole: it reads better than its lines. At the
+    end none goes: there even short ones are shown in part where they do not fit.
+    """
+    text = max(results.whole, min(results.whole_text, int(TEXT * room)))
+    last = len(segments) - 1
+    found = {
+        i: dividable(segment, results, results.whole if i == last else text)
+        for i, segment in enumerate(segments)
+        if segment.results
+    }
     return {i: parts for i, parts in found.items() if parts}
 
 

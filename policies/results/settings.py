@@ -39,6 +39,7 @@ class Results:
     cut: bool = True  # let the pieces of results compete for the room of a cut
     over: int = 4000  # tokens: a shorter result is sent whole the first time
     whole: int = 100  # tokens: a shorter result is one piece at a cut
+    whole_text: int = 400  # and one of plain text, where there is room
     # How much more the pieces of a segment count that the policy would keep as a whole
     favour: float = 2.5
     share: float = 0.125  # of the high watermark: at its first appearance a result may take as much

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from benchmarks.results.shortening import shorten
 from foveate.policies.results.competing import compete
+from foveate.policies.results.cutting import divided_of
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import reading_of
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results, Weights
+from foveate.policies.types import ToolResult
+from support.conversations import segment
 
 LOG = "".join(f"job {n} of queue {n % 7} finished in {n % 13} ms\n" for n in range(900))
 
@@ -120,6 +123,15 @@ def test_what_is_nearly_all_shown_is_shown_whole_where_there_is_room():
         for rules in (Results(finish=0.5), Results(finish=0.0))
     )
     assert finished[0] == len(offers[1].pieces)
+
+
+def test_a_short_text_is_one_piece_where_there_is_room_and_json_is_not():
+    told = [ToolResult((0, 0, 0), LOG[:900], 300), ToolResult((1, 0, 0), "[1]", 300)]
+    segments = [
+        segment(result.text, role="tool", results=(result,), key=result.key) for result in told
+    ] + [segment("go on", key=(2, 0, -1))]
+    assert set(divided_of(segments, Results(), 10_000)) == {1}
+    assert set(divided_of(segments, Results(), 1_000)) == {0, 1}
 
 
 def test_tools_and_kinds_can_be_exempt():
