@@ -55,14 +55,18 @@ def without_strangers(
     """Return the selection with the reasoning taken out that was made under another prompt than it
     makes.
 
-    What was out `before`, in the decisions that held until now, stays out. At a cut the plain reasoning
-    of closed turns behind the first change goes too: the prefix is written anew there, and many models'
-    templates drop it themselves.
+    What was out `before`, in the decisions that held until now, stays out. A cut writes the prefix
+    anew: bound reasoning of closed turns comes back where the prompt before it is again what it was made
+    under, and the plain one behind the first change goes too, as many models' templates drop it
+    themselves.
     """
     thinking = [s for s in parsed.segments if s.thought and s.key not in selection.state.dropped]
     if not thinking:
         return selection
-    bare = {s.key for s in thinking if s.key in before.bare or s.key in selection.state.bare}
+    opened = latest_user(parsed.segments)
+    again = {s.key for s in thinking if selection.cut and s.bound and s.key[0] < opened}
+    out = selection.state.bare | (before.bare - again)
+    bare = {s.key for s in thinking if s.key in out}
     if selection.cut:
         start = min(_changed(before, selection.state), default=None)
         loosened = loose(parsed.segments, parsed.outline.insists)
