@@ -118,11 +118,11 @@ def test_with_nothing_to_drop_the_upstream_gets_the_identical_bytes(
     assert upstream.last.body == content
 
 
-OURS = (  # with values that are allowed: any path refuses others
+OURS = (  # with values that are allowed: any path refuses others, and other names
     ("X-Pruning", "off"),
     ("x-pruning-budget", "16000"),
     ("X-PRUNING-SESSION", "16000"),
-    ("X-Pruning-Later", "16000"),
+    ("X-Pruning-Memory", "off"),
 )
 tokens = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).map(lambda t: f"x-{t}")
 

@@ -191,7 +191,10 @@ def test_the_indexs_process_is_begun_anew(serving: Serving, tmp_path: Path) -> N
 def children(pid: int, word: str) -> list[int]:
     """The processes that a process has begun, by a word of their command."""
     told = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout
     return [int(line.split()[0]) for line in told.splitlines() if word in line]
 
