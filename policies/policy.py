@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -62,6 +63,13 @@ class Policy:
 
     def shares(self, history: History) -> Mapping[str, Scores]:
         """Return what each signal adds to the score of each segment."""
+        return self._shares(history, partial(self._flowed, history))
+
+    def own_shares(self, history: History) -> Mapping[str, Scores]:
+        """Return what each signal would add if nothing flowed."""
+        return self._shares(history, lambda share: share)
+
+    def _shares(self, history: History, spread: Callable[[Scores], Scores]) -> Mapping[str, Scores]:
         found = {}
         for s in self.signals:
             weights = s.weights(history)
@@ -69,7 +77,7 @@ class Policy:
                 found[s.name] = self.fusion.share(s.signal.score(history), weights, s.raw)
         flowing = [s.name for s in self.signals if s.spread and s.name in found]
         if flowing and (self.graph or self.topics.share):
-            found |= together({name: self._flowed(history, found[name]) for name in flowing})
+            found |= together({name: spread(found[name]) for name in flowing})
         return found
 
     def _flowed(self, history: History, share: Scores) -> Scores:

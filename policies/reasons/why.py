@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foveate.policies.cut import candidates
-from foveate.policies.policy import Policy, together
+from foveate.policies.policy import Policy
 from foveate.policies.types import History, Scores, Segment, Selection
 
 MOST = 12  # values that are named of a segment
@@ -52,15 +52,8 @@ def why(history: History, policy: Policy, selection: Selection, low: int) -> Why
 
 def own_scores(policy: Policy, history: History) -> Scores:
     """Return what each segment would score if nothing flowed."""
-    found = {}
-    for signal in policy.signals:
-        weights = signal.weights(history)
-        if weights.any():
-            found[signal.name] = policy.fusion.share(signal.signal.score(history), weights, signal.raw)
-    flowing = [s.name for s in policy.signals if s.spread and s.name in found]
-    if flowing and (policy.graph or policy.topics.share):
-        found |= together({name: found[name] for name in flowing})
-    total: Scores = np.zeros(len(history.segments)) + sum(found.values())
+    shares = policy.own_shares(history).values()
+    total: Scores = np.zeros(len(history.segments)) + sum(shares)
     return total
 
 

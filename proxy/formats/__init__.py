@@ -4,7 +4,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Protocol
 
@@ -77,3 +77,13 @@ def load_formats() -> dict[str, Format]:
         module, _, name = target.partition(":")
         found[path] = getattr(import_module(module), name)()
     return found
+
+
+def by_ends(formats: Mapping[str, Format]) -> dict[str, Format]:
+    """Return the formats by the ends of their paths, ahead of which anything may stand."""
+    return {path.removeprefix("/v1"): wire for path, wire in formats.items()}
+
+
+def ending(path: str, ends: Mapping[str, Format]) -> Format | None:
+    """Return the format that a path's end names, None where it names none."""
+    return next((wire for end, wire in ends.items() if path.endswith(end)), None)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from foveate.proxy.formats import Format
+from foveate.proxy.formats import Format, by_ends, ending
 
 _SLASHES = re.compile(r"/{2,}")
 _DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/")
@@ -48,7 +48,7 @@ class Router:
 
     def __init__(self, formats: Mapping[str, Format]) -> None:
         self._exact = {path: Route(wire, wire) for path, wire in formats.items()}
-        self._ends = {path.removeprefix("/v1"): wire for path, wire in formats.items()}
+        self._ends = by_ends(formats)
 
     def find(self, method: str, path: str) -> Route:
         """Return where a request goes."""
@@ -59,9 +59,9 @@ class Router:
     def _found(self, path: str) -> Route:
         if _KEPT_AT_THE_SERVER.search(path):
             return Route()
-        for end, wire in self._ends.items():
-            if path.endswith(end):
-                return Route(wire, wire, deployment(path))
+        wire = ending(path, self._ends)
+        if wire is not None:
+            return Route(wire, wire, deployment(path))
         within = next((wire for end, wire in self._ends.items() if f"{end}/" in path), None)
         return Route(
             None, within, call=path.endswith(CALLS), counts=within is not None and path.endswith(COUNTS)

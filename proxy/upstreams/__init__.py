@@ -23,6 +23,11 @@ async def nothing_to_close() -> None:
     """Do nothing, for a response that holds nothing open."""
 
 
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Yield `content`, for a response that is complete."""
+    yield content
+
+
 class UpstreamRequest(msgspec.Struct, frozen=True):
     """A request on its way out: end-to-end headers only, no Host, no Content-Length unless the body is
     streamed.
@@ -32,6 +37,12 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     path: str  # as received, percent-encoded, with the query string
     headers: Headers
     body: bytes | AsyncIterator[bytes]
+
+    async def content(self) -> bytes:
+        """Return the whole body."""
+        if isinstance(self.body, bytes):
+            return self.body
+        return b"".join([piece async for piece in self.body])
 
 
 class UpstreamResponse(msgspec.Struct, frozen=True):

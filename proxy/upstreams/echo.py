@@ -20,7 +20,7 @@ from foveate.proxy.formats.responses import speaking as responses
 from foveate.proxy.formats.tokens import TokenCounter, encoding_name
 from foveate.proxy.formats.wire.speech import Speech
 from foveate.proxy.http.headers import Headers
-from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
+from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse, once
 from foveate.proxy.upstreams.strict import FAULTS
 
 JSON: Headers = [(b"content-type", b"application/json")]
@@ -52,7 +52,7 @@ class Echo:
         self._strict = strict
         self._window = window
         found = formats.load_formats().items()
-        self._served = {path.removeprefix("/v1"): wire for path, wire in found if wire.name in VOICES}
+        self._served = formats.by_ends({path: wire for path, wire in found if wire.name in VOICES})
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return the report; 404 for what is neither of an API spoken here nor the list of models."""
@@ -60,18 +60,14 @@ class Echo:
         if request.method == "GET" and path == "/v1/models":
             model = {"id": "echo", "object": "model", "created": 0, "owned_by": "foveate"}
             return _answer(200, {"object": "list", "data": [model]})
-        wire = next((wire for end, wire in self._served.items() if path.endswith(end)), None)
+        wire = formats.ending(path, self._served)
         if request.method != "POST" or wire is None:
             served = ", ".join(f"POST /v1{end}" for end in self._served)
             message = (
                 f"the echo upstream serves {served} and GET /v1/models, not {request.method} {path}"
             )
             return _refusal(404, message)
-        content = (
-            request.body
-            if isinstance(request.body, bytes)
-            else b"".join([c async for c in request.body])
-        )
+        content = await request.content()
         try:
             body, speech = self._heard(wire, content)
         except (FormatError, RequestError) as error:
@@ -147,8 +143,3 @@ def _refusal(status: int, message: str) -> UpstreamResponse:
 def _answer(status: int, value: dict[str, Any]) -> UpstreamResponse:
     """Return a JSON answer."""
     return UpstreamResponse(status, JSON, once(orjson.dumps(value)))
-
-
-async def once(content: bytes) -> AsyncIterator[bytes]:
-    """Yield `content`."""
-    yield content

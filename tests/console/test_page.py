@@ -13,11 +13,11 @@ import pytest
 
 from foveate.proxy.pages import access
 from support.client import chat
-from support.console import TOKEN, serve_pages
+from support.console import HI, TOKEN, serve_pages
 from support.conversations import body, count, long_chat
 from support.page import NEEDS, Seen
 from support.server import Live, settings_for
-from support.upstream import Gate, Upstream, chat_events, completion, reply_json, stream
+from support.upstream import Gate, Upstream, chat_events, reply_json, stream
 
 pytestmark = NEEDS
 POLICIES = {"lexical": {"preset": "balanced", "signals": {"semantic": {"weight": 0}}}}
@@ -26,12 +26,7 @@ PHONE = {"width": 375, "height": 740}
 
 @pytest.fixture
 def live(upstream: Upstream) -> Iterator[Live]:
-    usage = {
-        "prompt_tokens": 480,
-        "completion_tokens": 1,
-        "prompt_tokens_details": {"cached_tokens": 128},
-    }
-    upstream.script = reply_json({**completion("Hi"), "usage": usage})
+    upstream.script = reply_json(HI)
     with serve_pages(settings_for(upstream.url, recent={"keep_text": True}, policies=POLICIES)) as live:
         yield live
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from support.client import ask, chat
-from support.console import TOKEN, serve_pages
+from support.console import HI, TOKEN, serve_pages
 from support.conversations import body, long_chat
 from support.messages import long_talk
 from support.messages import request as messages
 from support.page import NEEDS, Seen, findings
 from support.server import Live, settings_for
-from support.upstream import WAIT, Upstream, completion, reply_json
+from support.upstream import WAIT, Upstream, reply_json
 
 pytestmark = NEEDS
 POLICIES = {"lexical": {"preset": "balanced", "signals": {"semantic": {"weight": 0}}}}
@@ -33,12 +33,7 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture
 def live(upstream: Upstream) -> Iterator[Live]:
-    usage = {
-        "prompt_tokens": 480,
-        "completion_tokens": 1,
-        "prompt_tokens_details": {"cached_tokens": 128},
-    }
-    upstream.script = reply_json({**completion("Hi"), "usage": usage})
+    upstream.script = reply_json(HI)
     with serve_pages(settings_for(upstream.url, **SETTINGS)) as live:
         yield live
 

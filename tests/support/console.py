@@ -9,7 +9,17 @@ from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.client import ask
 from support.parts import WordEmbedder
 from support.server import Live, serve_with
+from support.upstream import completion
 
+# An answer of which some was read from the cache.
+HI = {
+    **completion("Hi"),
+    "usage": {
+        "prompt_tokens": 480,
+        "completion_tokens": 1,
+        "prompt_tokens_details": {"cached_tokens": 128},
+    },
+}
 TOKEN = "correct-horse-battery-staple"
 
 

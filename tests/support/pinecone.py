@@ -7,14 +7,15 @@ Pinecone API reference, 2025-10: "Upsert vectors", "Fetch vectors", "Query vecto
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+
+from support.loopback import serving
 
 KEY = "pc-test"
 DIMENSIONS = 64
@@ -134,13 +135,5 @@ def pinecone_running(kept: StandIn, port: int = 0) -> Iterator[str]:
         def log_message(self, *given: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Answering)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Answering, port) as url:
+        yield url

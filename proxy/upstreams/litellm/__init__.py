@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
@@ -73,9 +73,7 @@ class LiteLLM:
             self._fixed["api_base"] = api_base
         self._fixed.update(defaults or {})
         found = formats.load_formats().items()
-        self._served = {
-            path.removeprefix("/v1"): wire for path, wire in found if wire.name in ENDPOINTS
-        }
+        self._served = formats.by_ends({path: wire for path, wire in found if wire.name in ENDPOINTS})
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return litellm's answer, or its refusal as the provider gave it; UpstreamError where none
@@ -84,12 +82,12 @@ class LiteLLM:
         path = request.path.partition("?")[0]
         if request.method == "GET" and path == MODELS:
             return complete({"object": "list", "data": []})
-        wire = next((wire for end, wire in self._served.items() if path.endswith(end)), None)
+        wire = formats.ending(path, self._served)
         if request.method != "POST" or wire is None:
             return whole(404, self._unserved(f"{request.method} {path}").body(), [])
         endpoint = ENDPOINTS[wire.name]
         try:
-            body = arguments(endpoint, await _read(request.body))
+            body = arguments(endpoint, await request.content())
         except RequestError as error:
             return whole(error.status, wire.error(error), [])
         return await self._complete(Asked(wire, endpoint, body, callers_key(request.headers)))
@@ -169,8 +167,3 @@ def load_litellm() -> ModuleType:
     litellm.disable_hf_tokenizer_download = True
     module: ModuleType = litellm
     return module
-
-
-async def _read(body: bytes | AsyncIterator[bytes]) -> bytes:
-    """Return a whole request body."""
-    return body if isinstance(body, bytes) else b"".join([piece async for piece in body])

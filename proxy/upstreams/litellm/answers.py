@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from foveate.proxy.http.headers import Headers
-from foveate.proxy.upstreams import UpstreamResponse
+from foveate.proxy.upstreams import UpstreamResponse, once
 from foveate.proxy.upstreams.litellm.endpoints import Endpoint
 
 JSON: Headers = [(b"content-type", b"application/json")]
@@ -26,12 +26,8 @@ def complete(found: Any) -> UpstreamResponse:
 
 def whole(status: int, body: bytes, headers: Headers) -> UpstreamResponse:
     """Return an answer that is already complete."""
-
-    async def once() -> AsyncIterator[bytes]:
-        yield body
-
     length = (b"content-length", str(len(body)).encode())
-    return UpstreamResponse(status, [*JSON, length, *headers], once())
+    return UpstreamResponse(status, [*JSON, length, *headers], once(body))
 
 
 async def streamed(

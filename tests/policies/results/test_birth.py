@@ -7,32 +7,14 @@ import json
 import pytest
 
 from foveate.policies.results.birth import Newborn, asks_for_part, births
-from foveate.policies.results.instead import read_divided, read_whole, runs_of, written
+from foveate.policies.results.instead import read_divided, runs_of, written
 from foveate.policies.results.settings import Results
-from foveate.policies.types import PruneState, Segment, Shown, ToolResult
+from foveate.policies.types import PruneState, Segment, Shown
 from support.conversations import segment
+from support.results import Words, unit
 
 LOG = "\n".join(f"worker {i} took part {i * 37} of the queue" for i in range(400))
 SHORT = Results(over=100, share=0.01)
-
-
-class Words:
-    """Reads afresh and counts words."""
-
-    divided = staticmethod(read_divided)
-    whole = staticmethod(read_whole)
-
-    def count(self, text: str) -> int:
-        return len(text.split())
-
-
-def unit(item: int, text: str, call: str = 'bash {"command": "work"}') -> Segment:
-    tokens = len(text.split())
-    result = ToolResult((item + 1, 0, 0), text, tokens, call.split()[0], call)
-    return segment(
-        f"{call}\n{text}", role="assistant", kind="tool", tokens=tokens + 10, key=(item, 0, -1), results=(result,),
-        said=call,
-    )  # fmt: skip
 
 
 def born(

@@ -6,32 +6,14 @@ import json
 
 import pytest
 
-from foveate.policies.results.instead import read_divided, read_whole, runs_of, written
+from foveate.policies.results.instead import read_divided, runs_of, written
 from foveate.policies.results.recalling import Wish, extracts_for, names_in, stands, wish_of
-from foveate.policies.types import Extract, PruneState, Segment, Shown, ToolResult
+from foveate.policies.types import Extract, PruneState, Segment, Shown
 from support.conversations import segment
+from support.results import Words, unit
 
 LOG = "\n".join(f"[{i:3}/400] worker took part_{i * 37} of the queue" for i in range(400))
 ENDS = Shown(((0, 4), (395, 399)), 3000)
-
-
-class Words:
-    """Reads afresh and counts words."""
-
-    divided = staticmethod(read_divided)
-    whole = staticmethod(read_whole)
-
-    def count(self, text: str) -> int:
-        return len(text.split())
-
-
-def unit(item: int, text: str, call: str = 'bash {"command": "make"}') -> Segment:
-    tokens = len(text.split())
-    result = ToolResult((item + 1, 0, 0), text, tokens, call.split()[0], call)
-    return segment(
-        f"{call}\n{text}", role="assistant", kind="tool", tokens=tokens + 10, key=(item, 0, -1), results=(result,),
-        said=call,
-    )  # fmt: skip
 
 
 def quoted(

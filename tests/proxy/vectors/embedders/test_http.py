@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from support.console import samples, total
 from support.conversations import body, long_chat
 from support.histories import Make, complete, said
 from support.indexes import free_port
+from support.loopback import serving
 from support.parts import word_vector
 from support.server import serve, settings_for
 from support.upstream import Upstream
@@ -71,16 +71,8 @@ def running(kept: Server, port: int = 0) -> Iterator[str]:
         def log_message(self, *given: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Answering)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Answering, port) as url:
+        yield f"{url}/v1"
 
 
 @pytest.fixture
