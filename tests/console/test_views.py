@@ -79,7 +79,7 @@ def test_requests_are_found_by_result_text_and_time(browser: Any, live: Live) ->
     page.get_by_label("result", exact=True).select_option("cut")
     listed(page, 1)
     assert "result=cut" in page.url
-    assert "1" in page.locator("#tiles dd").first.inner_text()
+    page.wait_for_function("document.querySelector('#tiles dd').innerText.includes('1')")
     page.get_by_role("button", name="Clear").click()
     page.get_by_label("text", exact=True).fill("zürich")
     listed(page, 1)
@@ -115,7 +115,7 @@ def test_more_than_a_hundred_rows_are_paged(browser: Any, live: Live) -> None:
     seen = Seen(browser, live.url)
     page = seen.page
     listed(page, 100)
-    assert "100 of 130" in page.inner_text("#shown")
+    page.wait_for_selector("#shown:has-text('100 of 130')")
     newest = rows(page).first.locator("a").get_attribute("href")
     page.get_by_role("button", name="100 older").press("Enter")
     listed(page, 30)

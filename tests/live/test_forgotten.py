@@ -232,7 +232,7 @@ def test_a_memory_that_fails_costs_what_it_would_have_told(upstream: Upstream, t
         replay(live, messages, key="sk-a")
         archive = live.services.parts.archive
         assert archive is not None
-        archive._shelf.close()
+        archive._thread.submit(archive._shelf.close).result()
         assert ask_last(live, messages, key="sk-a").result == "untouched"
         assert archive.failures >= 1
 
