@@ -24,7 +24,7 @@ _log = logging.getLogger("foveate.memory")
 BATCH = 200  # keys asked for at once, the longest prefixes first
 TRIM_AFTER = 500  # writes
 GATHER_SHARED = 0.002  # the same where an answer waits for it
-GATHER = 0.005  # seconds until what came meanwhile is written: one commit for many requests
+GATHER = 0.05  # seconds until what came meanwhile is written: one commit for many requests
 STAMP = struct.Struct(">d")  # ahead of a value in memory: seconds since the epoch
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS states (key TEXT PRIMARY KEY, used REAL NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
