@@ -8,12 +8,15 @@ from functools import partial
 
 import numpy as np
 
+from foveate.policies.flow import Fusion, Graph
 from foveate.policies.flow.fusion import Weighted
 from foveate.policies.flow.topics import Topics
 from foveate.policies.pins import Pins
 from foveate.policies.recall import Recall
 from foveate.policies.results.settings import Results
-from foveate.policies.types import Fusion, Graph, History, Kind, Scores, Selector, Signal
+from foveate.policies.selectors import Selector
+from foveate.policies.signals import Signal
+from foveate.policies.types import History, Kind, Scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -271,37 +271,3 @@ def reason(fate: Fate, pin: str, cut: bool, below: bool) -> str:
     if not cut:
         return "kept since the last cut"
     return f"pinned: {pin}" if pin else "fits the budget"
-
-
-class Signal(Protocol):
-    """Judges each segment by itself: one finite number a segment, larger is better, in any unit."""
-
-    def score(self, history: History) -> Scores:
-        """Return shape (n,)."""
-
-
-class Graph(Protocol):
-    """Lets scores flow between segments that belong together; linear, so that each signal's share stays
-    known.
-    """
-
-    def flow(self, history: History, scores: Scores) -> Scores:
-        """Return shape (n,)."""
-
-
-class Fusion(Protocol):
-    """Brings signals of different units together."""
-
-    def share(self, scores: Scores, weights: Scores, raw: bool) -> Scores:
-        """Return what one signal adds to each segment's score, shape (n,); `raw` asks for its own
-        units.
-        """
-
-
-class Selector(Protocol):
-    """Chooses which segments fill the room that the pins leave."""
-
-    def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
-        """Return positions of the chosen segments, pinned ones never among them, `room` tokens at the
-        most.
-        """

@@ -28,7 +28,7 @@ from foveate.proxy.pruning.limits.watermarks import Watermarks
 from foveate.proxy.pruning.limits.windows import Windows
 from foveate.proxy.pruning.memory import Memory
 from foveate.proxy.pruning.prices import spent
-from foveate.proxy.pruning.pruner import Pruner, Rules
+from foveate.proxy.pruning.pruner import RequestPruner, Rules
 from foveate.proxy.pruning.states import build_states
 from foveate.proxy.reload import Reloads
 from foveate.proxy.serving.handler import Handler, Routes
@@ -85,7 +85,7 @@ class Services:
     settings: schema.Settings
     policies: Mapping[str, Policy]
     parts: Parts
-    pruner: Pruner
+    pruner: RequestPruner
     handler: Handler
     formats: Mapping[str, formats.Format]
 
@@ -206,7 +206,7 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
     policies = build_policies(settings)
     wires = formats.load_formats()
     mode = "dry-run" if settings.mode == "shadow" else settings.mode
-    pruner = Pruner(
+    pruner = RequestPruner(
         Rules(mode, settings.policy, policies, settings.sticky, settings.economy),
         Parser(parts.worker, parts.cache, settings.segments.split_over),
         Watermarks(parts.windows, parts.calibration, parts.lessons.tell),

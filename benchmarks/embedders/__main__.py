@@ -25,8 +25,9 @@ from benchmarks.speed.targets import resident_of
 from foveate.policies.types import Vectors
 from foveate.proxy.config.loading import load_settings
 from foveate.proxy.config.policies import build_policies
-from foveate.proxy.evaluation.evaluate import CaseReader, contestants, measure, summary
+from foveate.proxy.evaluation.evaluate import CaseReader, contestants, measure
 from foveate.proxy.evaluation.evidence import load_cases
+from foveate.proxy.evaluation.summary import summary
 
 LONG, SHORT, ONE = 60, 300, 60  # texts
 HEADS = [

@@ -18,7 +18,7 @@ Embed = Callable[[Sequence[str]], Vectors]
 PADDED = 2048  # wordpieces of a batch, padding included
 
 
-class Expanded(minilm.Graph):
+class Expanded(minilm.OnnxGraph):
     """The same graph with its weights expanded to float32."""
 
     def linear(self, x: str, weights: tuple[minilm.Array, minilm.Array, minilm.Array]) -> str:
@@ -104,7 +104,7 @@ def openvino(quantised: bool, threads: int = 1) -> Embed:
     """Return our graph on OpenVINO."""
     import openvino
 
-    model = minilm.compiled(weights_of(PLAIN), minilm.Graph() if quantised else Expanded())
+    model = minilm.compiled(weights_of(PLAIN), minilm.OnnxGraph() if quantised else Expanded())
     core = openvino.Core()
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(core.read_model(model, b""), "CPU", options)

@@ -32,11 +32,9 @@ from foveate.proxy.evaluation.evaluate import (
     CaseReader,
     contestants,
     measure,
-    plot,
-    recall_table,
-    summary,
 )
 from foveate.proxy.evaluation.evidence import Case, Judged, Message, Ruler, judge_case, load_cases
+from foveate.proxy.evaluation.summary import plot, recall_table, summary
 from foveate.proxy.vectors.embedders.onnx import Onnx
 
 ROOT = Path(__file__).parents[2]

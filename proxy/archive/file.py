@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS quotes (
 """
 
 
-def opened(path: Path) -> sqlite3.Connection:
+def open_file(path: Path) -> sqlite3.Connection:
     """Return the file, created for its owner's eyes alone where it is new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = not path.exists()

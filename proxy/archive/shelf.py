@@ -14,7 +14,7 @@ import msgspec
 from foveate.policies.types import Segment
 from foveate.proxy.archive import ArchiveBounds, Spoken, Talk
 from foveate.proxy.archive.cipher import SALT, Cipher
-from foveate.proxy.archive.file import Writing, opened
+from foveate.proxy.archive.file import Writing, open_file
 from foveate.proxy.errors import ArchiveError, ConfigError
 
 NAME = "memory.sqlite3"
@@ -42,7 +42,7 @@ class Shelf:
         """Open the file, created where it is new; ConfigError where the key is not the one that it was
         written with.
         """
-        made = opened(self._path)
+        made = open_file(self._path)
         made.execute("INSERT OR IGNORE INTO about VALUES ('salt', ?)", (os.urandom(SALT),))
         self._cipher = Cipher(self._secret, self._about(made, "salt"))
         made.execute("INSERT OR IGNORE INTO about VALUES ('proof', ?)", (self._proof(),))

@@ -59,7 +59,7 @@ def evaluate(
     from foveate.proxy.evaluation import evaluate as evaluation
 
     settings = load_settings(find(config_file))
-    cases = cases_of(settings, data, kept, source or (), limit)
+    cases = _cases(settings, data, kept, source or (), limit)
     policies = tuple(policy or [settings.policy])
     wanted = evaluation.Measurement(cases, policies, tuple(sorted(budget or ())), baselines, ablate)
     evaluation.run_evaluation(settings, wanted, Console(), as_json, plot)
@@ -84,10 +84,10 @@ def fit(
 
     settings = load_settings(find(config_file))
     wanted = fitting.Fit(policy or settings.policy, tuple(sorted(budget or (0.25, 0.5))), output)
-    fitting.run_fit(settings, cases_of(settings, data, kept, (), limit), wanted, Console())
+    fitting.run_fit(settings, _cases(settings, data, kept, (), limit), wanted, Console())
 
 
-def cases_of(
+def _cases(
     settings: Settings, data: Path | None, kept: bool, sources: list[str] | tuple[()], limit: int
 ) -> list[Case]:
     """Return the cases of a folder, of a file of requests, or of what a server keeps; ConfigError without

@@ -45,7 +45,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Server(Section):
+class ServerSettings(Section):
     """Where it listens."""
 
     host: str = "127.0.0.1"
@@ -238,7 +238,7 @@ class Settings(BaseSettings):
 
     mode: Literal["on", "off", "shadow"] = "on"
     data: Path = DEFAULT_DATA
-    server: Server = Server()
+    server: ServerSettings = ServerSettings()
     admin: Admin = Admin()
     callers: Callers = Callers()
     upstream: UpstreamSettings = UpstreamSettings()

@@ -62,7 +62,7 @@ def run_fit(settings: Settings, cases: Sequence[Case], fit: Fit, console: Consol
         shares = apart(list(_read(reader, cases, lambda: progress.advance(reading))))
 
         def worth(described: Described, over: Sequence[ReadCase]) -> float:
-            return recall(described, over, fit.budgets, reader)
+            return mean_recall(described, over, fit.budgets, reader)
 
         fitting = progress.add_task("fitting", total=None)
         found = ascend(start, lambda d: worth(d, shares.seen), lambda: progress.advance(fitting))
@@ -98,7 +98,7 @@ def apart(cases: Sequence[ReadCase]) -> Shares:
     return Shares(seen, [reading for reading in cases if reading.case.conversation in left])
 
 
-def recall(
+def mean_recall(
     described: Described, cases: Sequence[ReadCase], budgets: Sequence[float], reader: CaseReader
 ) -> float:
     """Return the mean share of the evidence that a policy keeps, over cases and budgets."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from foveate.proxy.config.schema import Server
+from foveate.proxy.config.schema import ServerSettings
 from foveate.proxy.pruning.outcome import Outcome
 
 _log = logging.getLogger("foveate.request")
@@ -96,7 +96,7 @@ def local_second(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
 
 
-def configure(settings: Server) -> None:
+def configure(settings: ServerSettings) -> None:
     """Send the log to stderr in the format and from the level that the settings name."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())

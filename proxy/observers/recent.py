@@ -149,15 +149,15 @@ class Recent:
 
     def totals(self, sought: Sought) -> dict[str, Any]:
         """Return the sums over all outcomes that are sought."""
-        return self._asked(lambda store: sums.totals(store, sought))
+        return self._asked(lambda store: sums.summed_up(store, sought))
 
     def choices(self) -> dict[str, list[str]]:
         """Return which results, models and the like there are to look for."""
-        return self._asked(sums.choices)
+        return self._asked(sums.values_found)
 
     def conversations(self, sought: Sought) -> list[dict[str, Any]]:
         """Return the conversations of the outcomes that are sought, the latest first, each summed up."""
-        return self._asked(lambda store: sums.conversations(store, sought))
+        return self._asked(lambda store: sums.by_conversation(store, sought))
 
     def running(self) -> list[dict[str, Any]]:
         """Return the requests under way: id, when they came, and at which stage they are."""

@@ -33,7 +33,7 @@ FORWARDED_LIKE = ("x-forwarded", "x-envoy", "x-original", "x-amzn-trace", "x-clo
 
 async def admitted(request: Request) -> None:
     """Let a request through; HTTPException 401 or 403 with the remedy where it may not."""
-    token = token_of(request)
+    token = admin_token(request)
     if not token:
         require_local(request)
     elif not await is_known(request, token):
@@ -43,12 +43,12 @@ async def admitted(request: Request) -> None:
 
 def local_or_guarded(request: Request) -> None:
     """Let a request for what is no secret through: where no token is set, from this machine alone."""
-    if not token_of(request):
+    if not admin_token(request):
         require_local(request)
     require_same_origin(request)
 
 
-def token_of(request: Request) -> str:
+def admin_token(request: Request) -> str:
     """Return the admin token, empty where none is set."""
     settings: Settings = request.app.state.services.settings
     return settings.admin.token.get_secret_value()

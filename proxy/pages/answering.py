@@ -31,7 +31,7 @@ def caller_of(asking: Request) -> tuple[str, Headers]:
     given = asking.scope["headers"]
     caller = services.handler.admission.find(given) or ANYBODY
     credentials = credentials_of(without_keys(given) if caller.name else given)
-    token = access.token_of(asking)
+    token = access.admin_token(asking)
     if token and access.has_bearer(asking, token):  # ours: the upstream must never see it
         credentials = [(n, v) for n, v in credentials if n != b"authorization"]
     header = services.settings.callers.header.lower().encode()

@@ -76,7 +76,7 @@ def openapi(asking: Request) -> Response:
 
 
 @router.get("/schema.json")
-def schema() -> Response:
+def schema_json() -> Response:
     """Return the JSON schema of the settings, for editors."""
     return as_json(settings_schema())
 

@@ -24,7 +24,9 @@ class News(Sought):
 
 
 @router.get("/outcomes")
-def listed(asking: Request, sought: Annotated[News, Query()], underway: joint.Underway) -> Response:
+def latest_outcomes(
+    asking: Request, sought: Annotated[News, Query()], underway: joint.Underway
+) -> Response:
     """Return the requests under way, and the latest outcomes that are sought, oldest first."""
     parts = services_of(asking).parts
     recent, reloads = parts.recent, parts.reloads

@@ -93,14 +93,14 @@ async def status(asking: Request) -> Response:
             "keep_text": parts.recent.keeps_text,
             "callers": joint.summed(await parts.peers.ask({"about": "callers"})),
             "memory": parts.archive.counts if parts.archive else None,
-            "login": bool(access.token_of(asking)),
+            "login": bool(access.admin_token(asking)),
             "settings": dump_settings(services.settings),
         }
     )
 
 
 @guarded.post("/explain")
-async def explain(asking: Request) -> Response:
+async def explain_request(asking: Request) -> Response:
     """Return what would be done with a request and why, as a real one would be decided; nothing is
     sent.
     """

@@ -14,7 +14,7 @@ from foveate.policies.results.explaining import needed, results_of
 from foveate.policies.types import Budget, Fate, Selection, reason
 from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.wire.usage import Usage
-from foveate.proxy.pruning.limits.windows import Window
+from foveate.proxy.pruning.limits.windows import ModelWindow
 
 Result = Literal[
     "untouched", "shortened", "cut", "sticky", "remembered", "over", "dry-run", "off", "failed"
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     api: str = ""  # that the request came by
     caller: str = ""  # who has sent it, where the settings name callers
     model: str = ""
-    window: Window | None = None
+    window: ModelWindow | None = None
     budget: Budget | None = None
     tokens_before: int | None = None  # of the whole prompt; None where it was not counted
     tokens_after: int | None = None

@@ -32,6 +32,7 @@ from foveate.proxy.pruning.outcome import Outcome, Result
 from foveate.proxy.pruning.record import Conversation, in_parts
 from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers
+from foveate.proxy.vectors import Owner
 from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, MANY_ITEMS
 
@@ -56,7 +57,7 @@ class Rules:
     economy: Economy
 
 
-class Pruner:
+class RequestPruner:
     """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go
     on.
     """
@@ -87,7 +88,7 @@ class Pruner:
         self._parser.start()
         self._worker.submit(model_table)
 
-    def inherit(self, earlier: Pruner) -> None:
+    def inherit(self, earlier: RequestPruner) -> None:
         """Go on with what `earlier`, of other settings, has counted."""
         self.failures = earlier.failures
 
@@ -223,7 +224,7 @@ class Pruner:
             return prune(situation)
         parsed, policy = grounds.parsed, situation.policy
         history = await self._histories.history(
-            request.tenant, parsed.segments, parsed.query, request.trace, name, policy.whole
+            Owner(request.tenant, name), parsed.segments, parsed.query, request.trace, policy.whole
         )
         with request.trace.timed("select"):
             much = len(parsed.segments) > FEW_SEGMENTS

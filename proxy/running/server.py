@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 from starlette.datastructures import State
 
-from foveate.proxy.config.schema import Server as ServerSettings
+from foveate.proxy.config.schema import ServerSettings
 
 _log = logging.getLogger("foveate.server")
 MOST_NAMED = 20  # requests whose ids are told where they are cut off

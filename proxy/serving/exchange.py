@@ -18,7 +18,7 @@ from foveate.proxy.http.strangers import refuses_reasoning
 from foveate.proxy.observers.recent import Recent
 from foveate.proxy.observers.report import report
 from foveate.proxy.pruning.outcome import Ledger, Outcome
-from foveate.proxy.pruning.pruner import Pruner
+from foveate.proxy.pruning.pruner import RequestPruner
 from foveate.proxy.pruning.request import Decision, Request
 from foveate.proxy.serving.relay import Relay, Scope, Send
 from foveate.proxy.serving.router import Route
@@ -35,7 +35,7 @@ class Exchange:
     """A request that may be pruned, and its answer."""
 
     def __init__(
-        self, route: Route, upstream: Upstream, pruner: Pruner, scope: Scope, send: Send
+        self, route: Route, upstream: Upstream, pruner: RequestPruner, scope: Scope, send: Send
     ) -> None:
         self._start = perf_counter()
         assert route.format is not None
@@ -129,7 +129,7 @@ class Settling:
     answer may go on with any of them.
     """
 
-    def __init__(self, upstream: Upstream, pruner: Pruner) -> None:
+    def __init__(self, upstream: Upstream, pruner: RequestPruner) -> None:
         self._upstream = upstream
         self._pruner = pruner
         self.aclose = upstream.aclose

@@ -20,7 +20,7 @@ from foveate.proxy.http.body import Body, HungUp, Receive
 from foveate.proxy.http.origins import Origins
 from foveate.proxy.observers import Observer
 from foveate.proxy.observers.recent import Recent
-from foveate.proxy.pruning.pruner import Pruner
+from foveate.proxy.pruning.pruner import RequestPruner
 from foveate.proxy.serving.counts import count
 from foveate.proxy.serving.exchange import Exchange, no_report, relayed_report, upstream_request
 from foveate.proxy.serving.relay import CLIENT_CLOSED_REQUEST, Relay, Scope, Send, refuse
@@ -63,7 +63,7 @@ class Handler:
         self,
         routes: Routes,
         upstream: Upstream,
-        pruner: Pruner,
+        pruner: RequestPruner,
         recent: Recent,
         observers: Sequence[Observer] = (),
     ) -> None:

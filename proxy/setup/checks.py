@@ -143,10 +143,10 @@ async def upstream(patient: Patient, built: Services) -> list[Finding]:
     except TimeoutError:
         remedy = "start it, or correct upstream.url"
         return [Finding("upstream", "wrong", f"{named} does not answer in {PATIENCE:g} s", remedy)]
-    return [Finding("upstream", "well", f"{named} answers"), key(patient, answer.status)]
+    return [Finding("upstream", "well", f"{named} answers"), _key(patient, answer.status)]
 
 
-def key(patient: Patient, status: int) -> Finding:
+def _key(patient: Patient, status: int) -> Finding:
     """Return what the upstream's answer to a question for its models says of the key."""
     whose = "upstream.api_key" if patient.settings.upstream.api_key.get_secret_value() else "the key"
     given = bool(patient.key) or whose != "the key"

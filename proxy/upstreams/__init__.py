@@ -13,7 +13,7 @@ from foveate.proxy.http.headers import Headers
 from foveate.proxy.importer import constructor, import_class
 
 UPSTREAMS = {
-    "http": "foveate.proxy.upstreams.http:Http",
+    "http": "foveate.proxy.upstreams.http:HttpUpstream",
     "echo": "foveate.proxy.upstreams.echo:Echo",
     "litellm": "foveate.proxy.upstreams.litellm:LiteLLM",
 }

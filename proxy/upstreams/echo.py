@@ -37,9 +37,9 @@ class Voice(NamedTuple):
 
 
 VOICES: Mapping[str, Voice] = {
-    "chat": Voice(chat.spoken, chat.events),
-    "messages": Voice(messages.spoken, messages.events),
-    "responses": Voice(responses.spoken, responses.events),
+    "chat": Voice(chat.spoken_completion, chat.completion_events),
+    "messages": Voice(messages.spoken_message, messages.message_events),
+    "responses": Voice(responses.spoken_response, responses.response_events),
 }
 
 

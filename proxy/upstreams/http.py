@@ -25,7 +25,7 @@ VERSION = b"anthropic-version"
 KEYS = (b"authorization", b"x-api-key")
 
 
-class Http:
+class HttpUpstream:
     """Passes requests through as they are, each vendor's to its address. A key, when set, replaces the
     caller's own; so do user and password in the address.
     """

@@ -12,3 +12,11 @@ class Bounds:
     deadline: float = 0.3  # seconds of a decision; infinite where it waits for all of them
     max_entries: int = 100_000  # in the index
     max_age_days: float = 90  # since an entry was first seen
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom segments belong to, and where they are said."""
+
+    tenant: str
+    conversation: str = ""  # empty where it is not told

@@ -14,7 +14,7 @@ from foveate.policies.signals.keyword import Keyword
 from foveate.policies.types import History, Segment
 from foveate.proxy.cache import Cache
 from foveate.proxy.trace import Trace
-from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors import Bounds, Owner
 from foveate.proxy.vectors.buffered import BufferedIndex
 from foveate.proxy.vectors.embedders import Embedder
 from foveate.proxy.vectors.faults import Faults, has_result
@@ -109,11 +109,10 @@ class Histories:
 
     async def history(
         self,
-        tenant: str,
+        owner: Owner,
         segments: Sequence[Segment],
         query: str,
         trace: Trace,
-        conversation: str = "",
         whole: bool = True,
     ) -> History:
         """Return the history of those segments and the latest user turn; 0 where nothing is known.
@@ -124,6 +123,7 @@ class Histories:
         they are.
         """
         end = time.monotonic() + self._deadline
+        tenant = owner.tenant
         known = self._store.remembered(tenant, segments)
         fresh = wanting(segments, known)
         turn = latest(segments, query) if self._embedder.symmetric else None
@@ -152,10 +152,10 @@ class Histories:
                 trace.late = len(late)
             vector = await asking if asking else vector_of(turn, known)
             history = await self.worker.run(much, filled, bare, known, vector, like)
-        await self._describe(tenant, conversation, history, known)
+        await self._describe(owner, history, known)
         return history
 
-    async def _describe(self, tenant: str, conversation: str, history: History, known: Known) -> None:
+    async def _describe(self, owner: Owner, history: History, known: Known) -> None:
         """Write once of each entry in which conversation and topic it was first seen."""
         bare = [i for i, s in enumerate(history.segments) if is_undescribed(known[s.id])]
         if not bare or history.likeness is not None:
@@ -164,8 +164,8 @@ class Histories:
         ids = {history.segments[i].id: int(topics[i]) for i in bare}
         entries = [(known[i], topic) for i, topic in ids.items()]
         self._store.put(
-            tenant,
-            [replace(e, conversation=conversation, topic=topic) for e, topic in entries if e],
+            owner.tenant,
+            [replace(e, conversation=owner.conversation, topic=topic) for e, topic in entries if e],
         )
 
     async def _turn(self, tenant: str, turn: Segment | None, known: Known, end: float) -> Vector | None:

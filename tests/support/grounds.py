@@ -11,7 +11,7 @@ from foveate.policies.types import Budget, Key, PruneState, Selection
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.pruning.grounds import Grounds
 from foveate.proxy.pruning.limits.watermarks import Limits
-from foveate.proxy.pruning.limits.windows import Window
+from foveate.proxy.pruning.limits.windows import ModelWindow
 from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.request import Wanted
 from foveate.proxy.pruning.thoughts import origins_of
@@ -27,7 +27,7 @@ def wanted(**given: Any) -> Wanted:
 
 def limits(high: int, low: int, ratio: float = 1.0, **given: Any) -> Limits:
     """Return limits whose watermarks leave that room for the history."""
-    return Limits(Window(8000, "settings"), Budget(high, low), ratio, Budget(high, low), **given)
+    return Limits(ModelWindow(8000, "settings"), Budget(high, low), ratio, Budget(high, low), **given)
 
 
 def grounds(parsed: Parsed, high: int = 10_000, low: int = 5000, **given: Any) -> Grounds:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from foveate.policies.types import History, Segment, Vectors
 from foveate.proxy.cache import Cache
 from foveate.proxy.trace import Trace
-from foveate.proxy.vectors import Bounds
+from foveate.proxy.vectors import Bounds, Owner
 from foveate.proxy.vectors.embedders import Embedder
 from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes import VectorIndex
@@ -65,7 +65,7 @@ async def complete(
     """Return the history of those segments, whose last one is the latest turn, and how long it took."""
     trace = Trace()
     text = segments[-1].text if query is None else query
-    return await made.history(tenant, segments, text, trace), trace
+    return await made.history(Owner(tenant), segments, text, trace), trace
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ import orjson
 from foveate.proxy.formats.wire.speech import Speech
 
 
-def spoken(speech: Speech) -> dict[str, Any]:
+def spoken_completion(speech: Speech) -> dict[str, Any]:
     """Return the answer."""
     choice = {
         "index": 0,
@@ -20,7 +20,7 @@ def spoken(speech: Speech) -> dict[str, Any]:
     return {**_head(speech), "object": "chat.completion", "choices": [choice], "usage": _usage(speech)}
 
 
-def events(speech: Speech, body: dict[str, Any]) -> Iterator[bytes]:
+def completion_events(speech: Speech, body: dict[str, Any]) -> Iterator[bytes]:
     """Yield the answer word by word, as server-sent events; the usage where the request asks for it."""
     deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
     deltas += [({"content": word}, None) for word in speech.words()]

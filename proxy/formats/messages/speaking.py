@@ -23,14 +23,14 @@ KINDS = {
 OTHER = "api_error"
 
 
-def spoken(speech: Speech) -> dict[str, Any]:
+def spoken_message(speech: Speech) -> dict[str, Any]:
     """Return the answer."""
     usage = {**_heard(speech), "output_tokens": speech.tokens}
     content = [{"type": "text", "text": speech.text}]
     return {**_message(speech), "content": content, "stop_reason": "end_turn", "usage": usage}
 
 
-def events(speech: Speech, body: dict[str, Any]) -> Iterator[bytes]:
+def message_events(speech: Speech, body: dict[str, Any]) -> Iterator[bytes]:
     """Yield the answer word by word, as server-sent events."""
     for event in _events(speech):
         yield b"event: " + event["type"].encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"

@@ -13,12 +13,12 @@ ITEM = "msg_echo"
 PLACE = {"item_id": ITEM, "output_index": 0, "content_index": 0}
 
 
-def spoken(speech: Speech) -> dict[str, Any]:
+def spoken_response(speech: Speech) -> dict[str, Any]:
     """Return the answer."""
     return _response(speech, "completed", [_message(speech.text, "completed")], _usage(speech))
 
 
-def events(speech: Speech, body: dict[str, Any]) -> Iterator[bytes]:
+def response_events(speech: Speech, body: dict[str, Any]) -> Iterator[bytes]:
     """Yield the answer word by word, as server-sent events."""
     for number, event in enumerate(_events(speech)):
         data = orjson.dumps({**event, "sequence_number": number})
@@ -41,7 +41,7 @@ def _events(speech: Speech) -> Iterator[dict[str, Any]]:
         "output_index": 0,
         "item": _message(speech.text, "completed"),
     }
-    yield {"type": "response.completed", "response": spoken(speech)}
+    yield {"type": "response.completed", "response": spoken_response(speech)}
 
 
 def _response(

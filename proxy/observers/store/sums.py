@@ -53,13 +53,13 @@ CONVERSATION = {
 MOST = 200  # choices of each kind
 
 
-def totals(store: SqliteOutcomes, sought: Sought) -> dict[str, Any]:
+def summed_up(store: SqliteOutcomes, sought: Sought) -> dict[str, Any]:
     """Return the sums over all that is sought."""
     where, values = sought.where()
     return store.ask(f"SELECT {_columns(TOTALS)} FROM outcomes WHERE {where}", values)[0]
 
 
-def conversations(store: SqliteOutcomes, sought: Sought) -> list[dict[str, Any]]:
+def by_conversation(store: SqliteOutcomes, sought: Sought) -> list[dict[str, Any]]:
     """Return conversations that have what is sought, the latest first; each with all its requests."""
     where, values = sought.model_copy(update={"older": 0}).where()
     having = "HAVING max(serial) < ?" if sought.older else ""
@@ -71,7 +71,7 @@ def conversations(store: SqliteOutcomes, sought: Sought) -> list[dict[str, Any]]
     )
 
 
-def choices(store: SqliteOutcomes) -> dict[str, list[str]]:
+def values_found(store: SqliteOutcomes) -> dict[str, list[str]]:
     """Return what values there are of each word that can be looked for, the commonest first."""
     found: dict[str, list[str]] = {}
     for word in (*[w for w in WORDS if w != "conversation"], "status"):

@@ -19,28 +19,28 @@ MOST = 1000  # conversations that are listed
 
 
 @router.get("")
-async def listed(asking: Request) -> Response:
+async def kept_conversations(asking: Request) -> Response:
     """Return what is kept of the conversations that the query names, the latest first; no text."""
-    talks = await kept_by(asking).talks(*named(asking))
+    talks = await kept_by(asking).talks(*_whose(asking))
     rows = [asdict(talk) for talk in talks[:MOST]]
-    return as_json({**totals(asking), "conversations": rows})
+    return as_json({**_totals(asking), "conversations": rows})
 
 
 @router.get("/export")
 async def export(asking: Request) -> Response:
     """Return the texts that are kept, a line of JSON for each, conversation by conversation."""
     try:
-        said = await kept_by(asking).said(*named(asking))
+        said = await kept_by(asking).said(*_whose(asking))
     except ArchiveError as error:
         raise HTTPException(503, str(error)) from None
-    lines = b"".join([line_of(each) for each in said])
+    lines = b"".join([_line(each) for each in said])
     return Response(lines, 200, {"cache-control": "no-store"}, "application/x-ndjson")
 
 
 @router.delete("")
 async def forget(asking: Request) -> Response:
     """Delete what is kept of a caller or a conversation, with the vectors that were made of it."""
-    tenant, conversation = named(asking)
+    tenant, conversation = _whose(asking)
     if not (tenant or conversation) and asking.query_params.get("all") != "true":
         raise HTTPException(
             400,
@@ -50,7 +50,7 @@ async def forget(asking: Request) -> Response:
     histories = services_of(asking).parts.histories
     for owner, ids in gone.items():
         await histories.forget(owner, sorted(ids))
-    return as_json({"deleted": sum(map(len, gone.values())), **totals(asking)})
+    return as_json({"deleted": sum(map(len, gone.values())), **_totals(asking)})
 
 
 def kept_by(asking: Request) -> Archive:
@@ -61,7 +61,7 @@ def kept_by(asking: Request) -> Archive:
     return archive
 
 
-def named(asking: Request) -> tuple[str, str]:
+def _whose(asking: Request) -> tuple[str, str]:
     """Return the caller and the conversation that a query or the caller's own key names, empty for all."""
     query = asking.query_params
     tenant = query.get("tenant") or whose_of(asking)
@@ -73,13 +73,13 @@ def named(asking: Request) -> tuple[str, str]:
     return tenant, session_id(tenant, session) if session else query.get("conversation", "")
 
 
-def totals(asking: Request) -> dict[str, int]:
+def _totals(asking: Request) -> dict[str, int]:
     """Return how much is kept of all."""
     counts = kept_by(asking).counts
     return {f"total_{name}": count for name, count in counts.items()}
 
 
-def line_of(said: Spoken) -> bytes:
+def _line(said: Spoken) -> bytes:
     """Return a segment as a line of JSON."""
     segment = said.segment
     told = {

@@ -18,7 +18,7 @@ from foveate.proxy.pruning.request import Request
 Quotes = Mapping[int, tuple[Segment, ...]]  # by the position of the user's item that they are quoted at
 
 
-def standing(parsed: Parsed, turns: Sequence[int], found: Passage) -> Quotes:
+def standing_quotes(parsed: Parsed, turns: Sequence[int], found: Passage) -> Quotes:
     """Return what earlier requests have quoted: at the latest turn, and at all where the client goes on
     sending what it has sent. Else nothing is cached of the prompt that they stood in.
     """

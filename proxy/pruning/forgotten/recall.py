@@ -11,9 +11,10 @@ from foveate.policies.types import INSTRUCTIONS, Segment
 from foveate.proxy.archive import Passage, Trail
 from foveate.proxy.archive.archive import Archive
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.pruning.forgotten.quoting import choose, placed, quoting, standing, trail_of
+from foveate.proxy.pruning.forgotten.quoting import choose, placed, quoting, standing_quotes, trail_of
 from foveate.proxy.pruning.limits.watermarks import Limits
 from foveate.proxy.pruning.request import Request, Wanted
+from foveate.proxy.vectors import Owner
 from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.worker import FEW_SEGMENTS
 
@@ -51,7 +52,7 @@ class Forgotten:
             found = await self._archive.find(request.tenant, trail, items)
         if found is None:
             return parsed, None
-        quotes = standing(parsed, turns, found) if wanted.sticky else {}
+        quotes = standing_quotes(parsed, turns, found) if wanted.sticky else {}
         latest = len(parsed.items) - 1
         asks = latest in turns and not (wanted.sticky and parsed.items[latest].id in found.quotes)
         whose = Whose(found, trail)
@@ -92,11 +93,10 @@ class Forgotten:
         if not pool:
             return ()
         history = await self._histories.history(
-            request.tenant,
+            Owner(request.tenant, conversation),
             (*placed(pool), *parsed.segments),
             parsed.query,
             request.trace,
-            conversation,
             policy.whole,
         )
         size, high = parsed.tokens - parsed.fixed_tokens, limits.room.high

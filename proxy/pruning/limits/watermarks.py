@@ -14,7 +14,7 @@ from foveate.proxy.formats.wire.usage import Usage
 from foveate.proxy.http.refusals import TooLong
 from foveate.proxy.pruning.limits.calibration import Calibration
 from foveate.proxy.pruning.limits.lessons import Accepted, Counted, Lesson, Refused, unheard
-from foveate.proxy.pruning.limits.windows import Window, Windows
+from foveate.proxy.pruning.limits.windows import ModelWindow, Windows
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Request, Wanted
 
@@ -27,7 +27,7 @@ DEEPER = 0.5
 class Limits:
     """The limits of one request."""
 
-    window: Window
+    window: ModelWindow
     budget: Budget  # of the whole prompt, as the upstream counts
     ratio: float  # what to multiply our count with
     room: Budget  # for the history, as we count

@@ -33,7 +33,7 @@ MAX_KNOWN = 1000  # models and callers that are remembered
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ModelWindow:
     """A model's window in tokens, and where the number comes from; `apart` where the answer is no part
     of it.
     """
@@ -73,9 +73,11 @@ class Windows:
         self._listed_at = -math.inf
         self._tried: OrderedDict[str, float] = OrderedDict()  # by caller
         self._warned: set[str] = set()
-        self._known: dict[str, Window] = {}  # by model, until something new is told
+        self._known: dict[str, ModelWindow] = {}  # by model, until something new is told
 
-    async def window(self, model: str, tokens: int, headers: Credentials, caller: str = "") -> Window:
+    async def window(
+        self, model: str, tokens: int, headers: Credentials, caller: str = ""
+    ) -> ModelWindow:
         """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream for
         a caller.
         """
@@ -86,7 +88,7 @@ class Windows:
                 await self._ask(self._tell(model, headers), True, wait=True)
         return self.known(model, caller)
 
-    def known(self, model: str, caller: str = "") -> Window:
+    def known(self, model: str, caller: str = "") -> ModelWindow:
         """Return the window of `model` for a caller as far as it is known now."""
         known = self._known.get(model)
         if known is None:
@@ -94,22 +96,22 @@ class Windows:
             if len(self._known) < MAX_KNOWN:
                 self._known[model] = known
         learned = self.learned.window(model, caller)
-        return Window(learned, "learned") if learned and learned < known.tokens else known
+        return ModelWindow(learned, "learned") if learned and learned < known.tokens else known
 
-    def _found(self, model: str) -> Window | None:
+    def _found(self, model: str) -> ModelWindow | None:
         tokens = look_up(model, self._models)
         if tokens:
-            return Window(tokens, "config")
+            return ModelWindow(tokens, "config")
         only = self._only if self._any_name else None
         tokens = look_up(model, self._listed) or only or self._told.get(model)
         if tokens:
-            return Window(tokens, "upstream")
+            return ModelWindow(tokens, "upstream")
         size = look_up(model, model_table())
         if size:
-            return Window(size.tokens, "litellm", size.apart)
-        return Window(self._only, "upstream") if self._only else None
+            return ModelWindow(size.tokens, "litellm", size.apart)
+        return ModelWindow(self._only, "upstream") if self._only else None
 
-    def _default(self, model: str) -> Window:
+    def _default(self, model: str) -> ModelWindow:
         if model not in self._warned and len(self._warned) < MAX_KNOWN:
             self._warned.add(model)
             _log.warning(
@@ -117,9 +119,9 @@ class Windows:
                 "window: {models: {%s: TOKENS}}",
                 model, self._settings.default, json.dumps(model),
             )  # fmt: skip
-        return Window(self._settings.default, "default")
+        return ModelWindow(self._settings.default, "default")
 
-    def budget(self, window: Window, max_output: int | None) -> Budget:
+    def budget(self, window: ModelWindow, max_output: int | None) -> Budget:
         """Return the watermarks: shares of the window less the reserved output, which takes half of it
         at the most; or the tokens that the settings name, within that.
         """

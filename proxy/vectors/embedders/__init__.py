@@ -12,7 +12,7 @@ from foveate.proxy.importer import constructor, import_class
 EMBEDDERS = {
     "onnx": "foveate.proxy.vectors.embedders.onnx:Onnx",
     "multilingual": "foveate.proxy.vectors.embedders.multilingual:Multilingual",
-    "http": "foveate.proxy.vectors.embedders.http:Http",
+    "http": "foveate.proxy.vectors.embedders.http:HttpEmbedder",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers:SentenceTransformers",
 }
 GIVEN = ("model", "threads", "url", "dimensions")  # settings that an embedder is built with

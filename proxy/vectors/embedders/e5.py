@@ -48,13 +48,13 @@ def compiled_e5(model: Model) -> bytes:
     return graph.serialised()
 
 
-class _Graph(minilm.Graph):
+class _Graph(minilm.OnnxGraph):
     """A graph that starts from the words' embeddings."""
 
     def serialised(self) -> bytes:
         """Return the model's bytes."""
-        given = onnxfile.value("words", FLOAT, [1, "wordpieces", DIMENSIONS])
-        made = onnxfile.value("vector", FLOAT, [1, DIMENSIONS])
+        given = onnxfile.value_info("words", FLOAT, [1, "wordpieces", DIMENSIONS])
+        made = onnxfile.value_info("vector", FLOAT, [1, DIMENSIONS])
         return onnxfile.model(
             "multilingual-e5-small", self._nodes, self._constants, given, made, (IR, OPSET)
         )

@@ -27,7 +27,7 @@ class EmbeddingError(FoveateError):
     """The server has not embedded what it was asked to."""
 
 
-class Http:
+class HttpEmbedder:
     """Vectors of a model that another server runs; one that fails is left alone for a while, twice as
     long each time.
     """

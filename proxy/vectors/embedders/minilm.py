@@ -19,7 +19,7 @@ OPSET, IR = 20, 9  # Gelu is an operator of its own from opset 20 on
 Array = NDArray[Any]
 
 
-def compiled(weights: ModelWeights, graph: Graph | None = None) -> bytes:
+def compiled(weights: ModelWeights, graph: OnnxGraph | None = None) -> bytes:
     """Return the model from int64 `ids`, shape (1, wordpieces), to a unit float32 `vector`, shape (1,
     384).
 
@@ -28,7 +28,7 @@ def compiled(weights: ModelWeights, graph: Graph | None = None) -> bytes:
     text a run needs neither padding nor a mask, and its vector does not depend on what else is embedded
     beside it.
     """
-    graph = graph or Graph()
+    graph = graph or OnnxGraph()
     hidden = embedded(graph, weights)
     for layer in range(LAYERS):
         hidden = encoded(graph, weights, f"encoder.layer.{layer}.", hidden)
@@ -54,7 +54,7 @@ class ModelWeights(Layers, Protocol):
         """Return an embedding table: int8, shape (rows, 384), and its scales, shape (rows, 1)."""
 
 
-class Graph:
+class OnnxGraph:
     """A graph under construction; calling it adds an operator and returns the name of its output."""
 
     def __init__(self) -> None:
@@ -96,14 +96,14 @@ class Graph:
 
     def serialised(self) -> bytes:
         """Return the model's bytes."""
-        given = onnxfile.value("ids", INT64, [1, "wordpieces"])
-        made = onnxfile.value("vector", FLOAT, [1, DIMENSIONS])
+        given = onnxfile.value_info("ids", INT64, [1, "wordpieces"])
+        made = onnxfile.value_info("vector", FLOAT, [1, DIMENSIONS])
         return onnxfile.model(
             "all-MiniLM-L6-v2", self._nodes, self._constants, given, made, (IR, OPSET)
         )
 
 
-def embedded(graph: Graph, weights: ModelWeights) -> str:
+def embedded(graph: OnnxGraph, weights: ModelWeights) -> str:
     """Add the embeddings of words, positions and the only token type."""
     words, scales = weights.table("embeddings.word_embeddings")
     picked = graph("Cast", graph("Gather", graph.constant(words), "ids"), to=FLOAT)
@@ -118,7 +118,7 @@ def embedded(graph: Graph, weights: ModelWeights) -> str:
     return graph.normalised(graph("Add", word, position), weights, "embeddings")
 
 
-def encoded(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
+def encoded(graph: OnnxGraph, weights: Layers, name: str, hidden: str) -> str:
     """Add one encoder layer: self-attention, then the feed-forward network."""
     attention, output = f"{name}attention.output", f"{name}output"
     mixed = graph.linear(attended(graph, weights, name, hidden), weights.linear(f"{attention}.dense"))
@@ -128,7 +128,7 @@ def encoded(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
     return graph.normalised(graph("Add", narrow, middle), weights, output)
 
 
-def attended(graph: Graph, weights: Layers, name: str, hidden: str) -> str:
+def attended(graph: OnnxGraph, weights: Layers, name: str, hidden: str) -> str:
     """Add scaled dot-product attention over all heads (Vaswani et al. 2017)."""
     layers = weights.linear(*(f"{name}attention.self.{part}" for part in ("query", "key", "value")))
     split = graph("Reshape", graph.linear(hidden, layers), graph.constant([0, 0, 3 * HEADS, PER_HEAD]))

@@ -39,7 +39,7 @@ def tensor(name: str, array: NDArray[Any]) -> bytes:
     )
 
 
-def value(name: str, kind: int, shape: Sequence[Size]) -> bytes:
+def value_info(name: str, kind: int, shape: Sequence[Size]) -> bytes:
     """Return a ValueInfoProto, of what a graph takes or gives."""
     sizes = [_text(2, size) if isinstance(size, str) else _number(1, size) for size in shape]
     dimensions = b"".join(_block(1, size) for size in sizes)

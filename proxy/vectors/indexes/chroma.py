@@ -15,7 +15,7 @@ import numpy as np
 from foveate.proxy.errors import ConfigError, VectorIndexError
 from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector
 from foveate.proxy.vectors.indexes.aside import set_aside
-from foveate.proxy.vectors.indexes.filters import allowed, described, known
+from foveate.proxy.vectors.indexes.filters import allowed, known, metadata_of
 from foveate.proxy.vectors.indexes.lock import held
 
 EXPIRED_AT_ONCE = 100
@@ -112,7 +112,7 @@ class Chroma:
                 "upsert",
                 ids=[f"{tenant}:{entry.id}" for entry in batch],
                 embeddings=np.stack([entry.vector for entry in batch]),
-                metadatas=[described(tenant, entry) for entry in batch],
+                metadatas=[metadata_of(tenant, entry) for entry in batch],
             )
 
     def get(self, tenant: str, ids: Collection[str]) -> Mapping[str, Entry]:

@@ -8,7 +8,7 @@ from typing import Any
 from foveate.proxy.vectors.indexes import ABOUT, Entry, Only
 
 
-def described(tenant: str, entry: Entry) -> dict[str, Any]:
+def metadata_of(tenant: str, entry: Entry) -> dict[str, Any]:
     """Return an entry's metadata."""
     return {"tenant": tenant} | {name: getattr(entry, name) for name in ABOUT}
 

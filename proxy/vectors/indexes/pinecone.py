@@ -11,7 +11,7 @@ import numpy as np
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
 from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector
-from foveate.proxy.vectors.indexes.filters import allowed, described, known
+from foveate.proxy.vectors.indexes.filters import allowed, known, metadata_of
 
 # Pinecone, "Database limits": 2 MB a write, an address of some kilobytes, 10,000 ids a filter or results
 WRITTEN_AT_ONCE = 200
@@ -65,7 +65,7 @@ class Pinecone:
                 {
                     "id": entry.id,
                     "values": entry.vector.tolist(),
-                    "metadata": {"segment": entry.id, **described(tenant, entry)},
+                    "metadata": {"segment": entry.id, **metadata_of(tenant, entry)},
                 }
                 for entry in entries[start : start + WRITTEN_AT_ONCE]
             ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
 from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector
-from foveate.proxy.vectors.indexes.filters import described, known
+from foveate.proxy.vectors.indexes.filters import known, metadata_of
 from foveate.proxy.vectors.indexes.lock import held
 
 EXPIRED_AT_ONCE = 100
@@ -94,7 +94,7 @@ class Qdrant:
                 PointStruct(
                     id=point_of(tenant, entry.id),
                     vector=entry.vector.tolist(),
-                    payload={"segment": entry.id, **described(tenant, entry)},
+                    payload={"segment": entry.id, **metadata_of(tenant, entry)},
                 )
                 for entry in entries[start : start + AT_ONCE]
             ]

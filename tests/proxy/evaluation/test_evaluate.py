@@ -11,7 +11,7 @@ from rich.console import Console
 
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.evaluation import evaluate
+from foveate.proxy.evaluation import evaluate, summary
 from foveate.proxy.evaluation.evidence import Case, load_cases
 from support.parts import UnloadableEmbedder, WordEmbedder
 
@@ -83,7 +83,7 @@ def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch: pytest.Monk
 def test_a_plot_is_a_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     rows = [{"source": "s", "contestant": "c", "budget": b, "recall": b} for b in (0.1, 0.5)]
-    evaluate.plot(rows, tmp_path / "p.png")
+    summary.plot(rows, tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 

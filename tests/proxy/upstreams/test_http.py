@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foveate.proxy.upstreams import UpstreamRequest
-from foveate.proxy.upstreams.http import Http, idle_seconds
+from foveate.proxy.upstreams.http import HttpUpstream, idle_seconds
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from foveate.proxy.upstreams.http import Http, idle_seconds
     ],
 )
 def test_a_path_is_served_under_the_base_address(base: str, path: str, address: str) -> None:
-    assert str(Http(base).address(path)) == address
+    assert str(HttpUpstream(base).address(path)) == address
 
 
 BASIC = b"Basic dTpwQA=="
@@ -29,22 +29,24 @@ BEARER = (b"authorization", b"Bearer sk-1")
 VERSION = (b"anthropic-version", b"2023-06-01")
 
 
-def sent(upstream: Http, *headers: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+def sent(upstream: HttpUpstream, *headers: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     return list(upstream.authorized(UpstreamRequest("GET", "/v1/models", list(headers), b"")))
 
 
 def test_user_and_password_in_an_address_take_the_place_of_the_callers_key() -> None:
-    upstream = Http("http://u:p%40@host:8000/v1")
+    upstream = HttpUpstream("http://u:p%40@host:8000/v1")
     assert str(upstream.address("/v1/models")) == "http://host:8000/v1/models"
     assert sent(upstream, BEARER) == sent(upstream) == [(b"authorization", BASIC)]
     assert sent(upstream, VERSION, (b"x-api-key", b"k"), BEARER) == [
         VERSION, (b"x-api-key", b"k"), (b"authorization", BASIC),
     ]  # fmt: skip
-    assert sent(Http("http://u:p%40@host/v1", api_key="k"), BEARER) == [(b"authorization", b"Bearer k")]
+    assert sent(HttpUpstream("http://u:p%40@host/v1", api_key="k"), BEARER) == [
+        (b"authorization", b"Bearer k")
+    ]
 
 
 def test_each_vendor_has_the_user_and_password_of_its_own_address() -> None:
-    upstream = Http("http://host/v1", anthropic_url="http://u:p%40@other")
+    upstream = HttpUpstream("http://host/v1", anthropic_url="http://u:p%40@other")
     assert sent(upstream, BEARER) == [BEARER]
     assert sent(upstream, VERSION) == [VERSION, (b"authorization", BASIC)]
     assert str(upstream.address("/v1/messages", [VERSION])) == "http://other/v1/messages"

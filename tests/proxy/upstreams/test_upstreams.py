@@ -7,7 +7,7 @@ import pytest
 from foveate.proxy.config.schema import UpstreamSettings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse, build_upstream
-from foveate.proxy.upstreams.http import Http
+from foveate.proxy.upstreams.http import HttpUpstream
 
 
 class Mine:
@@ -25,7 +25,7 @@ class Mine:
 
 async def test_the_default_speaks_http() -> None:
     made = build_upstream(UpstreamSettings())
-    assert isinstance(made, Http)
+    assert isinstance(made, HttpUpstream)
     await made.aclose()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from foveate.proxy.http.headers import Headers
 from foveate.proxy.upstreams import UpstreamRequest
-from foveate.proxy.upstreams.http import Http, is_anthropics, with_key
+from foveate.proxy.upstreams.http import HttpUpstream, is_anthropics, with_key
 
 ANTHROPIC: Headers = [(b"anthropic-version", b"2023-06-01")]
 OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.com"
@@ -23,12 +23,15 @@ OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.
     ],
 )
 def test_anthropics_clients_go_to_their_address(url: str, anthropic_url: str, address: str) -> None:
-    assert str(Http(url, anthropic_url=anthropic_url).address("/v1/messages", ANTHROPIC)) == address
+    assert (
+        str(HttpUpstream(url, anthropic_url=anthropic_url).address("/v1/messages", ANTHROPIC))
+        == address
+    )
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/threads/t/messages", "/v1/chat/completions"])
 def test_all_others_go_to_the_upstream(path: str) -> None:
-    upstream = Http(OPENAI_URL, anthropic_url="https://gateway.test")
+    upstream = HttpUpstream(OPENAI_URL, anthropic_url="https://gateway.test")
     assert (
         str(upstream.address(path, [(b"authorization", b"Bearer k")]))
         == f"https://api.openai.com{path}"
@@ -44,7 +47,7 @@ def test_all_others_go_to_the_upstream(path: str) -> None:
     ],
 )
 def test_a_key_goes_to_its_own_vendor_alone(settings: dict[str, str], sent: bytes) -> None:
-    upstream = Http(**{"url": OPENAI_URL, **settings})
+    upstream = HttpUpstream(**{"url": OPENAI_URL, **settings})
     request = UpstreamRequest("POST", "/v1/messages", [*ANTHROPIC, (b"x-api-key", b"callers")], b"{}")
     assert dict(upstream.authorized(request))[b"x-api-key"] == sent
 

@@ -16,6 +16,7 @@ from foveate.policies.types import Segment, Vectors
 from foveate.proxy.cache import Cache
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.trace import Trace
+from foveate.proxy.vectors import Owner
 from foveate.proxy.vectors.indexes import ANY, Entry, Only, Vector
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from foveate.proxy.vectors.known import JUDGED
@@ -378,7 +379,7 @@ async def test_a_history_that_the_index_alone_holds_is_told_by_one_search(make: 
     embedder = WordEmbedder()
     made = make(embedder, index, mib=0.5)  # too little to bring them to memory
     trace = Trace()
-    cold = await made.history("t", segments, segments[-1].text, trace, whole=False)
+    cold = await made.history(Owner("t"), segments, segments[-1].text, trace, whole=False)
     assert len(index.searched) == 1
     assert sum(len(ids) for _, ids in index.found) <= JUDGED
     assert len(embedder.texts) == 10, "what the index lacks is embedded"
@@ -391,10 +392,10 @@ async def test_what_was_searched_for_is_in_memory_soon(make: Make) -> None:
     segments = said(400)
     index = await warmed_up(make, segments)
     made = make(WordEmbedder(), index)
-    await made.history("t", segments, segments[-1].text, Trace(), whole=False)
+    await made.history(Owner("t"), segments, segments[-1].text, Trace(), whole=False)
     await until(lambda: sum(len(ids) for _, ids in index.found) >= 390)
     await asyncio.sleep(0.05)
-    warm = await made.history("t", segments, segments[-1].text, Trace(), whole=False)
+    warm = await made.history(Owner("t"), segments, segments[-1].text, Trace(), whole=False)
     assert warm.likeness is None
     assert len(index.searched) == 1
 
@@ -418,7 +419,7 @@ async def test_an_index_that_cannot_be_searched_is_read(make: Make) -> None:
     await until(lambda: len(index.stored) >= 200)
     embedder = WordEmbedder()
     made = make(embedder, index)
-    found = await made.history("t", segments, segments[-1].text, Trace(), whole=False)
+    found = await made.history(Owner("t"), segments, segments[-1].text, Trace(), whole=False)
     assert found.vectors.any(axis=1).all()
     assert embedder.texts == []
     assert made.failures["index"] == 1
@@ -428,7 +429,7 @@ async def test_the_index_is_told_what_an_entry_is_of(make: Make) -> None:
     index = InMemory()
     made = make(WordEmbedder(), index)
     segments = said(3)
-    await made.history("t", segments, segments[-1].text, Trace(), "talk")
+    await made.history(Owner("t", "talk"), segments, segments[-1].text, Trace())
     await until(lambda: made.unwritten == 0)
     found = index.get("t", [s.id for s in segments])[segments[0].id]
     about = (segments[0].kind, segments[0].role, segments[0].tokens)

@@ -17,7 +17,7 @@ from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
 from foveate.proxy.errors import UpstreamError
 from foveate.proxy.pruning.limits.listing import MAX_LIST, listed
-from foveate.proxy.pruning.limits.windows import Window, Windows
+from foveate.proxy.pruning.limits.windows import ModelWindow, Windows
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 from foveate.proxy.upstreams.echo import Echo
 
@@ -135,19 +135,19 @@ def test_any_list_can_be_read(value: Any) -> None:
 
 async def test_the_settings_win_and_nothing_is_asked() -> None:
     upstream = Listing(models(m=5000))
-    assert await windows(upstream, m=7000).window("m", LONG, []) == Window(7000, "config")
+    assert await windows(upstream, m=7000).window("m", LONG, []) == ModelWindow(7000, "config")
     assert upstream.asked == []
 
 
 async def test_the_upstreams_own_list_comes_before_the_table() -> None:
     upstream = Listing(models(**{"gpt-4o": 5000, "local": 4000}))
     found = windows(upstream)
-    assert await found.window("gpt-4o", LONG, [(b"authorization", b"Bearer k")]) == Window(
+    assert await found.window("gpt-4o", LONG, [(b"authorization", b"Bearer k")]) == ModelWindow(
         5000, "upstream"
     )
-    assert await found.window("local", LONG, []) == Window(4000, "upstream")
-    assert await found.window("gpt-4", LONG, []) == Window(8192, "litellm")
-    assert await found.window("a/b/local", LONG, []) == Window(4000, "upstream")
+    assert await found.window("local", LONG, []) == ModelWindow(4000, "upstream")
+    assert await found.window("gpt-4", LONG, []) == ModelWindow(8192, "litellm")
+    assert await found.window("a/b/local", LONG, []) == ModelWindow(4000, "upstream")
     assert [(r.method, r.path, r.headers) for r in upstream.asked] == [
         ("GET", "/v1/models", [(b"authorization", b"Bearer k")])
     ]
@@ -170,7 +170,7 @@ async def test_without_a_list_the_table_and_the_default_serve(
     found = windows(upstream)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert await found.window("m", LONG, []) == Window(128_000, "default")
+            assert await found.window("m", LONG, []) == ModelWindow(128_000, "default")
         assert (await found.window("gpt-4", LONG, [])).tokens == 8192
     assert len(upstream.asked) == 1
     assert len(caplog.records) == 1
@@ -186,10 +186,10 @@ async def test_a_list_that_never_comes_is_waited_for_a_moment() -> None:
 async def test_what_was_learned_bounds_what_is_listed() -> None:
     found = windows(Listing(models(m=5000)))
     found.learned.refused("m", "ada", 3000, sent=4000)
-    assert await found.window("m", LONG, [], "ada") == Window(3000, "learned")
-    assert await found.window("m", LONG, [], "bob") == Window(5000, "upstream")
+    assert await found.window("m", LONG, [], "ada") == ModelWindow(3000, "learned")
+    assert await found.window("m", LONG, [], "bob") == ModelWindow(5000, "upstream")
     found.learned.refused("m", "ada", 6000, sent=7000)
-    assert await found.window("m", LONG, [], "ada") == Window(5000, "upstream")
+    assert await found.window("m", LONG, [], "ada") == ModelWindow(5000, "upstream")
 
 
 class Choosy(Listing):
@@ -208,7 +208,7 @@ async def test_a_bad_keys_failed_list_costs_no_other_key_theirs() -> None:
         assert (
             await found.window("m", LONG, [(b"authorization", b"Bearer bad")], "mallory")
         ).source == "default"
-    assert await found.window("m", LONG, [(b"authorization", b"Bearer good")], "ada") == Window(
+    assert await found.window("m", LONG, [(b"authorization", b"Bearer good")], "ada") == ModelWindow(
         5000, "upstream"
     )
     assert len([r for r in upstream.asked if r.path == "/v1/models"]) == 2
@@ -217,12 +217,12 @@ async def test_a_bad_keys_failed_list_costs_no_other_key_theirs() -> None:
 async def test_a_decorated_name_takes_the_listed_window() -> None:
     found = windows(Listing(models(**{"vendor/deep": 5000, "other": 6000})))
     for name in ("vendor/deep:nitro", "Vendor/Deep", "vendor/deep-2027-01-02", "vendor/deep-awq"):
-        assert await found.window(name, LONG, []) == Window(5000, "upstream")
+        assert await found.window(name, LONG, []) == ModelWindow(5000, "upstream")
 
 
 async def test_a_server_of_one_model_serves_it_under_any_name() -> None:
     found = windows(Listing(models(**{"/models/deep.gguf": 5000})))
-    assert await found.window("gpt-4", LONG, []) == Window(5000, "upstream")
+    assert await found.window("gpt-4", LONG, []) == ModelWindow(5000, "upstream")
 
 
 async def test_a_model_that_nobody_lists_is_asked_for_where_servers_tell_it() -> None:
@@ -238,7 +238,7 @@ async def test_a_model_that_nobody_lists_is_asked_for_where_servers_tell_it() ->
     upstream = Ollama(b'{"data": [{"id": "deep"}, {"id": "other"}]}')
     found = windows(upstream)
     for _ in range(2):
-        assert await found.window("deep", LONG, []) == Window(4321, "upstream")
+        assert await found.window("deep", LONG, []) == ModelWindow(4321, "upstream")
     assert [r.path for r in upstream.asked] == [
         "/v1/models",
         "/api/v0/models",
@@ -263,14 +263,18 @@ def offline(**models: int) -> Windows:
 @pytest.mark.parametrize(
     ("model", "window"),
     [
-        ("mine", Window(1234, "config")), ("openai/mine", Window(1234, "config")), ("a/b/mine", Window(1234, "config")),
-        ("ft:mine:org::1", Window(1234, "config")), ("gpt-4o", Window(128_000, "litellm")),
-        ("ft:gpt-4o-mini-2024-07-18:org::1", Window(128_000, "litellm")), ("nobody-knows", Window(5000, "default")),
-        ("", Window(5000, "default")),
+        ("mine", ModelWindow(1234, "config")),
+        ("openai/mine", ModelWindow(1234, "config")),
+        ("a/b/mine", ModelWindow(1234, "config")),
+        ("ft:mine:org::1", ModelWindow(1234, "config")),
+        ("gpt-4o", ModelWindow(128_000, "litellm")),
+        ("ft:gpt-4o-mini-2024-07-18:org::1", ModelWindow(128_000, "litellm")),
+        ("nobody-knows", ModelWindow(5000, "default")),
+        ("", ModelWindow(5000, "default")),
     ],
-)  # fmt: skip
+)
 def test_a_window_comes_from_the_settings_then_the_table_then_the_default(
-    model: str, window: Window
+    model: str, window: ModelWindow
 ) -> None:
     assert offline(mine=1234).known(model) == window
 
@@ -298,7 +302,7 @@ def test_an_unknown_window_is_warned_of_once_a_model(caplog: pytest.LogCaptureFi
     ],
 )
 def test_the_budget_is_a_share_of_what_the_answer_leaves(reserved: int | None, budget: Budget) -> None:
-    assert offline().budget(Window(1000, "config"), reserved) == budget
+    assert offline().budget(ModelWindow(1000, "config"), reserved) == budget
 
 
 @pytest.mark.parametrize(
@@ -315,4 +319,4 @@ def test_the_budget_is_a_share_of_what_the_answer_leaves(reserved: int | None, b
 def test_a_budget_is_in_tokens_or_shares(high: float, low: float, budget: Budget) -> None:
     settings = config.BudgetSettings(high=high, low=low)
     found = Windows(config.WindowSettings(), settings, Echo())
-    assert found.budget(Window(100_000, "config"), None) == budget
+    assert found.budget(ModelWindow(100_000, "config"), None) == budget

@@ -15,7 +15,7 @@ import pytest
 from foveate.proxy.config.schema import EmbedderSettings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders import build_embedder
-from foveate.proxy.vectors.embedders.http import EmbeddingError, Http
+from foveate.proxy.vectors.embedders.http import EmbeddingError, HttpEmbedder
 from support.client import chat
 from support.console import samples, total
 from support.conversations import body, long_chat
@@ -86,8 +86,8 @@ def url(server: Server) -> Iterator[str]:
         yield address
 
 
-def loaded(url: str, **more: Any) -> Http:
-    made = Http("words-small", url, **more)
+def loaded(url: str, **more: Any) -> HttpEmbedder:
+    made = HttpEmbedder("words-small", url, **more)
     made.load()
     return made
 
@@ -147,7 +147,7 @@ def test_an_answer_that_is_none_is_a_failure(server: Server, url: str, told: Any
 
 def test_vectors_of_two_models_servers_or_sizes_never_meet() -> None:
     names = {
-        Http(model, url, dimensions=size).name
+        HttpEmbedder(model, url, dimensions=size).name
         for model in ("a/small", "a/large")
         for url in ("http://one/v1", "http://two/v1")
         for size in (0, 256)
@@ -170,7 +170,7 @@ async def test_pruning_goes_on_by_words_while_the_server_is_slow_and_vectors_com
     make: Make, server: Server, url: str
 ) -> None:
     server.seconds = 0.4
-    made = make(Http("words-small", url), deadline=0.1)
+    made = make(HttpEmbedder("words-small", url), deadline=0.1)
     found, _ = await complete(made, said())
     assert not found.vectors.any()
     for _ in range(100):
@@ -182,7 +182,7 @@ async def test_pruning_goes_on_by_words_while_the_server_is_slow_and_vectors_com
 
 async def test_pruning_goes_on_by_words_while_the_server_is_dead(make: Make) -> None:
     port, server = free_port(), Server()
-    embedder = Http("words-small", f"http://127.0.0.1:{port}/v1")
+    embedder = HttpEmbedder("words-small", f"http://127.0.0.1:{port}/v1")
     embedder.patience = 0.5
     made = make(embedder, deadline=2)
     found, _ = await complete(made, said())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foveate.proxy.vectors.embedders.onnxfile import FLOAT, model, node, tensor, value
+from foveate.proxy.vectors.embedders.onnxfile import FLOAT, model, node, tensor, value_info
 
 onnx = pytest.importorskip(
     "onnx", reason="onnx is not installed; the graphs are checked by running them"
@@ -25,7 +25,7 @@ def test_every_field_is_read_as_it_was_meant() -> None:
     ]
     tensors = [tensor(name, array) for name, array in arrays.items()]
     content = model(
-        "g", nodes, tensors, value("x", FLOAT, [1, "n", 384]), value("out", FLOAT, [1]), (9, 20)
+        "g", nodes, tensors, value_info("x", FLOAT, [1, "n", 384]), value_info("out", FLOAT, [1]), (9, 20)
     )
     read = onnx.load_from_string(content)
     onnx.checker.check_model(read)
