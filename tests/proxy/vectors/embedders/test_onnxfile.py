@@ -25,7 +25,12 @@ def test_every_field_is_read_as_it_was_meant() -> None:
     ]
     tensors = [tensor(name, array) for name, array in arrays.items()]
     content = model(
-        "g", nodes, tensors, value_info("x", FLOAT, [1, "n", 384]), value_info("out", FLOAT, [1]), (9, 20)
+        "g",
+        nodes,
+        tensors,
+        value_info("x", FLOAT, [1, "n", 384]),
+        value_info("out", FLOAT, [1]),
+        (9, 20),
     )
     read = onnx.load_from_string(content)
     onnx.checker.check_model(read)
