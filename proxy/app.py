@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from foveate.proxy.pages import joint, routes
 from foveate.proxy.pages.guesses import Guesses
 from foveate.proxy.pages.health import Reach
 from foveate.proxy.team import Team
+from foveate.proxy.team.pulse import Pulse
 from foveate.proxy.team.snapshots import Snapshots
 from foveate.proxy.watcher import Source, Watcher
 
@@ -74,11 +75,12 @@ def create_app(settings: Settings, source: Source | None = None, team: Team | No
             tasks.append(asyncio.create_task(watcher.run()))
         if app.state.snapshots:
             tasks.append(asyncio.create_task(app.state.snapshots.run()))
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        await app.state.services.aclose()
+        async with Pulse().of_loop() if team else nullcontext():
+            yield
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await app.state.services.aclose()
 
     pages = FastAPI(title="foveate", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     pages.state.services = services.build(settings, team)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from foveate.policies.policy import Policy
 from foveate.proxy import formats
@@ -34,6 +33,7 @@ from foveate.proxy.reload import Reloads
 from foveate.proxy.serving.handler import Handler, Routes
 from foveate.proxy.team import Team
 from foveate.proxy.team.peers import Peers
+from foveate.proxy.team.restarts import restarts_of
 from foveate.proxy.upstreams import Upstream, build_upstream
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import build_embedder
@@ -141,6 +141,11 @@ class Services:
                 "caller_refusals": ("Requests refused.", "caller", parts.tally.refused),
                 "caller_tokens": ("Tokens that answered requests took.", "caller", parts.tally.tokens),
                 "config_reloads": ("Changes of the settings file.", "result", parts.reloads.counts()),
+                "workers_begun_anew": (
+                    "Processes of the team begun anew.",
+                    "why",
+                    restarts_of(parts.team),
+                ),
             },
         )
 
@@ -165,7 +170,7 @@ def build(settings: schema.Settings, team: Team | None = None) -> Services:
         calibration=calibration,
         histories=build_histories(settings, cache, worker, team),
         memory=memory,
-        archive=build_archive(settings.memory, settings.data.expanduser()),
+        archive=build_kept(settings, team),
         worker=worker,
         cache=cache,
         recent=build_recent(settings),
@@ -193,7 +198,7 @@ def rebuild(settings: schema.Settings, running: Services) -> Services:
     if settings.state != old.state:
         parts = replace(parts, memory=build_memory(settings, parts.team))
     if settings.memory != old.memory:
-        parts = replace(parts, archive=build_archive(settings.memory, settings.data.expanduser()))
+        parts = replace(parts, archive=build_kept(settings, parts.team))
     if (settings.upstream, settings.window, settings.budget) != (old.upstream, old.window, old.budget):
         parts = replace(parts, windows=Windows(settings.window, settings.budget, parts.upstream))
     fresh = assemble(settings, parts)
@@ -265,6 +270,11 @@ def build_memory(settings: schema.Settings, team: Team | None = None) -> Memory:
     return Memory(build_states(settings.state, settings.data.expanduser(), shared=team is not None))
 
 
+def build_kept(settings: schema.Settings, team: Team | None = None) -> Archive | None:
+    """Return what keeps texts, None where memory is off."""
+    return build_archive(settings.memory, settings.data.expanduser(), shared=team is not None)
+
+
 def build_forgotten(settings: schema.Settings, parts: Parts) -> Forgotten | None:
     """Return what brings back kept texts, None where memory is off."""
     if parts.archive is None:
@@ -284,16 +294,3 @@ def build_tracer() -> Observer:
             "or set OTEL_SDK_DISABLED=true"
         ) from None
     return Tracer()
-
-
-def check_writable(folder: Path) -> None:
-    """Create `folder`; ConfigError where nothing can be written in it."""
-    probe = folder / ".writable"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError(
-            f"data folder {folder} cannot be written ({error.strerror}); name another with --data"
-        ) from None

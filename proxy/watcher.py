@@ -23,7 +23,7 @@ from foveate.proxy.services import Services
 _log = logging.getLogger("foveate.config")
 PERIOD = 1.0  # seconds between looks at the file
 # Of `server`: what cannot change while it runs, as `data` cannot
-RESTART = ("host", "port", "log_format", "workers")
+RESTART = ("host", "port", "log_format", "workers", "stall")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,14 +28,15 @@ ALL = "all"  # what a trail begins with that is of a whole request
 LOOK = 64  # ends of an earlier request that are tried, from the latest on
 REACH = 2  # segments before and after what a search has found
 TRIM_AFTER = 500  # requests that were kept
-COUNT_AFTER = 20
+NOTHING: Mapping[str, int] = {"segments": 0, "bytes": 0, "conversations": 0}
 
 
 class Archive:
     """What fails or dawdles is done without: counted, and told once."""
 
-    def __init__(self, shelf: Shelf, patience: float = 0.3) -> None:
+    def __init__(self, shelf: Shelf, patience: float = 0.3, shared: bool = False) -> None:
         self._shelf = shelf
+        self._shared = shared  # with other processes
         self._patience = patience  # seconds that a request waits
         self._thread = ThreadPoolExecutor(1, "archive")
         self._kept = 0
@@ -43,14 +44,14 @@ class Archive:
         self._keeping: set[asyncio.Task[None]] = set()
         self.failures = 0
         self.quoted = 0  # segments, since the start
-        self.counts: Mapping[str, int] = {"segments": 0, "bytes": 0, "conversations": 0}
+        self._counted_at = (0, 0)  # the file's version
+        self.counts = NOTHING  # when it was last counted
 
     def open(self) -> None:
         """Open the file; ConfigError where that cannot work."""
         try:
             self._shelf.open()
             self._shelf.trim()
-            self._count()
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(
                 f"the file of memory cannot be opened ({error}); take it away, or switch memory.enabled off"
@@ -87,6 +88,11 @@ class Archive:
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
+    async def settled(self) -> None:
+        """Return once all that is to be kept is where other processes look, or nobody should wait longer."""
+        if self._shared and self._keeping:
+            await asyncio.wait(list(self._keeping), timeout=self._patience)
+
     async def quote(
         self, tenant: str, conversation: str, item: str, segments: Sequence[Segment]
     ) -> bool:
@@ -110,12 +116,19 @@ class Archive:
 
     async def forget(self, tenant: str, conversation: str) -> dict[str, set[str]]:
         """Delete what is kept; return the ids that are kept nowhere else, by tenant."""
-        gone = await self._asked(lambda: self._shelf.forget(tenant, conversation))
-        await self._asked(self._count)
-        return gone
+        return await self._asked(lambda: self._shelf.forget(tenant, conversation))
+
+    async def count(self) -> Mapping[str, int]:
+        """Return how much is kept."""
+        await self._attempt(self._count, None, endless=True)
+        return self.counts
 
     def _count(self) -> None:
+        version = self._shelf.version()
+        if version == self._counted_at:
+            return
         talks = self._shelf.talks()
+        self._counted_at = version
         self.counts = {
             "segments": sum([talk.segments for talk in talks]),
             "bytes": sum([talk.bytes for talk in talks]),
@@ -144,8 +157,6 @@ class Archive:
         self._kept += 1
         if self._kept % TRIM_AFTER == 0:
             self._shelf.trim()
-        if self._kept % COUNT_AFTER == 0:
-            self._count()
 
     async def _asked(self, ask: Callable[[], T]) -> T:
         """Return what the file says; ArchiveError where it cannot."""
@@ -176,24 +187,25 @@ class Archive:
         self._warned = True
 
 
-def build_archive(settings: MemorySettings, folder: Path) -> Archive | None:
+def build_archive(settings: MemorySettings, folder: Path, shared: bool = False) -> Archive | None:
     """Return what keeps texts, open, None where memory is off; ConfigError where it cannot work."""
     if not settings.enabled:
         return None
     secret = settings.key.get_secret_value()
     check_secret(secret)
-    made = Archive(Shelf(folder, secret, ArchiveBounds(settings.days, int(settings.max_mib * MIB))))
+    bounds = ArchiveBounds(settings.days, int(settings.max_mib * MIB))
+    made = Archive(Shelf(folder, secret, bounds), shared=shared)
     made.open()
     return made
 
 
 def gauges_of(archive: Archive | None) -> dict[str, tuple[str, float]]:
     """Return what is kept, for the metrics."""
-    counts = archive.counts if archive else {}
+    counts = archive.counts if archive else NOTHING
     return {
-        "memory_segments": ("Segments whose text is kept.", counts.get("segments", 0)),
-        "memory_bytes": ("Bytes that they take, encrypted.", counts.get("bytes", 0)),
-        "memory_conversations": ("Conversations that they are of.", counts.get("conversations", 0)),
+        "memory_segments": ("Segments whose text is kept.", counts["segments"]),
+        "memory_bytes": ("Bytes that they take, encrypted.", counts["bytes"]),
+        "memory_conversations": ("Conversations that they are of.", counts["conversations"]),
     }
 
 

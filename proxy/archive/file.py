@@ -49,4 +49,9 @@ class Writing:
         return self._file
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._file.execute("ROLLBACK" if error else "COMMIT")
+        try:
+            if not error:
+                self._file.execute("COMMIT")
+        finally:
+            if self._file.in_transaction:  # else nothing could be written ever after
+                self._file.execute("ROLLBACK")

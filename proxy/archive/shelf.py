@@ -21,10 +21,6 @@ NAME = "memory.sqlite3"
 DAY = 86400
 AT_ONCE = 400  # ids asked for in one statement
 PROOF = b"foveate memory"
-KEEP = """
-INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (tenant, conversation, id) DO UPDATE SET last = excluded.last
-"""
 FIELDS = ("role", "kind", "text", "tokens", "name")
 WHOSE = ("segments", "trails", "quotes")
 
@@ -130,28 +126,20 @@ class Shelf:
     ) -> None:
         """Keep segments as a conversation's latest, and the trails that now lead to it."""
         now = int(time.time())
-        listed = list(segments)
-        known = self._select(
-            "SELECT id, last FROM segments WHERE tenant = ? AND conversation = ? AND id IN",
-            (tenant, conversation),
-            [s.id for s in listed],
-        )
-        recent = {i for i, last in known if last > now - DAY // 2}
-        stands = {i for i, _ in known}
-        top = self._open.execute(
-            "SELECT coalesce(max(position), -1) FROM segments WHERE tenant = ? AND conversation = ?",
-            (tenant, conversation),
-        ).fetchone()[0]
-        new = {s.id: s for s in listed if s.id not in stands}
-        rows = [
-            (tenant, conversation, s.id, top + 1 + n, now, now, self._sealed(tenant, conversation, s))
-            for n, s in enumerate(new.values())
-        ]
-        with self._writing() as file:
-            file.executemany(KEEP, rows)
+        listed = {s.id: s for s in segments}
+        with self._writing() as file:  # another process may keep more of the same conversation
+            known = self._select(
+                "SELECT id, last FROM segments WHERE tenant = ? AND conversation = ? AND id IN",
+                (tenant, conversation),
+                listed,
+            )
+            stands = dict(known)
+            new = [s for s in listed.values() if s.id not in stands]
+            if new:
+                self._append(tenant, conversation, new, now)
             file.executemany(
                 "UPDATE segments SET last = ? WHERE tenant = ? AND conversation = ? AND id = ?",
-                [(now, tenant, conversation, i) for i in stands - recent],
+                [(now, tenant, conversation, i) for i, last in known if last <= now - DAY // 2],
             )
             file.execute(
                 "DELETE FROM trails WHERE tenant = ? AND conversation = ?", (tenant, conversation)
@@ -160,6 +148,20 @@ class Shelf:
                 "INSERT OR REPLACE INTO trails VALUES (?, ?, ?, ?)",
                 [(tenant, key, conversation, now) for key in keys],
             )
+
+    def _append(self, tenant: str, conversation: str, new: Sequence[Segment], now: int) -> None:
+        """Write segments behind those that are kept of a conversation."""
+        (top,) = self._open.execute(
+            "SELECT coalesce(max(position), -1) FROM segments WHERE tenant = ? AND conversation = ?",
+            (tenant, conversation),
+        ).fetchone()
+        self._open.executemany(
+            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (tenant, conversation, s.id, at, now, now, self._sealed(tenant, conversation, s))
+                for at, s in enumerate(new, top + 1)
+            ],
+        )
 
     def quote(self, tenant: str, conversation: str, item: str, ids: Sequence[str]) -> None:
         """Keep what was quoted at a user's item."""
@@ -185,6 +187,11 @@ class Shelf:
                     (spare,),
                 )
 
+    def version(self) -> tuple[int, int]:
+        """Return what differs once anything is written, here or by another process."""
+        (others,) = self._open.execute("PRAGMA data_version").fetchone()
+        return others, self._open.total_changes
+
     def talks(self, tenant: str = "", conversation: str = "") -> list[Talk]:
         """Return what is kept, conversation by conversation, the latest first."""
         where, given = whose(tenant, conversation)
@@ -209,8 +216,8 @@ class Shelf:
     def forget(self, tenant: str, conversation: str) -> dict[str, set[str]]:
         """Delete what is kept; return the ids that are kept nowhere else, by tenant."""
         where, given = whose(tenant, conversation)
-        gone = self._open.execute(f"SELECT tenant, id FROM segments{where}", given).fetchall()
         with self._writing() as file:
+            gone = file.execute(f"SELECT tenant, id FROM segments{where}", given).fetchall()
             for table in WHOSE:
                 file.execute(f"DELETE FROM {table}{where}", given)
         self._open.execute("PRAGMA wal_checkpoint(TRUNCATE)")

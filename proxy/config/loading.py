@@ -156,3 +156,16 @@ def dump_settings(settings: Settings) -> str:
     """Return the settings as YAML, secrets and passwords in addresses hidden."""
     text: str = yaml.safe_dump(shown_address(settings.model_dump(mode="json")), sort_keys=False)
     return text
+
+
+def check_writable(folder: Path) -> None:
+    """Create `folder`; ConfigError where nothing can be written in it."""
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"data folder {folder} cannot be written ({error.strerror}); name another with --data"
+        ) from None

@@ -56,6 +56,7 @@ class ServerSettings(Section):
     drain: float = Field(default=30, ge=0)
     notice: float = Field(default=0, ge=0)
     workers: int = Field(default=1, ge=0, le=256)
+    stall: float = Field(default=30, ge=0)
 
 
 class Admin(Section):

@@ -10,7 +10,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 # What happens to all of them at once, and what they have together
-HIGHEST = frozenset({"foveate_config_reloads", "foveate_recent_outcomes", "foveate_recent_text_bytes"})
+HIGHEST = frozenset(
+    {
+        "foveate_config_reloads",
+        "foveate_recent_outcomes",
+        "foveate_recent_text_bytes",
+        "foveate_memory_segments",
+        "foveate_memory_bytes",
+        "foveate_memory_conversations",
+        "foveate_workers_begun_anew",
+    }
+)
 
 
 class Merged(Collector):

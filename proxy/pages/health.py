@@ -6,9 +6,9 @@ import asyncio
 import math
 from time import monotonic
 
-from foveate.proxy.config.loading import index_folder
+from foveate.proxy.config.loading import check_writable, index_folder
 from foveate.proxy.errors import ConfigError, UpstreamError
-from foveate.proxy.services import Services, check_writable
+from foveate.proxy.services import Services
 from foveate.proxy.upstreams import Upstream, UpstreamRequest
 
 PATIENCE = 3.0  # seconds that the upstream has to answer

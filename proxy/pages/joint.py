@@ -23,9 +23,13 @@ async def answer(state: State, question: Question) -> Any:
             await asyncio.to_thread(services.parts.recent.write)
             return services.parts.recent.running()
         case "metrics":
+            if services.parts.archive:
+                await services.parts.archive.count()
             return await asyncio.to_thread(counted, services)
         case "callers":
             return services.parts.tally.rows()
+        case "forgotten":
+            await services.parts.histories.forget(question["tenant"], question["ids"])
     return None
 
 

@@ -92,7 +92,7 @@ async def status(asking: Request) -> Response:
             "policies": sorted(services.policies),
             "keep_text": parts.recent.keeps_text,
             "callers": joint.summed(await parts.peers.ask({"about": "callers"})),
-            "memory": parts.archive.counts if parts.archive else None,
+            "memory": await parts.archive.count() if parts.archive else None,
             "login": bool(access.admin_token(asking)),
             "settings": dump_settings(services.settings),
         }

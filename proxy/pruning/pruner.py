@@ -137,6 +137,8 @@ class RequestPruner:
     async def settled(self) -> None:
         """Return once what was decided is where other workers look."""
         await self._memory.settled()
+        if self._forgotten:
+            await self._forgotten.settled()
 
     def learn(self, request: Request, outcome: Outcome, usage: Usage) -> None:
         """Take in what the upstream counted."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import signal
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 import typer
@@ -18,6 +20,7 @@ from foveate.proxy.errors import ConfigError
 from foveate.proxy.observers import logs
 from foveate.proxy.running.listening import listen_beside
 from foveate.proxy.running.server import Server
+from foveate.proxy.running.watched import SAYS_WHERE
 from foveate.proxy.team import Team
 from foveate.proxy.watcher import Source
 
@@ -38,6 +41,7 @@ class Job:
 
 def work() -> None:
     """Be a worker: read the job from standard input, and serve until that ends or a signal says so."""
+    faulthandler.register(SAYS_WHERE, all_threads=True)
     job: Job = pickle.load(sys.stdin.buffer)
     settings, problem = current(job)
     logs.configure(settings.server)
@@ -66,6 +70,7 @@ def current(job: Job) -> tuple[Settings, str]:
 def follow() -> None:
     """End with whoever has begun this process."""
     # Not through sys.stdin, whose lock a thread must not hold when the interpreter ends
-    while os.read(sys.stdin.fileno(), 1):
-        pass
+    with suppress(ConnectionError):  # how it ends where what this process has shown was not read
+        while os.read(sys.stdin.fileno(), 1):
+            pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.addresses import shown_address
+from foveate.proxy.config.loading import check_writable
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, UpstreamError
 from foveate.proxy.evaluation.once import bundled_request
@@ -21,7 +22,7 @@ from foveate.proxy.http.headers import Headers
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.pruning.record import Conversation
 from foveate.proxy.pruning.request import Request
-from foveate.proxy.services import Services, check_writable
+from foveate.proxy.services import Services
 from foveate.proxy.setup.running import Running
 from foveate.proxy.upstreams import UpstreamRequest
 

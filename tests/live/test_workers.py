@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,10 @@ from support.conversations import body, long_chat
 from support.process import COMMAND, ROOT, Serving
 from support.sessions import pieces
 from support.upstream import Gate, Upstream, reply_json, stream, until
+from support.workers import WORKERS, children, lives, pids, settings
 
 CHUNKS = [b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"]
 HI = [{"role": "user", "content": "hi"}]
-WORKERS = 2
-
-
-def settings(upstream: Upstream, more: str = "") -> str:
-    return (
-        f"upstream: {{url: '{upstream.url}/v1'}}\nwindow: {{models: {{gpt-4o: 128000}}}}\n"
-        f"server: {{workers: {WORKERS}, drain: 5}}\nembedder: {{deadline: 30}}\nrecent: {{keep_text: true}}\n{more}"
-    )
 
 
 @pytest.fixture
@@ -40,22 +34,6 @@ def serving(upstream: Upstream, tmp_path: Path) -> Iterator[Serving]:
         yield started
         started.send(signal.SIGTERM)
         started.wait()
-
-
-def pids(folder: Path) -> set[int]:
-    """The workers that serve, by what they write of themselves."""
-    found = {
-        int(each.name.rpartition("-")[2]) for each in (folder / "data/run").glob("metrics-*-*[0-9]")
-    }
-    return {pid for pid in found if lives(pid)}
-
-
-def lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def counted(folder: Path, url: str) -> float:
@@ -149,6 +127,22 @@ def test_a_worker_that_dies_is_begun_anew_and_takes_nothing_else_along(
 ) -> None:
     sent = talk(serving.url, lambda: len([n for n in shares(tmp_path) if n > 0]) == WORKERS)
     until(lambda: counted(tmp_path, serving.url) == sent == sum(shares(tmp_path)))
+    answers, gate = streams(serving, upstream)
+    before = pids(tmp_path)
+    killed = min(before)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: len(pids(tmp_path)) == WORKERS and killed not in pids(tmp_path))
+    gate.open()
+    whole = ended_whole(answers)
+    assert whole > 0
+    assert "begun anew" in serving.said
+    upstream.script = reply_json({"choices": []})
+    assert chat(serving.url, body(HI)).status == 200
+    until(lambda: counted(tmp_path, serving.url) == sent + whole + 1)
+
+
+def streams(serving: Serving, upstream: Upstream) -> tuple[list[http.client.HTTPResponse], Gate]:
+    """Begin 32 streams, which go on once the gate is open."""
     gate = Gate()
     upstream.script = stream(CHUNKS, {1: gate})
     answers = []
@@ -157,24 +151,108 @@ def test_a_worker_that_dies_is_begun_anew_and_takes_nothing_else_along(
         connection.request("POST", "/v1/chat/completions", json.dumps({**body(HI), "stream": True}))
         answers.append(connection.getresponse())
         assert answers[-1].read1() == CHUNKS[0]
-    before = pids(tmp_path)
-    killed = min(before)
-    os.kill(killed, signal.SIGKILL)
-    until(lambda: len(pids(tmp_path)) == WORKERS and killed not in pids(tmp_path))
-    gate.open()
-    whole, broken = 0, 0
+    return answers, gate
+
+
+def ended_whole(answers: list[http.client.HTTPResponse]) -> int:
+    """How many streams came to their end; the others were cut off."""
+    whole = 0
     for answer in answers:
         try:
             assert answer.read() == b"".join(CHUNKS[1:])
             whole += 1
         except (http.client.IncompleteRead, ConnectionError):
-            broken += 1
-    assert whole + broken == 32
-    assert whole > 0
-    assert "begun anew" in serving.said
-    upstream.script = reply_json({"choices": []})
-    assert chat(serving.url, body(HI)).status == 200
-    until(lambda: counted(tmp_path, serving.url) == sent + whole + 1)
+            pass
+    return whole
+
+
+def begun_anew(url: str, why: str) -> float:
+    text = ask(url, "GET", "/-/metrics").body.decode()
+    (row,) = [
+        x for x in text.splitlines() if x.startswith(f'foveate_workers_begun_anew_total{{why="{why}"')
+    ]
+    return float(row.rpartition(" ")[2])
+
+
+def test_a_worker_that_stands_still_is_begun_anew_and_takes_nothing_else_along(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    with Serving(tmp_path, settings(upstream).replace("drain: 5", "drain: 5, stall: 3")) as serving:
+        until(lambda: len(pids(tmp_path)) == WORKERS)
+        talk(serving.url, lambda: len([n for n in shares(tmp_path) if n > 0]) == WORKERS)
+        before = pids(tmp_path)
+        answers, gate = streams(serving, upstream)
+        stopped = min(before)
+        os.kill(stopped, signal.SIGSTOP)
+        until(lambda: len(pids(tmp_path)) == WORKERS and stopped not in pids(tmp_path))
+        gate.open()
+        whole = ended_whole(answers)
+        assert 0 < whole < 32
+        assert before - {stopped} < pids(tmp_path)
+        assert "has stood still" in serving.said
+        upstream.script = reply_json({"choices": []})
+        for _ in range(8):
+            assert chat(serving.url, body(HI)).status == 200
+        assert begun_anew(serving.url, "stalled") == 1
+        assert begun_anew(serving.url, "ended") == 0
+
+
+ENDLESS = """
+from foveate.proxy.upstreams.echo import Echo
+
+class Endless(Echo):
+    async def send(self, request):
+        while b"for ever" in request.body:
+            pass
+        return await super().send(request)
+"""
+
+
+def test_a_worker_in_an_endless_loop_says_where(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    told = "server: {workers: 2, stall: 3}\nindex: {type: in_memory}\nupstream: {type: 'endless:Endless'}\n"
+    with Serving(tmp_path, told) as serving:
+        until(lambda: len(pids(tmp_path)) == WORKERS)
+        before = pids(tmp_path)
+        connection = connect(serving.url)
+        asked = body([{"role": "user", "content": "for ever"}])
+        connection.request("POST", "/v1/chat/completions", json.dumps(asked))
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+            connection.getresponse()
+        until(lambda: len(pids(tmp_path)) == WORKERS and pids(tmp_path) != before)
+        assert begun_anew(serving.url, "stalled") == 1
+        assert "endless.py" in serving.said
+        assert " in send" in serving.said
+        assert chat(serving.url, body(HI)).status == 200
+
+
+def test_an_indexs_process_that_stands_still_is_begun_anew(upstream: Upstream, tmp_path: Path) -> None:
+    with Serving(tmp_path, settings(upstream).replace("drain: 5", "drain: 5, stall: 3")) as serving:
+        until(lambda: ask(serving.url, "GET", "/-/ready").status == 200)
+        (owner,) = children(serving.pid, "indexes.owner")
+        os.kill(owner, signal.SIGSTOP)
+        until(lambda: children(serving.pid, "indexes.owner") not in ([], [owner]))
+        until(lambda: ask(serving.url, "GET", "/-/ready").status == 200)
+        assert chat(serving.url, body(long_chat()), budget="1000/500").result == "cut"
+
+
+def test_one_who_watches_over_a_machine_that_stood_still_ends_nobody(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    with Serving(tmp_path, settings(upstream).replace("drain: 5", "drain: 5, stall: 3")) as serving:
+        until(lambda: len(pids(tmp_path)) == WORKERS)
+        before = pids(tmp_path)
+        all_of_them = [serving.pid, *before]
+        for pid in all_of_them:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(6)
+        for pid in all_of_them:
+            os.kill(pid, signal.SIGCONT)
+        for _ in range(8):
+            assert chat(serving.url, body(HI)).status == 200
+        time.sleep(1)
+        assert pids(tmp_path) == before
+        assert "stood still" not in serving.said
 
 
 def test_the_indexs_process_is_begun_anew(serving: Serving, tmp_path: Path) -> None:
@@ -186,17 +264,6 @@ def test_the_indexs_process_is_begun_anew(serving: Serving, tmp_path: Path) -> N
     until(lambda: ask(serving.url, "GET", "/-/ready").status == 200)
     for _ in range(4):
         assert chat(serving.url, body(long_chat()), budget="1000/500").result == "cut"
-
-
-def children(pid: int, word: str) -> list[int]:
-    """The processes that a process has begun, by a word of their command."""
-    told = subprocess.run(
-        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    return [int(line.split()[0]) for line in told.splitlines() if word in line]
 
 
 def test_a_change_of_the_settings_reaches_all(serving: Serving, upstream: Upstream) -> None:

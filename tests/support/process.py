@@ -37,7 +37,8 @@ class Serving:
 
     def start(self) -> None:
         """Start it on a free port, and wait until it listens."""
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / ".package"), "HOME": str(self._folder)}
+        modules = os.pathsep.join([str(ROOT / ".package"), str(self._folder)])
+        environment = {**os.environ, "PYTHONPATH": modules, "HOME": str(self._folder)}
         self._process = subprocess.Popen(
             [*COMMAND, "serve", "--port", "0", "--data", str(self._folder / "data")],
             cwd=self._folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

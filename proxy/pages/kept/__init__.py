@@ -23,7 +23,7 @@ async def kept_conversations(asking: Request) -> Response:
     """Return what is kept of the conversations that the query names, the latest first; no text."""
     talks = await kept_by(asking).talks(*_whose(asking))
     rows = [asdict(talk) for talk in talks[:MOST]]
-    return as_json({**_totals(asking), "conversations": rows})
+    return as_json({**await _totals(asking), "conversations": rows})
 
 
 @router.get("/export")
@@ -47,10 +47,10 @@ async def forget(asking: Request) -> Response:
             "name what to delete: ?tenant=, ?conversation=, ?session= with the caller's own key, or ?all=true",
         )
     gone = await kept_by(asking).forget(tenant, conversation)
-    histories = services_of(asking).parts.histories
+    peers = services_of(asking).parts.peers
     for owner, ids in gone.items():
-        await histories.forget(owner, sorted(ids))
-    return as_json({"deleted": sum(map(len, gone.values())), **_totals(asking)})
+        await peers.ask({"about": "forgotten", "tenant": owner, "ids": sorted(ids)})
+    return as_json({"deleted": sum(map(len, gone.values())), **await _totals(asking)})
 
 
 def kept_by(asking: Request) -> Archive:
@@ -73,9 +73,9 @@ def _whose(asking: Request) -> tuple[str, str]:
     return tenant, session_id(tenant, session) if session else query.get("conversation", "")
 
 
-def _totals(asking: Request) -> dict[str, int]:
+async def _totals(asking: Request) -> dict[str, int]:
     """Return how much is kept of all."""
-    counts = kept_by(asking).counts
+    counts = await kept_by(asking).count()
     return {f"total_{name}": count for name, count in counts.items()}
 
 

@@ -71,6 +71,10 @@ class Forgotten:
         self._archive.keep(request.tenant, whose.found.conversation, lasting, whose.trail)
         self._histories.prepare(request.tenant, lasting)
 
+    async def settled(self) -> None:
+        """Return once what requests have sent is kept where other workers look."""
+        await self._archive.settled()
+
     async def _noted(
         self, request: Request, wanted: Wanted, parsed: Parsed, whose: Whose, chosen: Sequence[Segment]
     ) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from foveate.proxy import process
 from foveate.proxy.errors import FoveateError, VectorIndexError
+from foveate.proxy.team.pulse import Pulse
 from foveate.proxy.vectors.indexes import VectorIndex
 from foveate.proxy.vectors.indexes.apart import Apart, done, unpacked
 
@@ -147,13 +148,14 @@ class _Owner:
 def serve_indexes() -> None:
     """Be the process: listen at the address that the command names, until standard input ends."""
     process.prepare()
+    Pulse().of_threads()
     address = sys.argv[1]
     with suppress(FileNotFoundError):
         os.unlink(address)
     owner = _Owner()
     listener = Listener(address, "AF_UNIX", backlog=64)
     threading.Thread(target=_accept, args=(listener, owner), daemon=True).start()
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt, ConnectionError):
         sys.stdin.buffer.read()
     owner.close()
 
