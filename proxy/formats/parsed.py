@@ -38,6 +38,8 @@ class Outline(msgspec.Struct, frozen=True):
     insists: bool = False
     # Earlier decisions hold and none is made, as where the history is to be summed up
     settled: bool = False
+    # The provider is asked to edit the prompt by itself before its window counts
+    edited: bool = False
 
 
 class Piece(msgspec.Struct, frozen=True):

@@ -47,7 +47,7 @@ def _outcome_of(request: Request, grounds: Grounds, selection: Selection, draft:
         tokens_after=limits.counted(draft.tokens),
         tokens_prefix=limits.counted(draft.shared) if grounds.earlier else None,
         tokens_estimated=parsed.tokens if grounds.wanted.mode == "dry-run" else draft.tokens,
-        guessed=any(map(_guessed, parsed.items)),
+        guessed=parsed.outline.edited or any(map(_guessed, parsed.items)),
         narrowed=limits.narrowed,
         tokens_repeated=limits.counted(draft.repeated),
         tokens_recalled=sum(recalled) + sum([e.tokens for e in selection.state.extracted]),

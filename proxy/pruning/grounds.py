@@ -50,9 +50,10 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
         carrier=carrier(grounds) if wanted.sticky else None,
     )
     forced = situation.plan() == "cut"
-    if parsed.outline.settled and not (forced and insisted(grounds)):
+    held = parsed.outline.settled and not (forced and insisted(grounds))
+    if held or (forced and limits.edited):
         return replace(situation, settled=True), 0.0
-    if forced or not wanted.sticky:
+    if forced or not wanted.sticky or (limits.edited and not wanted.thrifty):
         return situation, 0.0
     timing = timing_of(situation, moment_of(grounds, economy), economy, wanted.thrifty)
     return replace(situation, early=timing.low), timing.rent
@@ -78,12 +79,13 @@ def standing(grounds: Grounds) -> PruneState:
     """Return the decisions that hold.
 
     None where another model answers, whose cache is cold, but for results that were shortened at their
-    first appearance; and none of another policy's where the caller insists on one.
+    first appearance, unless nothing is to be decided; and none of another policy's where the caller insists on one.
     """
     earlier, wanted = grounds.earlier, grounds.wanted
     if earlier is None:
         return PruneState()
-    if earlier.model != grounds.parsed.outline.model:
+    outline = grounds.parsed.outline
+    if earlier.model != outline.model and not outline.settled:
         return PruneState(
             shown={key: shown for key, shown in earlier.state.shown.items() if shown.born}
         )

@@ -45,7 +45,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     # Shared with the conversation's previous prompt; None where that is not known
     tokens_prefix: int | None = None
     tokens_estimated: int = 0  # of what was sent, before calibration
-    guessed: bool = False  # it holds what is no text, whose tokens are stated estimates
+    # It holds what is no text, whose tokens are stated estimates, or is edited by the provider
+    guessed: bool = False
     narrowed: bool = False  # the caller's own budget was lowered to a window that a refusal has named
     tokens_repeated: int = 0  # that the whole history shares with the conversation's previous request
     segments: int = 0

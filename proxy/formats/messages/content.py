@@ -12,10 +12,14 @@ from foveate.proxy.formats.wire.reading import part_kind
 Part = dict[str, Any]  # a content block, as the API calls it
 USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 RESULT = "tool_result"  # what a client returns; those of the provider's own tools end in `_tool_result`
+FALLBACK = "fallback"  # where another model went on with the turn; no part of the prompt
 # Whatever else there is may be what the rest of the request depends on, so it stays.
-KNOWN = USES | THOUGHTS | {"text", "image", "document", "search_result", RESULT}
+KNOWN = USES | THOUGHTS | {"text", "image", "document", "search_result", RESULT, FALLBACK}
+TOLD = frozenset({"text", "image", "document", "search_result", "browser_state"})  # by a client's tool
 REFERENCE = "tool_reference"  # names a tool whose definition is loaded only because of it
 COMPACTION = "compaction"
+# What can carry a cache mark, beside the results of the provider's tools
+MARKABLE = (KNOWN - THOUGHTS - {FALLBACK}) | {COMPACTION, "container_upload"}
 # What agents tell the model beside a tool's result; no user has said it.
 OPENED, CLOSED = "<system-reminder>", "</system-reminder>"
 
@@ -98,6 +102,14 @@ def texts_of(content: Any) -> list[str]:
 def is_text(part: Any) -> bool:
     """Say whether a part is plain text."""
     return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+
+
+def can_be_marked(part: Any) -> bool:
+    """Say whether a part can carry a cache mark: a text does where it says something."""
+    kind = part_kind(part)
+    if kind == "text":
+        return bool(str(part.get("text")).strip())
+    return kind in MARKABLE or kind.endswith("_tool_result")
 
 
 def bare_of_marks(part: Part) -> Part:

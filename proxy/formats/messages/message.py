@@ -10,6 +10,7 @@ from foveate.proxy.formats.messages.content import (
     KNOWN,
     REFERENCE,
     RESULT,
+    TOLD,
     USES,
     Part,
     bare_of_marks,
@@ -32,6 +33,9 @@ from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.reading import decoded, part_kind
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
 from foveate.proxy.formats.wire.writing import json_of, sorted_json
+
+ROLES = frozenset({"user", "assistant", "system"})
+NO_FORM = "of no known form"
 
 
 def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
@@ -64,9 +68,7 @@ def role_of(wire: Any) -> str:
 
 def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Item:
     text = raw.decode("utf-8", "replace")
-    block = Block(
-        digest([raw]), role, text, "document", PER_MESSAGE + counter.text(text), pin="of no known form"
-    )
+    block = Block(digest([raw]), role, text, "document", PER_MESSAGE + counter.text(text), pin=NO_FORM)
     return Item(block.id, block.tokens, (block,))
 
 
@@ -76,7 +78,7 @@ def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int)
     calls = _calls(parts)
     text = _text(role, parts)
     tokens = PER_MESSAGE + parts_tokens(parts, counter)
-    pin = _pin(role, parts)
+    pin = _pin(role, parts) if role in ROLES else role[:40] or NO_FORM
     splits = tokens > split_over and role != "system" and not calls and not pin
     pieces = _pieces(parts, tokens, counter, split_over) if splits else ()
     thoughts = [part for part in parts if is_thinking(part)]
@@ -171,10 +173,18 @@ def _calls(parts: Sequence[Part]) -> frozenset[str]:
 
 
 def _continues(parts: Sequence[Part]) -> str:
-    """Return the id of a call that an earlier message of the same turn has made and these parts answer."""
+    """Return the id of a call that an earlier message of the same turn has made and these parts answer,
+    or are made by: code that runs at the provider calls tools in several messages.
+    """
     made = {part.get("id") for part in parts if part_kind(part) in USES}
-    answered = [part["tool_use_id"] for part in parts if isinstance(part.get("tool_use_id"), str)]
-    return next((each for each in answered if each not in made), "")
+    named = [part.get("tool_use_id", caller_of(part)) for part in parts]
+    return next((each for each in named if isinstance(each, str) and each and each not in made), "")
+
+
+def caller_of(part: Part) -> object:
+    """Return the id of the call that has made a call, empty where the model itself has."""
+    caller = part.get("caller")
+    return caller.get("tool_id", "") if isinstance(caller, dict) else ""
 
 
 def _pin(role: str, parts: Sequence[Part]) -> str:
@@ -186,18 +196,24 @@ def _pin(role: str, parts: Sequence[Part]) -> str:
         kind = str(part.get("type"))
         if kind not in KNOWN and not kind.endswith("_tool_result"):
             return kind[:40]
-        if _refers(part):
-            return REFERENCE
+        holds = _holds(part)
+        if holds:
+            return holds
     marked = [mark for mark in MARKS for part in parts if part.get(mark)] if role == "user" else []
     return marked[0] if marked else ""
 
 
-def _refers(part: Part) -> bool:
-    """Say whether a tool's result keeps the definition of another tool loaded."""
+def _holds(part: Part) -> str:
+    """Return what a tool's result holds that more depends on than the result: a reference that keeps
+    the definition of another tool loaded, or of a client's tool whatever is not known here.
+    """
     content = part.get("content")
     inside = [content] if isinstance(content, dict) else content if isinstance(content, list) else []
     found = [each for each in inside if isinstance(each, dict)]
-    return any(each.get("type") == REFERENCE or each.get("tool_references") for each in found)
+    if any(each.get("type") == REFERENCE or each.get("tool_references") for each in found):
+        return REFERENCE
+    strange = [each for each in found if part_kind(each) not in TOLD]
+    return str(strange[0].get("type"))[:40] if strange and part_kind(part) == RESULT else ""
 
 
 def _pieces(

@@ -14,6 +14,7 @@ from foveate.proxy.formats.wire.reading import (
     decoded,
     named,
     own,
+    part_kind,
     read_top_level,
     standing_fields,
     token_limit,
@@ -21,6 +22,8 @@ from foveate.proxy.formats.wire.reading import (
 )
 
 STANDING = ("system", "tools")
+THREAD = "thread"  # the history is at the server, or is to be
+CLEARS_THINKING = "clear_thinking"  # which is not what makes a prompt long
 
 
 class _Wire(msgspec.Struct):
@@ -34,6 +37,10 @@ class _Wire(msgspec.Struct):
     system: msgspec.Raw = msgspec.Raw()
     tools: msgspec.Raw = msgspec.Raw()
     thinking: msgspec.Raw = msgspec.Raw()
+    thread: msgspec.Raw = msgspec.Raw()
+    compaction: msgspec.Raw = msgspec.Raw()
+    fallback_credit_token: msgspec.Raw = msgspec.Raw()
+    context_management: msgspec.Raw = msgspec.Raw()
 
 
 _decoder = msgspec.json.Decoder(_Wire)
@@ -54,8 +61,19 @@ def messages_outline(body: bytes) -> Outline:
         model=model,
         max_output=reserved(model, value(wire.max_tokens)),
         standing=standing_fields(wire, STANDING),
+        stays=THREAD if value(wire.thread) else "",
         insists=isinstance(thinking, dict) and thinking.get("type") == "enabled",
+        # To be summed up, or paid less for as the very prompt that was refused
+        settled=bool(value(wire.compaction) or value(wire.fallback_credit_token)),
+        edited=clears(value(wire.context_management)),
     )
+
+
+def clears(management: Any) -> bool:
+    """Say whether the provider is asked to clear results or to sum up where a prompt is long."""
+    edits = management.get("edits") if isinstance(management, dict) else None
+    kinds = [part_kind(edit) for edit in edits] if isinstance(edits, list) else []
+    return any(not kind.startswith(CLEARS_THINKING) for kind in kinds)
 
 
 def reserved(model: str, most: Any) -> int | None:

@@ -37,13 +37,14 @@ def fillers(parsed: Parsed, rows: Sequence[Row], order: Sequence[int]) -> dict[i
 def seated(parsed: Parsed, rows: Sequence[Row]) -> list[int]:
     """Return the positions of the rows in the order to send them.
 
-    A system message that has lost its neighbours goes to the next place where it may stand.
+    A system message that has lost its neighbours goes to the next place where it may stand, with the
+    later ones that it meets on the way: what they say, and the tools that they change, holds in turn.
     """
     order: list[int] = []
     waiting: list[int] = []
     for n, row in enumerate(rows):
         role = _role(parsed, row.item)
-        if role == "system" and not _has_its_place(parsed, rows, n):
+        if role == "system" and (waiting or not _has_its_place(parsed, rows, n)):
             waiting.append(n)
             continue
         if waiting and role == "assistant" and order and _role(parsed, rows[order[-1]].item) in USERS:

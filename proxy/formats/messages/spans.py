@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.messages.content import parts_of, sections
+from foveate.proxy.formats.messages.content import can_be_marked, parts_of, sections
 from foveate.proxy.formats.messages.message import role_of
-from foveate.proxy.formats.messages.reasoning import is_thinking
 from foveate.proxy.formats.parsed import Parsed
 from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.writing import array, changed, json_of, text_part
@@ -47,11 +46,12 @@ def with_mark(message: bytes, mark: bytes) -> bytes:
     parts = elements_of(content)
     for n in range(len(parts) - 1, -1, -1):
         part = decoded(parts[n])
-        if isinstance(part, dict) and not is_thinking(part):
-            if not part.get(MARK):
-                parts[n] = _marked(parts[n], mark)
-            break
-    return changed(message, content=array(parts))
+        if can_be_marked(part):
+            if part.get(MARK):
+                break
+            parts[n] = _marked(parts[n], mark)
+            return changed(message, content=array(parts))
+    return message
 
 
 def _marked(part: bytes, mark: bytes) -> bytes:

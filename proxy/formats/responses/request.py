@@ -30,7 +30,7 @@ class _Wire(msgspec.Struct):
     none.
     """
 
-    input: list[msgspec.Raw] | str | msgspec.UnsetType = msgspec.UNSET
+    input: list[msgspec.Raw] | str | msgspec.UnsetType | None = msgspec.UNSET
     model: msgspec.Raw = msgspec.Raw()
     max_output_tokens: msgspec.Raw = msgspec.Raw()
     instructions: msgspec.Raw = msgspec.Raw()
@@ -38,6 +38,8 @@ class _Wire(msgspec.Struct):
     text: msgspec.Raw = msgspec.Raw()
     previous_response_id: msgspec.Raw = msgspec.Raw()
     conversation: msgspec.Raw = msgspec.Raw()
+    prompt: msgspec.Raw = msgspec.Raw()
+    context_management: msgspec.Raw = msgspec.Raw()
 
 
 _decoder = msgspec.json.Decoder(_Wire)
@@ -46,13 +48,16 @@ _decoder = msgspec.json.Decoder(_Wire)
 def responses_outline(body: bytes) -> Outline:
     """Return a request with its items told apart; FormatError where it is none of the Responses API."""
     wire, readable = read_top_level(body, _decoder, "input", "not a request for a response")
-    if wire.input is msgspec.UNSET:
-        raise FormatError("the body has no input")
-    if isinstance(wire.input, str):
+    held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
+    if wire.input is msgspec.UNSET or wire.input is None:
+        held = held or ("prompt" if value(wire.prompt) else "")
+        if not held:
+            raise FormatError("the body has no input")
+        items = []
+    elif isinstance(wire.input, str):
         items = [json_of(wire.input)]
     else:
         items = own([bytes(raw) for raw in wire.input], readable, body)
-    held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
     return Outline(
         body,
         items=items,
@@ -61,6 +66,7 @@ def responses_outline(body: bytes) -> Outline:
         standing=standing_fields(wire, STANDING),
         stays=held or referring(items),
         settled=bool(items) and type_of(items[-1]) == kinds.TRIGGER,
+        edited=bool(value(wire.context_management)),
     )
 
 

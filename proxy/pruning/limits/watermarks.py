@@ -33,6 +33,8 @@ class Limits:
     room: Budget  # for the history, as we count
     # What a refusal has taught is less than the budget that the caller has asked for
     narrowed: bool = False
+    # They are of a window that the provider's own edits are to keep the prompt within
+    edited: bool = False
 
     def counted(self, tokens: int) -> int:
         """Return our count as the upstream's."""
@@ -64,7 +66,9 @@ class Watermarks:
         ratio = self._calibration.ratio(model, parsed.counter.name, request.tenant)
         fixed = parsed.fixed_tokens
         room = Budget(int(lower.high / ratio) - fixed, int(lower.low / ratio) - fixed)
-        return Limits(window, lower, ratio, room, narrowed)
+        own = wanted.budgeted or wanted.ceiling is not None or window.source == "learned"
+        edited = parsed.outline.edited and self._windows.shared and not own
+        return Limits(window, lower, ratio, room, narrowed, edited)
 
     def learn(self, request: Request, outcome: Outcome, usage: Usage) -> None:
         """Take in what the upstream counted of a prompt that it has answered."""

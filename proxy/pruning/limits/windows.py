@@ -62,6 +62,7 @@ class Windows:
         self._models = {name.lower(): tokens for name, tokens in settings.models.items()}
         self._budget = budget
         self._upstream = upstream
+        self.shared = budget.high <= 1  # the budget is a share of the window, and no tokens of its own
         self.learned = Learned()
         self._listed: dict[str, int] = {}
         # The window of a server's only model, which may answer to any name

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from foveate.policies.types import PruneState
 from foveate.proxy.config.schema import Economy
@@ -12,7 +14,7 @@ from foveate.proxy.pruning.grounds import decider, moment_of, settled, situation
 from foveate.proxy.pruning.timing import staying
 from support.conversations import body, long_chat
 from support.deciding import read
-from support.grounds import NOW, earlier, grounds, selection, state
+from support.grounds import NOW, earlier, grounds, limits, selection, state
 from support.thinking import thought
 
 ECONOMY = Economy(floor=100, least=50, prices={"gpt-4o": {"read": 0.1, "write": 1.25, "lifetime": 60}})
@@ -66,6 +68,19 @@ def test_earlier_decisions_hold_for_the_model_that_has_the_prompt_cached() -> No
     assert standing(grounds(PARSED, earlier=earlier(5, cut))) == cut
     assert standing(grounds(PARSED, earlier=earlier(5, cut, model="another"))) == PruneState()
     assert standing(grounds(PARSED)) == PruneState()
+
+
+def test_the_prompt_that_is_summed_up_is_the_one_that_was_read() -> None:
+    parsed = structs.replace(PARSED, outline=structs.replace(PARSED.outline, settled=True))
+    cut = state([1, 2])
+    assert standing(grounds(parsed, earlier=earlier(5, cut, model="another"))) == cut
+
+
+def test_a_window_forces_no_cut_where_the_provider_edits_the_prompt() -> None:
+    tight = limits(10, 5)
+    assert situation_of(grounds(PARSED, limits=tight), ECONOMY)[0].plan() == "cut"
+    edited = grounds(PARSED, limits=replace(tight, edited=True))
+    assert situation_of(edited, ECONOMY)[0].plan() == "untouched"
 
 
 def test_who_insists_on_a_policy_gets_no_decisions_of_another() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from foveate.proxy.formats.layout import layout
 from foveate.proxy.formats.messages import Messages
 from foveate.proxy.formats.messages.recounting import recount
+from foveate.proxy.formats.messages.spans import with_mark
 from support.deciding import read, rebuilt
 from support.messages import assistant, problems, request, result, text, thought, use, user
 
@@ -38,6 +41,22 @@ def test_a_system_message_goes_to_where_it_may_stand() -> None:
     assert left(talk, 0, 2) == [talk[3], note, *talk[4:]]
     assert left(talk, 0, 2, 3, 4) == [talk[5], note]
     assert left(talk, 3, 4) == [*talk[:3], talk[5]]
+
+
+def test_system_messages_keep_their_order() -> None:
+    first, second = ({"role": "system", "content": said} for said in ("In French.", "In English."))
+    talk = [user("q"), first, assistant("a"), user("q2"), second, assistant("a2"), user("q3")]
+    assert left(talk, 2) == [talk[0], talk[3], first, second, *talk[5:]]
+
+
+@pytest.mark.parametrize(
+    "last", [{"type": "fallback", "from": {}, "to": {}}, {"type": "hologram"}, text(" ")]
+)
+def test_a_mark_is_put_on_nothing_that_cannot_carry_it(last: dict[str, Any]) -> None:
+    answer = with_mark(json.dumps(assistant("well", last)).encode(), json.dumps(MARK).encode())
+    assert json.loads(answer) == assistant(text("well", cache_control=MARK), last)
+    alone = json.dumps(assistant(last)).encode()
+    assert with_mark(alone, json.dumps(MARK).encode()) == alone
 
 
 def test_results_go_and_words_beside_them_stay() -> None:

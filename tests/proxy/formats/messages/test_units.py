@@ -90,6 +90,24 @@ def test_reasoning_is_told_from_what_is_said() -> None:
     assert (unsigned.bound, unsigned.thought > 0) == (False, True)
 
 
+def test_what_code_at_the_provider_calls_belongs_to_it_over_several_messages() -> None:
+    code = {"type": "server_tool_use", "id": "srv", "name": "code_execution", "input": {"code": "x"}}
+    by = {"caller": {"type": "code_execution_20260120", "tool_id": "srv"}}
+    done = {"type": "code_execution_tool_result", "tool_use_id": "srv", "content": {}}
+    talk = [
+        user("q"),
+        assistant(code, {**use("a"), **by}),
+        user(result("a")),
+        assistant({**use("b"), **by}),
+        user(result("b")),
+        assistant(done, "there"),
+        QUESTION,
+    ]
+    assert addresses(*talk)[1] == ((1, 0), (2, 0), (3, 0), (4, 0), (5, 0))
+    direct = assistant({**use("a"), "caller": {"type": "direct"}})
+    assert addresses(user("q"), direct, user(result("a")))[1] == ((1, 0), (2, 0))
+
+
 @pytest.mark.parametrize(
     ("message", "pin"),
     [
@@ -99,7 +117,12 @@ def test_reasoning_is_told_from_what_is_said() -> None:
         (assistant({"type": "container_upload", "file_id": "f"}), "container_upload"),
         (user(result("a", [{"type": "tool_reference", "tool_name": "t"}])), "tool_reference"),
         ({"role": "user", "content": 7}, "of no known form"),
-        ({"role": "narrator", "content": "once"}, ""),
+        (user(result("a", [{"type": "hologram", "data": 1}])), "hologram"),
+        (user(result("a", [{"type": "browser_state", "tabs": []}, text("seen")])), ""),
+        (assistant({"type": "fallback", "from": {}, "to": {}}, text("an answer")), ""),
+        ({"role": "system", "content": [{"type": "tool_addition", "tool": {}}]}, "tool_addition"),
+        ({"role": "narrator", "content": "once"}, "narrator"),
+        ({"content": "once"}, "of no known form"),
     ],
 )
 def test_what_is_pinned(message: Any, pin: str) -> None:

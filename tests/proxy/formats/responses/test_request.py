@@ -58,6 +58,22 @@ def test_a_history_that_the_server_holds_stays_as_it_is(
     assert outline(items, **more).stays == why
 
 
+@pytest.mark.parametrize("name", ["previous_response_id", "conversation", "prompt"])
+@pytest.mark.parametrize("more", [{}, {"input": None}])
+def test_a_request_without_input_is_one_where_the_server_has_it(
+    name: str, more: dict[str, Any]
+) -> None:
+    found = WIRE.read(json.dumps({"model": "gpt-4o", name: {"id": "x"}, **more}).encode())
+    assert (found.stays, found.items) == (name, [])
+    with pytest.raises(FormatError):
+        WIRE.read(json.dumps({"model": "gpt-4o", **more}).encode())
+
+
+def test_compaction_at_the_server_edits_the_prompt() -> None:
+    assert outline("hi", context_management=[{"type": "compaction"}]).edited
+    assert not outline("hi", context_management=[]).edited
+
+
 def test_a_request_to_sum_up_is_settled() -> None:
     trigger = {"type": "compaction_trigger"}
     assert outline([user("hi"), trigger]).settled

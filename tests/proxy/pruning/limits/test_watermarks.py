@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
@@ -79,6 +80,22 @@ async def test_a_window_that_a_refusal_names_narrows_what_later_requests_ask_for
     assert (await found(marks)).budget == Budget(7200, 4800)
     narrowed = await found(marks, Budget(9000, 300))
     assert (narrowed.budget, narrowed.narrowed) == (Budget(7200, 300), True)
+
+
+async def test_edits_of_the_providers_keep_a_prompt_within_the_window_and_within_nothing_else() -> None:
+    marks = watermarks()
+    parsed = read(body(long_chat(5), model="gpt-4o"))
+    parsed = structs.replace(parsed, outline=structs.replace(parsed.outline, edited=True))
+    of_tokens = Watermarks(
+        Windows(SIZES, config.BudgetSettings(high=900, low=600), Echo()), Calibration()
+    )
+    budget = Budget(500, 300)
+    assert (await marks.of(request(), wanted(), parsed)).edited
+    assert not (await of_tokens.of(request(), wanted(), parsed)).edited
+    assert not (await marks.of(request(budget), wanted(budgeted=True), parsed)).edited
+    assert not (await marks.of(request(), wanted(ceiling=1000), parsed)).edited
+    marks.refused(request(), sent("gpt-4o", 9000), TooLong(window=8000, prompt=9000))
+    assert not (await marks.of(request(), wanted(), parsed)).edited
 
 
 async def test_a_refusal_without_numbers_teaches_nothing() -> None:
