@@ -1,6 +1,7 @@
 """One command: `python -m benchmarks.cost [--data ../shared/eval] [--source locomo] [--limit N] [--high H --low L]`.
 
-Without --data it replays the conversations in tests/data, which have no questions: there is no evidence to keep then.
+With `--wire` the same conversations on each of those APIs, less the names of their authors. Without --data it replays
+the conversations in tests/data, which have no questions: there is no evidence to keep then.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import aiohttp
 
 from benchmarks.cost import talks
 from benchmarks.cost.replay import READS, WRITES, Capture, Replay, Totals, cost
+from benchmarks.retention.wires import WIRES, nameless
 
 # What differs between the rows: request headers. Rows of one key share what is known of the texts.
 ROWS = {
@@ -77,12 +79,13 @@ async def measure(given: argparse.Namespace, folder: Path) -> dict[str, Totals]:
     try:
         url = await asyncio.to_thread(address, server)
         budget = {"X-Pruning-Budget": f"{given.high}/{given.low}"}
-        rows = {name: Replay(url, capture, {**headers, **budget}) for name, headers in ROWS.items()}
+        rows = replays(url, capture, given.wire, budget)
         questions = talks.cases(given.data)
         async with aiohttp.ClientSession() as session:
             for name, messages in talks.conversations(given.data, given.source, given.limit):
                 mine = [c for c in questions if c.conversation == name]
                 script, requests = talks.held(messages, mine, given.ask_every)
+                script = nameless(script) if given.wire else script
                 start = time.monotonic()
                 for replay in rows.values():
                     await replay.run(session, script, requests)
@@ -96,6 +99,16 @@ async def measure(given: argparse.Namespace, folder: Path) -> dict[str, Totals]:
         server.terminate()
         server.wait()
         await capture.stop()
+
+
+def replays(url: str, capture: Capture, wires: list[str], budget: dict[str, str]) -> dict[str, Replay]:
+    """Return what sends the conversations for each row: those of the table, or one an API."""
+    if not wires:
+        return {name: Replay(url, capture, {**headers, **budget}) for name, headers in ROWS.items()}
+    rows = {"no pruning": Replay(url, capture, {**ROWS["no pruning"], **budget})}
+    for name in wires:
+        rows[f"foveate, {name}"] = Replay(url, capture, {**ROWS["foveate"], **budget}, WIRES[name])
+    return rows
 
 
 def line(totals: Totals, base: Totals) -> dict[str, Any]:
@@ -153,6 +166,7 @@ def main() -> None:
     parser.add_argument("--high", type=int, help="8000, or 2000 for tests/data")
     parser.add_argument("--low", type=int, help="half of high")
     parser.add_argument("--ask-every", type=int, default=12, help="messages between two questions")
+    parser.add_argument("--wire", nargs="*", default=[], choices=list(WIRES))
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     given.high = given.high or (8000 if given.data else 2000)

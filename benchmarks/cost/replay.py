@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
 from benchmarks.cost.talks import Message, Request
+from benchmarks.retention.wires import WIRES, Wire
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.tokens import TokenCounter
 
@@ -20,16 +22,17 @@ EXCERPTS = ("[Excerpts ", "[End of excerpts ")
 
 
 class Capture:
-    """An upstream that answers at once and notes the messages that it was sent."""
+    """An upstream of every API that answers at once and notes what it was sent."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
+        self.body: dict[str, Any] = {}
         self.port = 0
 
     async def start(self) -> None:
         """Listen on a free port of this machine."""
         app = web.Application(client_max_size=1 << 28)
-        app.router.add_post("/v1/chat/completions", self._answer)
+        for wire in WIRES.values():
+            app.router.add_post(f"/v1{wire.path}", self._answer)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -40,11 +43,9 @@ class Capture:
         await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
-        self.messages = json.loads(await request.read())["messages"]
-        message = {"role": "assistant", "content": "ok"}
-        return web.json_response(
-            {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-        )
+        self.body = json.loads(await request.read())
+        wire = next(wire for wire in WIRES.values() if request.path.endswith(wire.path))
+        return web.json_response(wire.answer)
 
 
 @dataclass
@@ -69,10 +70,13 @@ def cost(tokens: int, cached: int, read: float, write: float) -> float:
 
 
 class Replay:
-    """One way to send conversations: some headers of its own."""
+    """One way to send conversations: by an API, with some headers of its own."""
 
-    def __init__(self, url: str, capture: Capture, headers: dict[str, str]) -> None:
-        self._url = f"{url}/v1/chat/completions"
+    def __init__(
+        self, url: str, capture: Capture, headers: dict[str, str], wire: Wire = WIRES["chat"]
+    ) -> None:
+        self._wire = wire
+        self._url = f"{url}/v1{wire.path}"
         self._capture = capture
         self._headers = headers
         self._counter = TokenCounter("o200k_base")
@@ -88,12 +92,12 @@ class Replay:
         before = totals.tokens, totals.cached
         for request in requests:
             sent = script[: request.end]
-            body = {"model": "gpt-4o", "messages": sent}
+            body = self._wire.body(sent)
             async with session.post(self._url, json=body, headers=self._headers) as answer:
                 answer.raise_for_status()
                 await answer.read()
                 self.totals.cuts += answer.headers["x-pruning-result"] == "cut"
-            got = [json.dumps(m) for m in self._capture.messages]
+            got = [json.dumps(m) for m in self._wire.messages(self._capture.body, sent)]
             self._count(got, previous)
             if request.groups:
                 found = [any(self._holds(got, sent[i]) for i in group) for group in request.groups]
