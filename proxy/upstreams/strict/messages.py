@@ -23,9 +23,11 @@ def message_faults(body: Mapping[str, Any]) -> Iterator[str]:
     for n, message in enumerate(messages):
         yield from _alone(n, message, last=n == len(messages) - 1)
     turns = _merged(messages)
-    if turns and turns[0][0] != "user":
-        yield "messages.0: the first message must use the user role"
-    yield from _tools(turns)
+    thread = body.get("thread")
+    if not (isinstance(thread, dict) and thread.get("type") == "continue"):
+        if turns and turns[0][0] != "user":
+            yield "messages.0: the first message must use the user role"
+        yield from _tools(turns)
     yield from _marks(body, turns)
 
 

@@ -7,19 +7,25 @@ from typing import Any
 
 Item = Mapping[str, Any]
 OUTPUT = "_output"  # what ends the type of an item that answers a call
+LOCAL = "local_shell_call"  # whose output names it by its id
+PROGRAM = "program"  # a call whose type does not say so
+NAMING = ("item_reference", f"{LOCAL}{OUTPUT}")  # whose id is another item's
+AT_THE_SERVER = ("previous_response_id", "conversation")  # where what is answered or led to may stand
 
 
 def response_faults(body: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with a request."""
     given = body.get("input")
-    if isinstance(given, str) and given:
+    held = any(body.get(name) for name in AT_THE_SERVER)
+    if (isinstance(given, str) and given) or (given is None and (held or body.get("prompt"))):
         return
     if not isinstance(given, list) or not given:
         yield "[] is too short - 'input'"
         return
     items = [item for item in given if isinstance(item, dict)]
-    yield from _pairs(items)
-    yield from _reasoning(items)
+    if not held:
+        yield from _pairs(items)
+        yield from _reasoning(items)
     yield from _twice(items)
     triggers = [n for n, item in enumerate(items) if item.get("type") == "compaction_trigger"]
     if triggers and triggers != [len(items) - 1]:
@@ -28,18 +34,24 @@ def response_faults(body: Mapping[str, Any]) -> Iterator[str]:
 
 def _pairs(items: Sequence[Item]) -> Iterator[str]:
     """Yield calls and outputs that lack each other; an output stands behind its call."""
-    waiting: list[str] = []
+    waiting: list[list[str]] = []
     for item in items:
-        kind, name = str(item.get("type")), item.get("call_id")
-        if name is None:
-            continue
-        if kind.endswith(OUTPUT) and name not in waiting:
-            yield f"No tool call found for function call output with call_id {name}."
-        elif kind.endswith(OUTPUT):
-            waiting.remove(str(name))
-        elif kind.endswith("_call"):
-            waiting.append(str(name))
-    yield from [f"No tool output found for function call {name}." for name in waiting]
+        kind, names = str(item.get("type")), names_of(item)
+        if kind.endswith(OUTPUT) and names:
+            call = next((each for each in waiting if set(each) & set(names)), None)
+            if call is None:
+                yield f"No tool call found for function call output with call_id {names[0]}."
+            else:
+                waiting.remove(call)
+        elif (kind.endswith("_call") or kind == PROGRAM) and item.get("call_id") is not None:
+            waiting.append(names)
+    yield from [f"No tool output found for function call {names[0]}." for names in waiting]
+
+
+def names_of(item: Item) -> list[str]:
+    """Return what a call and its output have in common: its id too where the call is of a local shell."""
+    fields = ("call_id", "id") if str(item.get("type")).startswith(LOCAL) else ("call_id",)
+    return [str(item[name]) for name in fields if item.get(name) is not None]
 
 
 def _reasoning(items: Sequence[Item]) -> Iterator[str]:
@@ -68,6 +80,6 @@ def _twice(items: Sequence[Item]) -> Iterator[str]:
     seen: set[str] = set()
     for item in items:
         name = item.get("id")
-        if isinstance(name, str) and name in seen and item.get("type") != "item_reference":
+        if isinstance(name, str) and name in seen and item.get("type") not in NAMING:
             yield f"Duplicate item found with id {name}. Remove duplicate items from your input and try again."
         seen.add(str(name))

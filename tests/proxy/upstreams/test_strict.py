@@ -70,6 +70,22 @@ SOUND = [
     ("responses", {"input": "hello"}),
     ("responses", {"input": [HELLO, inputs.thought("1"), inputs.called("1"), inputs.output("1")]}),
     ("responses", {"input": inputs.long_session()}),
+    ("responses", {"prompt": {"id": "p"}}),
+    ("responses", {"input": [inputs.output("1")], "previous_response_id": "resp_1"}),
+    (
+        "responses",
+        {
+            "input": [
+                {"type": "local_shell_call", "id": "l", "call_id": "c"},
+                {"type": "local_shell_call_output", "id": "l", "output": "o"},
+            ]
+        },
+    ),
+    (
+        "responses",
+        {"input": [{"type": "program", "call_id": "c"}, {"type": "program_output", "call_id": "c"}]},
+    ),
+    ("messages", talk(user(FOUND), thread={"type": "continue", "previous_message_id": "m"})),
     ("messages", talk(*messages.long_talk())),
 ]
 
