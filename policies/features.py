@@ -14,7 +14,7 @@ from foveate.policies.terms import term_id
 from foveate.policies.types import Features
 
 # A literal value, which a later step would copy rather than rephrase.
-_VALUE = re.compile(r"[#@]?[A-Za-z0-9_]+(?:[-_.:/\\@+][A-Za-z0-9_]+)*")
+_VALUE = re.compile(r"[#@]?[A-Za-z0-9_]+(?:[-_.:/\\@+][A-Za-z0-9_]+)*+")
 _SPEAKER = re.compile(r"\s*([A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,3}):\s")
 _QUOTE = re.compile(r'"([^"\n]{12,200})"|“([^”\n]{12,200})”|^> ?(\S.{11,200})$', re.MULTILINE)
 MAX_QUOTES = 16

@@ -30,6 +30,7 @@ def bodies(megabytes: float) -> Iterator[tuple[str, bytes]]:
     yield "fences", long("```\n" * (size // 4))
     yield "lone surrogates", long("\ud800" * (size // 6))
     yield "combining marks", long("\u0301" * (size // 6))
+    yield "stops between letters", long("a." * (size // 2))
     yield "quotes", long('"' * (size // 2))
     yield "lines of values", long("\n".join(f"key_{n}={n * 7919 % 10007}" for n in range(size // 16)))
     tool = {"type": "function", "function": {"name": "x", "description": " " * size}}

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -154,10 +154,11 @@ def configured(run: Path, upstream: str, name: str, command: list[str]) -> Targe
     return start(name, [*command, str(config)], f"http://127.0.0.1:{port}", run / f"{name}.log")
 
 
-def bare(run: Path, upstream: str) -> Target:
+def bare(run: Path, upstream: str, ahead: Sequence[str] = (), more: Sequence[str] = ()) -> Target:
     port = free_port()
     options = ["--port", str(port), "--no-access-log", "--log-level", "warning", "--loop", "uvloop"]
     command = [
+        *ahead,
         sys.executable,
         "-m",
         "uvicorn",
@@ -165,6 +166,7 @@ def bare(run: Path, upstream: str) -> Target:
         "--http",
         "httptools",
         *options,
+        *more,
     ]
     return start("bare", command, f"http://127.0.0.1:{port}", run / "bare.log", {"UPSTREAM": upstream})
 

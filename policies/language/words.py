@@ -29,7 +29,8 @@ MARKS = (
     "\u0900-\u0963\u0966-\u0dff"
 )
 _ASCII = re.compile(r"[A-Za-z0-9]+")
-_WORD = re.compile(rf"([{PAIRED}]+)|([{TRIPLED}]+)|((?:[^\W_{PAIRED}{TRIPLED}]|[{MARKS}])+)")
+# Possessive: else each character of a long run takes a hundred bytes, to come back to
+_WORD = re.compile(rf"([{PAIRED}]+)|([{TRIPLED}]+)|((?:[^\W_{PAIRED}{TRIPLED}]|[{MARKS}])++)")
 _PLAIN = re.compile(r"[^\W_]+")
 _SPECIAL = re.compile(f"[{PAIRED}{TRIPLED}{MARKS}]")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

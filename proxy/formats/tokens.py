@@ -19,6 +19,7 @@ from tiktoken_ext.openai_public import ENCODING_CONSTRUCTORS
 IMAGE, IMAGE_LOW, AUDIO, FILE = 765, 85, 600, 1500
 FALLBACK = "o200k_base"
 SLICE = 32 * 1024  # characters that are counted at a time
+MUCH = 4096  # characters, from where on a list of tokens takes longer to make than an array
 # tiktoken's own names of the vocabularies in `data`: sha1 of their addresses.
 _BUNDLED = {
     "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
@@ -82,9 +83,14 @@ class TokenCounter:
 
     def _counted(self, text: str) -> int:
         try:
-            return len(self._encoding.encode_ordinary(text))
+            return self._read(text)
         except UnicodeEncodeError:  # a lone surrogate, which JSON can carry
-            return len(self._encoding.encode_ordinary(text.encode("utf-8", "replace").decode()))
+            return self._read(text.encode("utf-8", "replace").decode())
+
+    def _read(self, text: str) -> int:
+        if len(text) < MUCH:
+            return len(self._encoding.encode_ordinary(text))
+        return int(self._encoding.encode_to_numpy(text, disallowed_special=()).size)
 
     def json(self, value: Any) -> int:
         """Return the tokens of a value written as JSON, the way chat templates render it."""
