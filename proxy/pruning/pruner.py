@@ -41,7 +41,9 @@ _log = logging.getLogger("foveate.pruner")
 # cut has vectors. The tenth that is left takes a few turns to fill, in which the model reads many times
 # as much; most never come here.
 AHEAD = 0.9
-MUCH = 1024 * 1024  # bytes of a body, which take more than a few milliseconds to tell its items apart
+MUCH = (
+    1024 * 1024
+)  # bytes of a body, which take more than a few milliseconds to tell apart and to write
 # Tokens: a shorter prompt that is refused without a word was not too long for any chat model
 MUTE = 2048
 
@@ -211,7 +213,8 @@ class RequestPruner:
         )
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
-            prompt = await self._worker.run(many, draft, request.format, parsed, selection, earlier)
+            much = many or len(request.body) > MUCH
+            prompt = await self._worker.run(much, draft, request.format, parsed, selection, earlier)
         decision = decision_on(request, grounds, selection, prompt)
         if wanted.sticky and not request.rehearsal:
             await self._memory.keep(conversation, settled(grounds, selection, rent))

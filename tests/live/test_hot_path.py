@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from foveate.proxy.formats.chat import Chat
 from foveate.proxy.formats.memo import Memo
 from foveate.proxy.vectors import features
 from foveate.proxy.vectors.indexes.in_memory import InMemory
@@ -75,6 +76,23 @@ def test_a_histories_first_cut_is_read_beside_the_event_loop(
         assert chat(live.url, body(messages), budget="9000", key="sk-1").result == "cut"
     assert len(threads) > 30
     assert {name.partition("_")[0] for name in threads} == {"prune"}
+
+
+def test_a_large_message_is_written_beside_the_event_loop(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    rebuild = Chat.rebuild
+    monkeypatch.setattr(
+        Chat,
+        "rebuild",
+        lambda *given: (threads.append(threading.current_thread().name), rebuild(*given))[1],
+    )
+    hi = {"role": "user", "content": "hi"}
+    odd = body([hi, {"role": "assistant", "content": "\ud800" * 200_000}, hi])  # mended to be read
+    with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:
+        assert chat(live.url, odd, budget="1000").result == "cut"
+    assert [name.partition("_")[0] for name in threads] == ["prune"]
 
 
 def test_a_message_too_large_to_be_kept_is_read_once_a_request(
