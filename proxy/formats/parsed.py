@@ -57,6 +57,8 @@ class Call(msgspec.Struct, frozen=True):
     id: str  # BY_ORDER for one without
     tool: str
     said: str  # its name and arguments
+    # Code that runs at the provider has made it, and reads the result: none of that may change
+    by_code: bool = False
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -139,6 +141,14 @@ class Parsed(msgspec.Struct, frozen=True):
             if any(block.sums_up for block in self.items[i].blocks):
                 return i
         return 0
+
+    def read_by_code(self, address: Address) -> bool:
+        """Say whether code at the provider reads what stands there: the result of a call that it made."""
+        for place in reversed(self.places):
+            if address in place.addresses:
+                blocks = [self.items[item].blocks[block] for item, block in place.addresses]
+                return any(call.by_code for block in blocks for call in block.made)
+        return False
 
     @property
     def query(self) -> str:

@@ -139,8 +139,11 @@ def _whole(blocks: Sequence[Block], unit: Unit, turn: int) -> Segment:
 
 
 def _results(blocks: Sequence[Block], unit: Unit) -> tuple[ToolResult, ...]:
-    """Return the longer texts of a unit's results, each with the call that it answers."""
-    if not any(block.told for block in blocks):
+    """Return the longer texts of a unit's results, each with the call that it answers; none where code
+    reads them.
+    """
+    coded = any(call.by_code for block in blocks for call in block.made)
+    if coded or not any(block.told for block in blocks):
         return ()
     named = {call.id: call for block in blocks for call in block.made}
     unnamed = iter([call for block in blocks for call in block.made if call.id == BY_ORDER])

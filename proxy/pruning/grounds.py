@@ -127,14 +127,17 @@ def carrier(grounds: Grounds) -> int | None:
     """Return the position of the newest item, None where a model has read it or it can carry no
     excerpts.
 
-    What can is a text that a tool has returned, or the user's turn.
+    What can is a text that a tool has returned to the model, or the user's turn.
     """
     items, earlier = grounds.parsed.items, grounds.earlier
-    if not items or (earlier and earlier.items >= len(items)):
+    if not items or not items[-1].blocks or (earlier and earlier.items >= len(items)):
         return None
-    block = items[-1].blocks[-1] if items[-1].blocks else None
-    carries = block is not None and (block.role == "user" or bool(block.told))
-    return len(items) - 1 if carries else None
+    newest = len(items) - 1
+    block = items[-1].blocks[-1]
+    if block.role == "user":
+        return newest
+    address = newest, len(items[-1].blocks) - 1
+    return newest if block.told and not grounds.parsed.read_by_code(address) else None
 
 
 def unread_characters(parsed: Parsed, earlier: Recollection | None) -> int:

@@ -131,10 +131,13 @@ def _told(content: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
 
 def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
     uses = [part for part in parts if part_kind(part) in USES]
-    named = [
-        (str(part.get("id")), str(part.get("name", "")), _written(part.get("input"))) for part in uses
-    ]
-    return tuple([Call(key, tool, f"{tool} {given}") for key, tool, given in named])
+    return tuple([_call(part) for part in uses])
+
+
+def _call(part: Part) -> Call:
+    tool = str(part.get("name", ""))
+    said = f"{tool} {_written(part.get('input'))}"
+    return Call(str(part.get("id")), tool, said, by_code=bool(caller_of(part)))
 
 
 def _identity(role: str, parts: Sequence[Part]) -> str:

@@ -142,7 +142,8 @@ def _made(item: dict[str, Any], kind: str) -> tuple[Call, ...]:
     tool = str(item.get("name") or kind.removesuffix("_call"))
     given = item.get("arguments", item.get("input", item.get("action")))
     said = f"{tool} {given if isinstance(given, str) else json_of(given).decode()}"
-    return tuple([Call(key, tool, said) for key in sorted(_calls(item, kind))])
+    by_code = bool(_caller_of(item))
+    return tuple([Call(key, tool, said, by_code) for key in sorted(_calls(item, kind))])
 
 
 def _speaker(kind: str) -> str:
@@ -172,6 +173,11 @@ def _answers(item: dict[str, Any], kind: str) -> str:
     if kind in kinds.OUTPUTS:
         named = item.get("call_id") or (item.get("id") if kind == "local_shell_call_output" else None)
         return named if isinstance(named, str) else kind.removesuffix("_output")
+    return _caller_of(item)
+
+
+def _caller_of(item: dict[str, Any]) -> str:
+    """Return the id of the program that has made a call, empty where the model itself has."""
     caller = item.get("caller")
     made = caller.get("caller_id") if isinstance(caller, dict) else None
     return made if isinstance(made, str) else ""

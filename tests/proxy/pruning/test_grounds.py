@@ -10,11 +10,13 @@ from msgspec import structs
 
 from foveate.policies.types import PruneState
 from foveate.proxy.config.schema import Economy
-from foveate.proxy.pruning.grounds import decider, moment_of, settled, situation_of, standing
+from foveate.proxy.formats.responses import Responses
+from foveate.proxy.pruning.grounds import carrier, decider, moment_of, settled, situation_of, standing
 from foveate.proxy.pruning.timing import staying
 from support.conversations import body, long_chat
 from support.deciding import read
 from support.grounds import NOW, earlier, grounds, limits, selection, state
+from support.inputs import called, output, response, user
 from support.thinking import thought
 
 ECONOMY = Economy(floor=100, least=50, prices={"gpt-4o": {"read": 0.1, "write": 1.25, "lifetime": 60}})
@@ -81,6 +83,15 @@ def test_a_window_forces_no_cut_where_the_provider_edits_the_prompt() -> None:
     assert situation_of(grounds(PARSED, limits=tight), ECONOMY)[0].plan() == "cut"
     edited = grounds(PARSED, limits=replace(tight, edited=True))
     assert situation_of(edited, ECONOMY)[0].plan() == "untouched"
+
+
+def test_a_result_that_a_program_reads_carries_no_excerpts() -> None:
+    program = {"type": "program", "id": "pr", "call_id": "p", "code": "x", "fingerprint": "f"}
+    by_program = {**called("a"), "caller": {"type": "program", "caller_id": "p"}}
+    for made, at in (([program, by_program], None), ([program, called("a")], 3)):
+        items = [user("q"), *made, output("a", "found " * 100)]
+        parsed = read(response(items), wire=Responses())
+        assert carrier(grounds(parsed)) == at
 
 
 def test_who_insists_on_a_policy_gets_no_decisions_of_another() -> None:

@@ -108,6 +108,17 @@ def test_what_code_at_the_provider_calls_belongs_to_it_over_several_messages() -
     assert addresses(user("q"), direct, user(result("a")))[1] == ((1, 0), (2, 0))
 
 
+def test_what_code_at_the_provider_reads_is_never_shown_in_part() -> None:
+    code = {"type": "server_tool_use", "id": "srv", "name": "code_execution", "input": {"code": "x"}}
+    rows = user(result("a", '{"row": 1}\n' * 100))
+    by_code = {**use("a"), "caller": {"type": "code_execution_20260120", "tool_id": "srv"}}
+    direct = {**use("a"), "caller": {"type": "direct"}}
+    parsed = read(request([user("q"), assistant(code, by_code), rows]), wire=WIRE)
+    assert (parsed.segments[1].results, parsed.read_by_code((2, 0))) == ((), True)
+    parsed = read(request([user("q"), assistant(direct), rows]), wire=WIRE)
+    assert (len(parsed.segments[1].results), parsed.read_by_code((2, 0))) == (1, False)
+
+
 @pytest.mark.parametrize(
     ("message", "pin"),
     [

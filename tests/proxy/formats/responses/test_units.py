@@ -47,6 +47,16 @@ def test_reasoning_in_the_middle_of_an_answer_opens_a_segment_of_its_own() -> No
     assert places(items) == [(0, 1, 4), (2, 3, 5), (6,)]
 
 
+def test_what_a_program_reads_is_never_shown_in_part() -> None:
+    program = {"type": "program", "id": "pr", "call_id": "p", "code": "x", "fingerprint": "f"}
+    by_program = {**called("a"), "caller": {"type": "program", "caller_id": "p"}}
+    rows = output("a", '{"row": 1}\n' * 100)
+    parsed = read(response([user("q"), program, by_program, rows]), wire=WIRE)
+    assert (parsed.segments[1].results, parsed.read_by_code((3, 0))) == ((), True)
+    parsed = read(response([user("q"), called("a"), rows]), wire=WIRE)
+    assert (len(parsed.segments[1].results), parsed.read_by_code((2, 0))) == (1, False)
+
+
 def test_reasoning_that_led_to_nothing_takes_no_user_with_it() -> None:
     assert places([thought("1"), user("never mind"), QUESTION]) == [(0,), (1,), (2,)]
 
