@@ -122,8 +122,11 @@ def main() -> None:
     parser.add_argument("--pin", action="store_true")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    if given.pin and len(os.sched_getaffinity(0)) <= max(given.workers):
+        parser.error("--pin takes more cores than workers")
     with tempfile.TemporaryDirectory() as folder:
-        uvloop.run(measure(parser.parse_args(), Path(folder)))
+        uvloop.run(measure(given, Path(folder)))
 
 
 if __name__ == "__main__":
