@@ -11,7 +11,8 @@ from foveate.policies.results.competing import compete
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 from foveate.policies.results.pieces.render import render
-from foveate.policies.results.reading import Reading, reading_of, tokens_of
+from foveate.policies.results.pieces.tokens import tokens_of
+from foveate.policies.results.reading import Reading, reading_of
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results
 

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.results.examples import EXAMPLES
 from benchmarks.speed.bodies import NONCE, history
 from foveate.policies.results.instead import read_divided
-from foveate.policies.results.reading import token_of
+from foveate.policies.results.pieces.tokens import token_of
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.schema import Settings

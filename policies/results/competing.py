@@ -56,10 +56,11 @@ def longest(before: Sequence[int], order: Sequence[int], room: int, costs: _Cost
 
     With few guesses, each told by how far the one before was off.
     """
+    spent_by = _Prefixes(costs, [*before, *order])
     low, high = 0, len(order) + 1  # the one fits, the other does not
     guess = len(order) if before else min(len(order), int(len(order) / SPARE) + 1)
     while high - low > 1:
-        spent = costs.of([*before, *order[:guess]])
+        spent = spent_by.of(len(before) + guess)
         if spent <= room:
             low = guess
         else:
@@ -136,29 +137,31 @@ class _Costs:
 
     def __init__(self, offers: Sequence[Offer], field: Field, count: Count) -> None:
         self.offers = offers
-        self.offer = field.offer.tolist()
+        self.offer = field.offer
         self.starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])]).tolist()
         self.count = count
         self.known: dict[tuple[int, frozenset[int]], int] = {}
+        self.units = [o.unit for o in offers]
+        self.always = {o.unit for o in offers if o.pinned}
 
     def sets(self, taken: Iterable[int]) -> list[frozenset[int]]:
         """Return the pieces of each result, from their positions in the field."""
         sets: list[set[int]] = [set() for _ in self.offers]
         for i in taken:
-            sets[self.offer[i]].add(i - self.starts[self.offer[i]])
+            n = int(self.offer[i])
+            sets[n].add(i - self.starts[n])
         return [frozenset(s) for s in sets]
 
-    def of(self, taken: Iterable[int]) -> int:
+    def of(self, taken: Sequence[int]) -> int:
         """Return the tokens of all results with these pieces."""
-        sets = self.sets(taken)
-        stay = {o.unit for o, chosen in zip(self.offers, sets, strict=True) if chosen or o.pinned}
-        return sum(self._one(i, chosen) for i, chosen in enumerate(sets) if self.offers[i].unit in stay)
+        return _Prefixes(self, taken).of(len(taken))
 
     def lacking(self, i: int, chosen: frozenset[int]) -> int:
         """Return what a result that shows these pieces takes less than whole."""
-        return self._one(i, frozenset(range(len(self.offers[i].pieces)))) - self._one(i, chosen)
+        return self.one(i, frozenset(range(len(self.offers[i].pieces)))) - self.one(i, chosen)
 
-    def _one(self, i: int, chosen: frozenset[int]) -> int:
+    def one(self, i: int, chosen: frozenset[int]) -> int:
+        """Return the tokens of a result with these pieces."""
         if (i, chosen) not in self.known:
             offer = self.offers[i]
             pieces = shown(offer.pieces, chosen, offer.ratio)
@@ -170,3 +173,31 @@ class _Costs:
                 tokens = self.count(render(offer.pieces, pieces))
             self.known[i, chosen] = offer.opening + tokens
         return self.known[i, chosen]
+
+
+class _Prefixes:
+    """Counts the first so many of an order of pieces, each result once for each number of its own."""
+
+    def __init__(self, costs: _Costs, order: Sequence[int]) -> None:
+        self.costs = costs
+        positions = np.fromiter(order, np.intp, len(order))
+        self.offer = costs.offer[positions]
+        by_offer = np.argsort(self.offer, kind="stable")
+        ends = np.cumsum(np.bincount(self.offer, minlength=len(costs.offers)))
+        own = np.split(positions[by_offer], ends[:-1])
+        self.own = [some - start for some, start in zip(own, costs.starts, strict=False)]
+        self.known: dict[tuple[int, int], int] = {}
+
+    def of(self, many: int) -> int:
+        """Return the tokens of all results with the first `many` pieces."""
+        counts = np.bincount(self.offer[:many], minlength=len(self.own)).tolist()
+        units = self.costs.units
+        stay = self.costs.always | {unit for unit, n in zip(units, counts, strict=True) if n}
+        return sum([self._one(i, n) for i, n in enumerate(counts) if units[i] in stay])
+
+    def _one(self, i: int, many: int) -> int:
+        found = self.known.get((i, many))
+        if found is None:
+            found = self.costs.one(i, frozenset(self.own[i][:many].tolist()))
+            self.known[i, many] = found
+        return found

@@ -13,7 +13,8 @@ from foveate.policies.results.instead import NAMED, Read, Reader, positions_of
 from foveate.policies.results.needing import need_of
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import gaps
-from foveate.policies.results.reading import Reading, tokens_of
+from foveate.policies.results.pieces.tokens import tokens_of
+from foveate.policies.results.reading import Reading
 from foveate.policies.results.scoring import Need
 from foveate.policies.types import (
     Extract,

@@ -12,7 +12,7 @@ import numpy as np
 from foveate.policies.results.competing import shown as with_what_leads
 from foveate.policies.results.instead import Read, Reader, positions_of, runs_of, written
 from foveate.policies.results.pieces.reports import BODY
-from foveate.policies.results.reading import LONGEST, TOKEN, is_value, tokens_of
+from foveate.policies.results.pieces.tokens import LONGEST, TOKEN, is_value, tokens_of
 from foveate.policies.results.scoring import Rarity
 from foveate.policies.types import Extract, Key, PruneState, Segment, Shown, ToolResult
 

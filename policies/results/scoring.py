@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.policies.results.pieces.piece import Pieces
-from foveate.policies.results.reading import Reading, tokens_of
+from foveate.policies.results.pieces.tokens import tokens_of
+from foveate.policies.results.reading import Reading
 from foveate.policies.results.settings import Results
+from foveate.policies.terms import distinct
 from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
 RECENT = 2.0  # units
-REPEATING = frozenset({"log", "text", "html", "table"})  # kinds in which what is said again is no news
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
 
 
 def _parents(offer: Offer, start: int) -> Places:
-    parents = np.array([p.parent for p in offer.pieces.all], dtype=np.intp)
+    parents = offer.reading.parent
     return np.where(parents >= 0, parents + start, -1)
 
 
@@ -121,24 +122,10 @@ def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results)
     base += np.concatenate([_cues(o.reading, results) for o in offers])
     base += w.named * _named(offers, need)
     base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
-    own = [(w.floor + _ends(len(o.pieces), results)) * novelty(o) * worded(o.reading) for o in offers]
-    fresh = [o.reading.fresh if o.pieces.kind in REPEATING else np.ones(len(o.pieces)) for o in offers]
-    return np.asarray((base + np.concatenate(own)) * np.concatenate(fresh), dtype=float)
-
-
-def worded(reading: Reading) -> NDArray[np.bool_]:
-    """Return which pieces have a word at all, shape (n,)."""
-    return np.bincount(reading.term_places, minlength=reading.size.size) > 0
-
-
-def novelty(offer: Offer) -> Scores:
-    """Return how much of each piece's own worth is left where others of a log, a text or a page say the
-    same, at most 1.
-    """
-    if offer.pieces.kind not in REPEATING:
-        return np.ones(len(offer.pieces))
-    left: Scores = offer.reading.repeats**-0.5 * offer.reading.fresh
-    return left
+    own = [(w.floor + _ends(len(o.pieces), results)) * o.reading.novelty for o in offers]
+    fresh = [o.reading.fresh for o in offers]
+    worded = np.bincount(places, minlength=n) > 0
+    return np.asarray((base + np.concatenate(own) * worded) * np.concatenate(fresh), dtype=float)
 
 
 def _cues(r: Reading, results: Results) -> Scores:
@@ -156,7 +143,7 @@ def kin(offer: Offer, scores: Scores) -> Scores:
     """Return what each piece takes from those it belongs to: its heading, in JSON the best of its
     object.
     """
-    parents = np.array([p.parent for p in offer.pieces.all], dtype=np.intp)
+    parents = offer.reading.parent
     inner = np.flatnonzero(parents >= 0)
     out = np.zeros(scores.size)
     if offer.pieces.kind != "json":
@@ -213,7 +200,7 @@ class Rarity:
 
     def _hits(self, wanted: Sequence[int]) -> tuple[Places, Places, Places, Scores]:
         """Return where wanted terms stand: pieces, terms, how often; and how rare each term is."""
-        ids = np.unique(np.array(wanted, dtype=np.uint32))
+        ids = distinct(np.array(wanted, dtype=np.uint32))
         if not ids.size or not self.terms.size:
             none = np.zeros(0, dtype=np.intp)
             return none, none, none, np.zeros(ids.size)
@@ -233,7 +220,7 @@ def about(offers: Sequence[Offer], queries: Sequence[str]) -> list[Scores]:
     terms, places = [], []
     for i, offer in enumerate(offers):
         said = np.concatenate(
-            [np.array(tokens_of(offer.call)[0], dtype=np.uint32), np.unique(offer.reading.terms)]
+            [np.array(tokens_of(offer.call)[0], dtype=np.uint32), offer.reading.about]
         )
         terms.append(said)
         places.append(np.full(said.size, i))
@@ -267,12 +254,12 @@ def _values(
     raw = np.concatenate([o.reading.values for o in offers])
     places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
     keep = leaf[places]
-    ids = np.unique(raw[keep])
-    values = np.searchsorted(ids, raw[keep])  # a tenth of what unique takes for its inverse
+    ids = distinct(raw[keep])
+    values = np.searchsorted(ids, raw[keep])
     places = places[keep]
     offer = np.repeat(np.arange(len(offers)), np.diff(starts))[places]
     df = np.bincount(values, minlength=ids.size).astype(float)
     latest = np.zeros(ids.size)
-    fresh = np.concatenate([novelty(o) for o in offers])
+    fresh = np.concatenate([o.reading.novelty for o in offers])
     np.maximum.at(latest, values, scale[offer] * fresh[places])
     return values, places, latest / np.maximum(df, 1.0) ** 0.5

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
 
 from foveate.policies.results.pieces.kinds import number_of
 from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 
 INVITATION = "; ask for a narrower range to read them"
-_VARYING = re.compile(r"[0-9a-fA-F]{8,}|\d+")
+_VARYING = re.compile(r"(?=[\da-fA-F])(?:[\da-fA-F]{8,}+|\d++)")
 LONGEST_REPEAT = 10_000  # characters that are compared with the line above them
+COMPARED = 200  # characters of a line
+APART = "\x00"  # between lines that are read at once
 MOST_KEYS = 12  # that a mark names
 
 
@@ -96,16 +97,11 @@ class _Marks:
         if end.end - begin.start > LONGEST_REPEAT:
             return ""
         above = text.rfind("\n", 0, max(0, begin.start - 1)) + 1
-        template = template_of(text[above : begin.start])
-        if (
-            begin.start == 0
-            or not template
-            or self.pieces.kind not in ("log", "text")
-            or self.pieces.numbered
-        ):
+        if begin.start == 0 or self.pieces.kind not in ("log", "text") or self.pieces.numbered:
             return ""
         rest = text[begin.start : end.end].splitlines()
-        return ", like the line above" if all(template_of(line) == template for line in rest) else ""
+        template, *others = templates([text[above : begin.start], *rest])
+        return ", like the line above" if template and {template} == {*others} else ""
 
     def _text(self, piece: ResultPiece) -> str:
         return self.pieces.text[piece.start : min(piece.end, piece.start + 40)]
@@ -116,10 +112,11 @@ class _Marks:
         return words
 
 
-@lru_cache(maxsize=16384)
-def template_of(line: str) -> str:
-    """Return a line with its numbers taken out: what a log repeats."""
-    return _VARYING.sub("0", line.strip()[:200])
+def templates(lines: Sequence[str]) -> list[str]:
+    """Return each line with its numbers taken out: what a log repeats."""
+    begins = [line.strip()[:COMPARED] for line in lines]
+    found = _VARYING.sub("0", APART.join(begins)).split(APART)
+    return found if len(found) == len(lines) else [_VARYING.sub("0", line) for line in begins]
 
 
 def lines_in(pieces: Sequence[ResultPiece]) -> int:

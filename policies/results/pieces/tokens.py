@@ -1,0 +1,154 @@
+"""The tokens of texts: the terms and values that each stands for, and the cues in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate.policies.language.words import normal, terms_of, words
+from foveate.policies.terms import distinct, term_id
+from foveate.policies.types import Places, Terms
+
+LONGEST = 120  # characters of a token: a longer one is data that nobody names
+TOKEN = re.compile(r"[#@]?\w++(?:[-.:/\\@+]\w++)*+")
+_ASCII = re.compile(TOKEN.pattern, re.ASCII)  # a third faster
+_JOINT = re.compile(r"[-.:/\\@+]")
+_VALUE = re.compile(r"[_@/.:\\\-\d]|[a-z][A-Z]|[A-Z]{2}[a-z]")  # parts, digits, case inside
+# Words of a line that speaks of trouble, and of one that sums up.
+_TROUBLE = frozenset(
+    "error errors exception exceptions traceback fail failed failure failures fails failing fatal panic denied missing "
+    "undefined cannot unable invalid mismatch conflict conflicts refused timeout".split()
+)
+_TOTALS = frozenset(
+    "total totals Total TOTAL sum summary passed failed skipped matches found changed rows results ran Ran".split()
+)
+
+
+class Token(NamedTuple):
+    """What one token of a text stands for."""
+
+    terms: tuple[int, ...]
+    values: tuple[int, ...]
+    trouble: bool
+    total: bool
+
+
+class Said(NamedTuple):
+    """What the tokens of several texts stand for, laid end to end: with each its text, ascending."""
+
+    terms: Terms
+    term_places: Places
+    values: Terms  # each once a text
+    value_places: Places
+    trouble: NDArray[np.bool_]  # whether a text has a word of trouble, shape (texts,)
+    total: NDArray[np.bool_]  # or one that sums up
+
+
+NOTHING = Token((), (), False, False)
+
+
+def said_in(texts: Sequence[str], longest: int) -> Said:
+    """Return what the first `longest` characters of each text say.
+
+    A token is looked up once for all texts, and laid out where it stands by numpy: a result of 20,000
+    tokens has some hundred different ones.
+    """
+    pattern = _ASCII if all(map(str.isascii, texts)) else TOKEN
+    found = [pattern.findall(text[:longest]) for text in texts]
+    flat = list(chain.from_iterable(found))
+    place = np.repeat(np.arange(len(texts)), [len(tokens) for tokens in found])
+    numbers = {raw: i for i, raw in enumerate(dict.fromkeys(flat))}
+    known = [token_of(raw) if len(raw) <= LONGEST else NOTHING for raw in numbers]
+    which = np.fromiter(map(numbers.__getitem__, flat), np.intp, len(flat))
+    terms, term_places = _laid_out([token.terms for token in known], which, place)
+    values, value_places = _laid_out([token.values for token in known], which, place)
+    once = distinct(value_places.astype(np.uint64) << np.uint64(32) | values)
+    trouble, total = np.zeros((2, len(texts)), dtype=bool)
+    trouble[place[np.array([token.trouble for token in known], dtype=bool)[which]]] = True
+    total[place[np.array([token.total for token in known], dtype=bool)[which]]] = True
+    return Said(
+        terms,
+        term_places,
+        once.astype(np.uint32),  # the lower half
+        (once >> np.uint64(32)).astype(np.intp),
+        trouble,
+        total,
+    )
+
+
+def _laid_out(ids: Sequence[tuple[int, ...]], which: Places, place: Places) -> tuple[Terms, Places]:
+    """Return the ids of every occurrence of a token, and where it stands."""
+    sizes = np.array([len(some) for some in ids], dtype=np.intp)
+    flat = np.fromiter(chain.from_iterable(ids), np.uint32, int(sizes.sum()))
+    counts = sizes[which]
+    begins = (np.cumsum(sizes) - sizes)[which]
+    before = np.cumsum(counts) - counts
+    at = np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
+    return flat[at], np.repeat(place, counts)
+
+
+def tokens_of(text: str) -> tuple[list[int], list[int]]:
+    """Return the ids of a text's terms, repeats included, and of its values, each once."""
+    found = [token_of(raw) for raw in TOKEN.findall(text) if len(raw) <= LONGEST]
+    return [i for token in found for i in token.terms], list(
+        {i: None for token in found for i in token.values}
+    )
+
+
+@lru_cache(maxsize=65536)
+def token_of(raw: str) -> Token:
+    """Return what a token stands for; worked out once, since most stand often."""
+    if raw[1:].islower() and raw.isalpha() and raw.isascii():  # a plain word
+        return Token(_ids_of(raw), (), raw.lower() in _TROUBLE, raw in _TOTALS)
+    if raw.replace(".", "", 1).isdecimal():
+        number = (term_id(raw),)
+        return Token(number, number if len(raw) > 1 else (), False, False)
+    lower = raw.lower()
+    terms = tuple(chain.from_iterable(map(_ids_of, words(normal(raw)))))
+    values = _values_of(raw, lower)
+    if values:
+        terms += tuple([i for i in values if i not in terms])  # a name in full is rarer than its words
+    trouble = lower in _TROUBLE or raw.endswith(("Error", "Exception"))
+    return Token(terms, values, trouble, raw in _TOTALS)
+
+
+@lru_cache(maxsize=65536)
+def _ids_of(word: str) -> tuple[int, ...]:
+    """Return the ids of the terms that a word counts as."""
+    return tuple([term_id(term) for term in terms_of(word)])
+
+
+def _values_of(raw: str, lower: str) -> tuple[int, ...]:
+    """Return the ids of the names that a token is, or has as parts, ascending."""
+    found = {term_id(lower), _id_of(lower.lstrip("#"))} if is_value(raw) else set()
+    parts = _JOINT.split(raw)
+    if len(parts) > 1:
+        found.update(map(_value_of, parts))
+    if "/" in raw:
+        found.add(_id_of(lower.rsplit("/", 1)[-1]))
+    found.discard(0)
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=65536)
+def _value_of(part: str) -> int:
+    """Return the id of a part of a token that is a value by itself, 0 for any other."""
+    return term_id(part.lower()) if is_value(part) else 0
+
+
+def _id_of(name: str) -> int:
+    """Return the id of a name, 0 for one of a single character."""
+    return term_id(name) if len(name) > 1 else 0
+
+
+def is_value(raw: str) -> bool:
+    """Return whether a token is one that a later step would copy: it has digits, parts, or case inside."""
+    if len(raw) < 2:
+        return False
+    return _VALUE.search(raw) is not None or (raw.isupper() and len(raw) > 2)
