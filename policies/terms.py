@@ -32,10 +32,35 @@ def term_id(term: str) -> int:
 
 def distinct(ids: NDArray[Number]) -> NDArray[Number]:
     """Return each of some numbers once, ascending: ten times as fast as numpy's own, which hashes them."""
-    ordered = np.sort(ids, kind="stable")
+    ordered = np.sort(ids)
     first = np.ones(ordered.size, dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     return ordered[first]
+
+
+def numbered(ids: NDArray[Number]) -> Places:
+    """Return the rank of each of some numbers among those that differ."""
+    order = np.argsort(ids)
+    ordered = ids[order]
+    ranks = np.zeros(ids.size, dtype=np.intp)
+    ranks[order[1:]] = np.cumsum(ordered[1:] != ordered[:-1])
+    return ranks
+
+
+def standing(terms: Terms, wanted: Terms) -> tuple[Places, Places]:
+    """Return where terms are `wanted` ones, and which of them, `wanted` being ascending.
+
+    The lower half of a term's bits sorts out most of those that are not.
+    """
+    if not wanted.size or not terms.size:
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    likely = np.zeros(1 << 16, dtype=bool)
+    likely[wanted.astype(np.uint16)] = True
+    some = np.flatnonzero(likely[terms.astype(np.uint16)])
+    at = np.searchsorted(wanted, terms[some])
+    at[at == wanted.size] = 0
+    hit = wanted[at] == terms[some]
+    return some[hit], at[hit]
 
 
 def postings(history: History) -> Postings:

@@ -50,6 +50,7 @@ class Reading:
     definition: Scores  # 1 where code defines a name
     about: Terms  # of all pieces, each once
     parent: Places  # the piece that each stays with, -1 at the top
+    kin: Places  # the piece whose worth it shares: its heading, in JSON the object around it; -1 for none
     # How much of each piece's own worth is left where others say the same, at most 1
     novelty: Scores
 
@@ -67,6 +68,7 @@ def reading_of(pieces: Pieces) -> Reading:
     repeating = pieces.kind in REPEATING
     alike = repeats(texts) if repeating else np.ones(n)
     new = fresh(texts) if repeating else np.ones(n)
+    parent = np.array([p.parent for p in pieces.all], dtype=np.intp)
     return Reading(
         said.terms,
         said.term_places,
@@ -81,9 +83,18 @@ def reading_of(pieces: Pieces) -> Reading:
         fresh=new,
         definition=defined(pieces) * leaf,
         about=distinct(said.terms),
-        parent=np.array([p.parent for p in pieces.all], dtype=np.intp),
+        parent=parent,
+        kin=kin_of(pieces, parent),
         novelty=alike**-0.5 * new,
     )
+
+
+def kin_of(pieces: Pieces, parent: Places) -> Places:
+    """Return the piece whose worth each shares, -1 for none, shape (n,)."""
+    if pieces.kind != "json":
+        return parent
+    objects = np.array([p.form == "object" for p in pieces.all], dtype=bool)
+    return np.where((parent >= 0) & objects[parent], parent, -1)
 
 
 def own_texts(pieces: Pieces) -> list[str]:

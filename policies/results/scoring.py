@@ -12,7 +12,7 @@ from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.tokens import tokens_of
 from foveate.policies.results.reading import Reading
 from foveate.policies.results.settings import Results
-from foveate.policies.terms import distinct
+from foveate.policies.terms import distinct, numbered, standing
 from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
@@ -69,7 +69,7 @@ def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
     sizes = [len(o.pieces) for o in offers]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
     offer = np.repeat(np.arange(len(offers)), sizes)
-    parent = np.concatenate([_parents(o, int(s)) for o, s in zip(offers, starts, strict=False)])
+    parent = _shifted([o.reading.parent for o in offers], starts)
     leaf = np.concatenate([o.reading.leaf for o in offers])
     tokens = np.concatenate([o.reading.size * o.ratio + 0.5 for o in offers])
     scale = _standing(offers, need, results)
@@ -102,66 +102,68 @@ def _standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
     return counts
 
 
-def _parents(offer: Offer, start: int) -> Places:
-    parents = offer.reading.parent
-    return np.where(parents >= 0, parents + start, -1)
+def _shifted(places: Sequence[Places], starts: Places) -> Places:
+    """Return places within each offer as places within all, -1 as it is."""
+    return np.concatenate([np.where(p >= 0, p + s, -1) for p, s in zip(places, starts, strict=False)])
 
 
 def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results) -> Scores:
     """Return the worth of each piece beside its values, from its words, cues and place."""
     w = results.weights
+    offer = np.repeat(np.arange(len(offers)), np.diff(starts))
     terms = np.concatenate([o.reading.terms for o in offers])
     places = np.concatenate([o.reading.term_places + s for o, s in zip(offers, starts, strict=False)])
     n = int(starts[-1])
     idf = Rarity(terms, places, n)
     turn = w.turn * float(np.exp2(-need.since / results.turn_half_life))
     base = turn * idf.match(tokens_of(need.turn)[0]) + w.step * idf.match(tokens_of(need.step)[0])
-    base += results.kin * np.concatenate(
-        [kin(o, base[a:b]) for o, a, b in zip(offers, starts[:-1], starts[1:], strict=True)]
-    )
-    base += np.concatenate([_cues(o.reading, results) for o in offers])
-    base += w.named * _named(offers, need)
-    base = smoothed(base, np.repeat(np.arange(len(offers)), np.diff(starts)), results.smoothing)
-    own = [(w.floor + _ends(len(o.pieces), results)) * o.reading.novelty for o in offers]
-    fresh = [o.reading.fresh for o in offers]
+    readings = [o.reading for o in offers]
+    json = np.array([o.pieces.kind == "json" for o in offers], dtype=bool)[offer]
+    base += results.kin * shared(base, _shifted([r.kin for r in readings], starts), json)
+    base += _cues(readings, offer, results) + w.named * _named(offers, starts, need)
+    base = smoothed(base, offer, results.smoothing)
+    own = (w.floor + _ends(starts, offer, results)) * np.concatenate([r.novelty for r in readings])
     worded = np.bincount(places, minlength=n) > 0
-    return np.asarray((base + np.concatenate(own) * worded) * np.concatenate(fresh), dtype=float)
+    fresh = np.concatenate([r.fresh for r in readings])
+    return np.asarray((base + own * worded) * fresh, dtype=float)
 
 
-def _cues(r: Reading, results: Results) -> Scores:
+def _cues(readings: Sequence[Reading], offer: Places, results: Results) -> Scores:
+    """Return what the cues of each piece add, each weakened where most pieces of its result have it: a
+    cue that is everywhere tells nothing.
+    """
     w = results.weights
-    cues = w.failure * _rare(r.failure) + w.trouble * _rare(r.trouble)
-    return cues + w.total * _rare(r.total) + w.definition * _rare(r.definition)
+    found = np.zeros(offer.size)
+    sizes = np.maximum(np.bincount(offer, minlength=len(readings)), 1)
+    for weight, cue in (
+        (w.failure, [r.failure for r in readings]),
+        (w.trouble, [r.trouble for r in readings]),
+        (w.total, [r.total for r in readings]),
+        (w.definition, [r.definition for r in readings]),
+    ):
+        marks = np.concatenate(cue)
+        share = np.bincount(offer, marks, len(readings)) / sizes
+        found += weight * marks * (1.0 - share[offer])
+    return found
 
 
-def _rare(marks: Scores) -> Scores:
-    """Return marks weakened where most pieces have them: a cue that is everywhere tells nothing."""
-    return np.asarray(marks * (1.0 - marks.mean())) if marks.size else marks
-
-
-def kin(offer: Offer, scores: Scores) -> Scores:
-    """Return what each piece takes from those it belongs to: its heading, in JSON the best of its
+def shared(scores: Scores, kin: Places, json: NDArray[np.bool_]) -> Scores:
+    """Return what each piece takes from its kin: the worth of its heading, in JSON the best of its
     object.
     """
-    parents = offer.reading.parent
-    inner = np.flatnonzero(parents >= 0)
-    out = np.zeros(scores.size)
-    if offer.pieces.kind != "json":
-        out[inner] = scores[parents[inner]]
-        return out
-    objects = np.array([p.form == "object" for p in offer.pieces.all], dtype=bool)
-    inner = inner[objects[parents[inner]]]
-    best = np.zeros(scores.size)
-    np.maximum.at(best, parents[inner], scores[inner])
-    out[inner] = best[parents[inner]]
-    return out
+    best = np.where(json, 0.0, scores)
+    inside = np.flatnonzero((kin >= 0) & json)
+    np.maximum.at(best, kin[inside], scores[inside])
+    return np.where(kin >= 0, best[kin], 0.0)
 
 
-def _ends(n: int, results: Results) -> Scores:
+def _ends(starts: Places, offer: Places, results: Results) -> Scores:
     """Return the worth of being near the first or last piece."""
-    at = np.arange(n)
+    at = np.arange(offer.size)
+    ahead, behind = at - starts[offer], starts[offer + 1] - 1 - at
     w = results.weights
-    return w.head * np.exp(-at / results.near) + w.tail * np.exp(-(n - 1 - at) / results.near)
+    near: Scores = w.head * np.exp(-ahead / results.near) + w.tail * np.exp(-behind / results.near)
+    return near
 
 
 def smoothed(scores: Scores, offer: Places, share: float) -> Scores:
@@ -204,10 +206,8 @@ class Rarity:
         if not ids.size or not self.terms.size:
             none = np.zeros(0, dtype=np.intp)
             return none, none, none, np.zeros(ids.size)
-        at = np.searchsorted(ids, self.terms)
-        at[at == ids.size] = 0
-        hits = np.flatnonzero(ids[at] == self.terms)
-        pairs, counts = np.unique(self.places[hits] * ids.size + at[hits], return_counts=True)
+        hits, which = standing(self.terms, ids)
+        pairs, counts = np.unique(self.places[hits] * ids.size + which, return_counts=True)
         place, term = pairs // ids.size, pairs % ids.size
         df = np.bincount(term, minlength=ids.size)
         return place, term, counts, np.log1p((self.n - df + 0.5) / (df + 0.5))
@@ -228,21 +228,22 @@ def about(offers: Sequence[Offer], queries: Sequence[str]) -> list[Scores]:
     return [found.cover(tokens_of(query)[0]) for query in queries]
 
 
-def _named(offers: Sequence[Offer], need: Need) -> Scores:
+def _named(offers: Sequence[Offer], starts: Places, need: Need) -> Scores:
     """Return how lately the conversation named a value that each piece carries, at most 1."""
     ids = np.array(sorted(need.named), dtype=np.uint32)
     weights = np.array([need.named[int(i)] for i in ids])
-    out = []
-    for offer in offers:
-        r = offer.reading
-        best = np.zeros(len(offer.pieces))
-        if ids.size and r.values.size:
-            at = np.searchsorted(ids, r.values)
-            at[at == ids.size] = 0
-            hit = ids[at] == r.values
-            np.maximum.at(best, r.value_places[hit], weights[at[hit]])
-        out.append(best)
-    return np.concatenate(out)
+    best = np.zeros(int(starts[-1]))
+    raw, places = values_of(offers, starts)
+    hits, which = standing(raw, ids)
+    np.maximum.at(best, places[hits], weights[which])
+    return best
+
+
+def values_of(offers: Sequence[Offer], starts: Places) -> tuple[Terms, Places]:
+    """Return the values of all offers with the pieces that carry them."""
+    raw = np.concatenate([o.reading.values for o in offers])
+    places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
+    return raw, places
 
 
 def _values(
@@ -251,15 +252,12 @@ def _values(
     """Return which value stands in which piece, and the worth of each: rare ones of recent results
     count most.
     """
-    raw = np.concatenate([o.reading.values for o in offers])
-    places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
+    raw, places = values_of(offers, starts)
     keep = leaf[places]
-    ids = distinct(raw[keep])
-    values = np.searchsorted(ids, raw[keep])
-    places = places[keep]
+    values, places = numbered(raw[keep]), places[keep]
     offer = np.repeat(np.arange(len(offers)), np.diff(starts))[places]
-    df = np.bincount(values, minlength=ids.size).astype(float)
-    latest = np.zeros(ids.size)
+    df = np.bincount(values).astype(float)
+    latest = np.zeros(df.size)
     fresh = np.concatenate([o.reading.novelty for o in offers])
     np.maximum.at(latest, values, scale[offer] * fresh[places])
     return values, places, latest / np.maximum(df, 1.0) ** 0.5

@@ -22,11 +22,9 @@ DEFINITION = re.compile(
 _TAG = re.compile(r"<(?:!doctype html|html|head|body|div|table|span|ul|p)\b", re.IGNORECASE)
 _MATCH = re.compile(r"(?!\d{4}-\d\d-\d\d)(?:(?:\./)?[\w./@+-]{1,200}:\d+[:-]|\d+[:-]\s*+\S|Line \d+:)")
 _ENTRY = re.compile(
-    r"(?:\.?/)?[\w.@+~-]+(?:/[\w.@+~-]+)*[/*:@]?\s*+$|[bcdlps-][rwxsStT-]{9}|total \d+\s*+$|\s*+$"
+    r"(?:\.?/)?[\w.@+~-]++(?:/[\w.@+~-]++)*+[/*:@]?\s*+$|[bcdlps-][rwxsStT-]{9}|total \d+\s*+$|\s*+$"
 )
-PLACE = re.compile(
-    r"(?:\.?/)?[\w.@+~-]+(?:/[\w.@+~-]+)*\.?\w*:?\s*+$"
-)  # a file that matches stand under
+PLACE = re.compile(r"(?:\.?/)?[\w.@+~-]++(?:/[\w.@+~-]++)*+:?\s*+$")  # a file that matches stand under
 COMMIT = re.compile(r"(?:\* )?commit [0-9a-f]{7,64}\b")
 _FIELD = re.compile(r"\s*+(?:- )*+[\w.$/\"' -]{1,60}:(?:\s|$)|\s*+- \S|\s*+#|---\s*+$")
 _ELEMENT = re.compile(r"\s*+</?[A-Za-z_?!][^<>]*>")

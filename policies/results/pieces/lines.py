@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import accumulate
 
 from foveate.policies.results.pieces.kinds import (
     COMMIT,
@@ -39,20 +40,32 @@ def lines(text: str, kind: ResultKind, grain: int) -> list[ResultPiece]:
     heads = nesting(text, kind)(
         [text[a : min(b, a + 200)] for a, (b, _) in zip(starts, stops, strict=True)]
     )
+    numbers = accumulate([count for _, count in stops], initial=1)
+    whole = [
+        ResultPiece("lines", start, stop, head, number, count)
+        for start, (stop, count), head, number in zip(starts, stops, heads, numbers, strict=False)
+    ]
+    return whole if all(_stays(line, grain) for line in whole) else divided(whole, text, grain)
+
+
+def divided(lines: Sequence[ResultPiece], text: str, grain: int) -> list[ResultPiece]:
+    """Return lines with the long ones in parts; their parents are positions of lines."""
     pieces: list[ResultPiece] = []
     places: list[int] = []
-    number = 1
-    for start, (stop, count), head in zip(starts, stops, heads, strict=True):
+    for line in lines:
         places.append(len(pieces))
-        parent = places[head] if head >= 0 else -1
-        _divide(pieces, ResultPiece("lines", start, stop, parent, number, count), text, grain)
-        number += count
+        parent = places[line.parent] if line.parent >= 0 else -1
+        _divide(pieces, line._replace(parent=parent), text, grain)
     return pieces
+
+
+def _stays(line: ResultPiece, grain: int) -> bool:
+    return line.extent > 1 or line.end - line.start <= grain
 
 
 def _divide(pieces: list[ResultPiece], line: ResultPiece, text: str, grain: int) -> None:
     """Append a line, in parts if it is long; several lines stay together."""
-    if line.extent > 1 or line.end - line.start <= grain:
+    if _stays(line, grain):
         pieces.append(line)
         return
     start, count = line.start, 1

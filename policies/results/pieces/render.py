@@ -100,8 +100,9 @@ class _Marks:
         if begin.start == 0 or self.pieces.kind not in ("log", "text") or self.pieces.numbered:
             return ""
         rest = text[begin.start : end.end].splitlines()
-        template, *others = templates([text[above : begin.start], *rest])
-        return ", like the line above" if template and {template} == {*others} else ""
+        template, first = templates([text[above : begin.start], *rest[:1]])
+        alike = template == first != "" and {template} == {*templates(rest)}
+        return ", like the line above" if alike else ""
 
     def _text(self, piece: ResultPiece) -> str:
         return self.pieces.text[piece.start : min(piece.end, piece.start + 40)]

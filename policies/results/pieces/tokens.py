@@ -147,6 +147,12 @@ def _id_of(name: str) -> int:
     return term_id(name) if len(name) > 1 else 0
 
 
+def forget() -> None:
+    """Forget all tokens that were looked up."""
+    for known in (token_of, _ids_of, _value_of):
+        known.cache_clear()
+
+
 def is_value(raw: str) -> bool:
     """Return whether a token is one that a later step would copy: it has digits, parts, or case inside."""
     if len(raw) < 2:
