@@ -38,7 +38,7 @@ def distinct(ids: NDArray[Number]) -> NDArray[Number]:
     return ordered[first]
 
 
-def numbered(ids: NDArray[Number]) -> Places:
+def ranks_of(ids: NDArray[Number]) -> Places:
     """Return the rank of each of some numbers among those that differ."""
     order = np.argsort(ids)
     ordered = ids[order]
@@ -47,7 +47,7 @@ def numbered(ids: NDArray[Number]) -> Places:
     return ranks
 
 
-def standing(terms: Terms, wanted: Terms) -> tuple[Places, Places]:
+def those_among(terms: Terms, wanted: Terms) -> tuple[Places, Places]:
     """Return where terms are `wanted` ones, and which of them, `wanted` being ascending.
 
     The lower half of a term's bits sorts out most of those that are not.

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.results.examples import EXAMPLES
 from benchmarks.speed.bodies import NONCE, history
 from foveate.policies.results.instead import read_divided
-from foveate.policies.results.pieces.tokens import forget
+from foveate.policies.results.pieces.tokens import forget_tokens
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.schema import Settings
@@ -93,7 +93,7 @@ def main() -> None:
         text = sized(example.make(), counter)
         times = []
         for _ in range(ROUNDS):
-            forget()
+            forget_tokens()
             times.append(taken(lambda text=text: read_divided(text)))  # type: ignore[misc]
         kind = read_divided(text).pieces.kind
         print(f"  {example.name:26} {kind:8} {statistics.median(times):6.1f}", flush=True)

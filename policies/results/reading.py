@@ -16,7 +16,7 @@ from foveate.policies.results.pieces.kinds import DEFINITION
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import templates
 from foveate.policies.results.pieces.reports import failures
-from foveate.policies.results.pieces.tokens import said_in
+from foveate.policies.results.pieces.tokens import said_by
 from foveate.policies.terms import distinct
 from foveate.policies.types import Places, Scores, Terms
 
@@ -64,7 +64,7 @@ def reading_of(pieces: Pieces) -> Reading:
     size = np.array([len(text) for text in texts], dtype=float)
     if pieces.kind == "html":
         texts = [untagged(text) for text in texts]
-    said = said_in(texts, max(SHORTEST, _READ // max(1, n)))
+    said = said_by(texts, max(SHORTEST, _READ // max(1, n)))
     repeating = pieces.kind in REPEATING
     alike = repeats(texts) if repeating else np.ones(n)
     new = fresh(texts) if repeating else np.ones(n)

@@ -12,7 +12,7 @@ from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.tokens import tokens_of
 from foveate.policies.results.reading import Reading
 from foveate.policies.results.settings import Results
-from foveate.policies.terms import distinct, numbered, standing
+from foveate.policies.terms import distinct, ranks_of, those_among
 from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
@@ -206,7 +206,7 @@ class Rarity:
         if not ids.size or not self.terms.size:
             none = np.zeros(0, dtype=np.intp)
             return none, none, none, np.zeros(ids.size)
-        hits, which = standing(self.terms, ids)
+        hits, which = those_among(self.terms, ids)
         pairs, counts = np.unique(self.places[hits] * ids.size + which, return_counts=True)
         place, term = pairs // ids.size, pairs % ids.size
         df = np.bincount(term, minlength=ids.size)
@@ -233,13 +233,13 @@ def _named(offers: Sequence[Offer], starts: Places, need: Need) -> Scores:
     ids = np.array(sorted(need.named), dtype=np.uint32)
     weights = np.array([need.named[int(i)] for i in ids])
     best = np.zeros(int(starts[-1]))
-    raw, places = values_of(offers, starts)
-    hits, which = standing(raw, ids)
+    raw, places = carried_by(offers, starts)
+    hits, which = those_among(raw, ids)
     np.maximum.at(best, places[hits], weights[which])
     return best
 
 
-def values_of(offers: Sequence[Offer], starts: Places) -> tuple[Terms, Places]:
+def carried_by(offers: Sequence[Offer], starts: Places) -> tuple[Terms, Places]:
     """Return the values of all offers with the pieces that carry them."""
     raw = np.concatenate([o.reading.values for o in offers])
     places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
@@ -252,9 +252,9 @@ def _values(
     """Return which value stands in which piece, and the worth of each: rare ones of recent results
     count most.
     """
-    raw, places = values_of(offers, starts)
+    raw, places = carried_by(offers, starts)
     keep = leaf[places]
-    values, places = numbered(raw[keep]), places[keep]
+    values, places = ranks_of(raw[keep]), places[keep]
     offer = np.repeat(np.arange(len(offers)), np.diff(starts))[places]
     df = np.bincount(values).astype(float)
     latest = np.zeros(df.size)

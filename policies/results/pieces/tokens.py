@@ -53,7 +53,7 @@ class Said(NamedTuple):
 NOTHING = Token((), (), False, False)
 
 
-def said_in(texts: Sequence[str], longest: int) -> Said:
+def said_by(texts: Sequence[str], longest: int) -> Said:
     """Return what the first `longest` characters of each text say.
 
     A token is looked up once for all texts, and laid out where it stands by numpy: a result of 20,000
@@ -147,7 +147,7 @@ def _id_of(name: str) -> int:
     return term_id(name) if len(name) > 1 else 0
 
 
-def forget() -> None:
+def forget_tokens() -> None:
     """Forget all tokens that were looked up."""
     for known in (token_of, _ids_of, _value_of):
         known.cache_clear()

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.policies.results.pieces.tokens import said_in, token_of, tokens_of
-from foveate.policies.terms import distinct, numbered, standing, term_id
+from foveate.policies.results.pieces.tokens import said_by, token_of, tokens_of
+from foveate.policies.terms import distinct, ranks_of, term_id, those_among
 
 LINES = st.lists(
     st.one_of(
@@ -23,7 +23,7 @@ LINES = st.lists(
 
 @given(LINES)
 def test_texts_read_at_once_say_what_each_says_alone(lines):
-    said = said_in(lines, 10_000)
+    said = said_by(lines, 10_000)
     terms, values = defaultdict(list), defaultdict(set)
     for place, term in zip(said.term_places.tolist(), said.terms.tolist(), strict=True):
         terms[place].append(term)
@@ -36,7 +36,7 @@ def test_texts_read_at_once_say_what_each_says_alone(lines):
 
 
 def test_cues_are_told_by_their_text():
-    said = said_in(["all is well", "ValueError: no", "3 passed", "x" * 200], 10_000)
+    said = said_by(["all is well", "ValueError: no", "3 passed", "x" * 200], 10_000)
     assert said.trouble.tolist() == [False, True, False, False]
     assert said.total.tolist() == [False, False, True, False]
 
@@ -52,7 +52,7 @@ def test_ids_are_found_ranked_and_told_apart(ids, wanted):
     found = np.array(ids, dtype=np.uint32)
     sought = np.array(sorted(wanted), dtype=np.uint32)
     assert distinct(found).tolist() == sorted(set(ids))
-    assert numbered(found).tolist() == [sorted(set(ids)).index(i) for i in ids]
-    places, which = standing(found, sought)
+    assert ranks_of(found).tolist() == [sorted(set(ids)).index(i) for i in ids]
+    places, which = those_among(found, sought)
     assert places.tolist() == [n for n, i in enumerate(ids) if i in wanted]
     assert sought[which].tolist() == [i for i in ids if i in wanted]
