@@ -13,6 +13,7 @@ from foveate.policies.features import extract
 from foveate.proxy.errors import ConfigError, FormatError
 from foveate.proxy.evaluation.evidence import Case, Message, spaced, text_of
 from foveate.proxy.formats import Format, load_formats
+from foveate.proxy.formats.messages.content import OWN_KINDS
 from foveate.proxy.formats.parsed import Block
 from foveate.proxy.formats.tokens import FALLBACK, TokenCounter
 from foveate.proxy.observers.recent import Recent
@@ -20,7 +21,6 @@ from foveate.proxy.observers.store.sought import MOST, Sought
 
 SOURCE = "own"
 UNSPLIT = 10**9  # tokens: nothing is cut into pieces here
-BLOCKS = {"tool_use", "tool_result", "thinking", "redacted_thinking"}  # of Anthropic's API alone
 STEPS = 8  # of a conversation, evenly spaced
 COMMON = 3  # messages: a value that more of them name is no evidence of one
 GROUPS = 12  # values a case, the rarest first
@@ -116,7 +116,7 @@ def looks_like_messages(plain: dict[str, Any]) -> bool:
         for block in content
         if isinstance(block, dict)
     }
-    return "system" in plain or bool(kinds & BLOCKS)
+    return "system" in plain or bool(kinds & OWN_KINDS)
 
 
 def message_of(block: Block) -> Message:

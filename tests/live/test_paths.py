@@ -73,6 +73,8 @@ def test_a_deployment_names_the_model_where_the_body_does_not(quick: Live) -> No
         "/v1/messages/count_tokens",
         "/api/chat",
         "/v1beta/models/gemini-3:generateContent",
+        "/v1beta/interactions",
+        "/v1/projects/p/locations/l/publishers/anthropic/models/claude:rawPredict",
     ],
 )
 def test_a_call_that_is_not_pruned_says_so(quick: Live, upstream: Upstream, path: str) -> None:

@@ -16,6 +16,7 @@ FALLBACK = "fallback"  # where another model went on with the turn; no part of t
 # Whatever else there is may be what the rest of the request depends on, so it stays.
 KNOWN = USES | THOUGHTS | {"text", "image", "document", "search_result", RESULT, FALLBACK}
 TOLD = frozenset({"text", "image", "document", "search_result", "browser_state"})  # by a client's tool
+OWN_KINDS = USES | THOUGHTS | {RESULT}  # of this API alone
 REFERENCE = "tool_reference"  # names a tool whose definition is loaded only because of it
 COMPACTION = "compaction"
 # What can carry a cache mark, beside the results of the provider's tools

@@ -50,7 +50,7 @@ def responses_outline(body: bytes) -> Outline:
     wire, readable = read_top_level(body, _decoder, "input", "not a request for a response")
     held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
     if wire.input is msgspec.UNSET or wire.input is None:
-        held = held or ("prompt" if value(wire.prompt) else "")
+        held = held or ("prompt" if isinstance(value(wire.prompt), dict) else "")
         if not held:
             raise FormatError("the body has no input")
         items = []
