@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from foveate.policies.language.manners import manner_of
+from foveate.policies.language.subject import subject_of
 from foveate.policies.language.words import normal, terms_of, words
 from foveate.policies.terms import term_id
 from foveate.policies.types import Features
@@ -46,6 +48,20 @@ def extract(text: str, name: str = "") -> Features:
         speaker=_speaker_of(text, name),
         quotes=tuple(quotes)[:MAX_QUOTES],
         manner=manner_of(text),
+    )
+
+
+def extract_query(text: str) -> Features:
+    """Return what signals read of a turn that asks: its terms are those of what it asks about."""
+    whole = extract(text)
+    about = subject_of(text)
+    if about == text:
+        return whole
+    part = extract(about)
+    return (
+        replace(whole, terms=part.terms, counts=part.counts, length=part.length)
+        if part.terms.size
+        else whole
     )
 
 

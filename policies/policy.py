@@ -33,8 +33,11 @@ class WeightedSignal:
     def weights(self, history: History) -> Scores:
         """Return the weight of each segment, shape (n,)."""
         if isinstance(self.weight, Mapping):
-            return np.array([self.weight.get(s.kind, 1.0) for s in history.segments], dtype=float)
-        return np.full(len(history.segments), float(self.weight))
+            weights = np.array([self.weight.get(s.kind, 1.0) for s in history.segments], dtype=float)
+        else:
+            weights = np.full(len(history.segments), float(self.weight))
+        trust: Callable[[History], float] | None = getattr(self.signal, "trust", None)
+        return weights if trust is None else weights * trust(history)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ class History:
     recalls: Scores  # how often each segment was recalled before, shape (n,)
     # Cosine of each segment and the query, nan where it is not known; None where the vectors tell
     likeness: Scores | None = None
+    varied: float = 0.0  # the least variety of vectors in a language that their embedder knows; 0: any
     _done: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def cosines(self) -> Scores:

@@ -51,7 +51,7 @@ START: Described = {
         "novelty": {"weight": 0.0},
         "role": {"weight": 0.0},
     },
-    "graph": {"type": "neighbours", "per_speaker": 0.7, "persistence": 6.0, "longest": 24.0, "own": 1.5},
+    "graph": {"type": "neighbours", "per_speaker": 0.7, "persistence": 9.0, "longest": 24.0, "own": 1.5},
     "topics": {"share": 0.0},
     "selector": {
         "type": "coverage", "persistence": 0.9, "answers": 0.25, "tools": 0.6, "tool_share": 0.3, "values": 1.0,
@@ -68,7 +68,7 @@ SPACE: dict[str, Space] = {
         ("signals", "keyword", "power"): (1.5, 2.0),
         ("graph", "own"): (1.0, 1.5, 2.0, 3.0),
         ("graph", "per_speaker"): (0.5, 0.7, 1.0),
-        ("graph", "persistence"): (3.0, 6.0, 9.0),
+        ("graph", "persistence"): (6.0, 9.0, 12.0),
         ("topics", "share"): (0.0, 0.15),
         ("selector", "persistence"): (0.7, 0.9, 1.1),
         ("selector", "tools"): (0.5, 0.6, 0.7),

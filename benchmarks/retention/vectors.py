@@ -20,6 +20,7 @@ class Stored:
         self.reads = embedder.reads
         self.batch = embedder.batch
         self.symmetric = embedder.symmetric
+        self.varied = float(getattr(embedder, "varied", 0.0))
         self._embedder = embedder
         self._path = path
         self._loaded = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from foveate.policies.language.stemming import stem, stem_foreign
 
@@ -28,6 +28,11 @@ MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed"
     "\u0900-\u0963\u0966-\u0dff"
 )
+_KANA = re.compile("[\u3041-\u30ff\u31f0-\u31ff]")
+_JAPANESE = re.compile(  # katakana, hiragana, anything else
+    "([\u30a0-\u30ff\u31f0-\u31ff]+)|([\u3041-\u309f]+)|([^\u3041-\u30ff\u31f0-\u31ff]+)"
+)
+ENDING = 2  # hiragana behind a character are its ending or a particle, mostly
 _ASCII = re.compile(r"[A-Za-z0-9]+")
 # Possessive: else each character of a long run takes a hundred bytes, to come back to
 _WORD = re.compile(rf"([{PAIRED}]+)|([{TRIPLED}]+)|((?:[^\W_{PAIRED}{TRIPLED}]|[{MARKS}])++)")
@@ -61,7 +66,23 @@ def words(text: str) -> list[str]:
         if word:
             found.append(word)
         else:
-            found.extend(_pieces(paired, 2) if paired else _pieces(tripled, 3))
+            found.extend(_paired(paired) if paired else _pieces(tripled, 3))
+    return found
+
+
+def _paired(run: str) -> Iterable[str]:
+    """Return the pairs of characters of a run; of Japanese the words that its scripts part."""
+    return _japanese(run) or _pieces(run, 2) if _KANA.search(run) else _pieces(run, 2)
+
+
+def _japanese(run: str) -> list[str]:
+    """Return words in katakana as wholes, the pairs of all else, endings and particles left out."""
+    found: list[str] = []
+    for katakana, hiragana, other in _JAPANESE.findall(run):
+        if katakana:
+            found.append(katakana)
+        elif other or len(hiragana) > ENDING:
+            found.extend(_pieces(other or hiragana, 2))
     return found
 
 

@@ -50,6 +50,7 @@ class Histories:
         bounds = bounds or Bounds()
         self.worker = worker
         self._embedder = embedder
+        self._varied = float(getattr(embedder, "varied", 0.0))
         self._deadline = bounds.deadline
         self._faults = Faults()
         self._index = BufferedIndex(index, bounds, self._faults)
@@ -233,7 +234,8 @@ class Histories:
         fresh: list[Segment],
     ) -> tuple[History, list[Segment]]:
         """Return the history without vectors, and what has none yet, the likeliest first."""
-        bare = without_vectors(segments, self._features.features(tenant, segments), query)
+        features = self._features.features(tenant, segments)
+        bare = replace(without_vectors(segments, features, query), varied=self._varied)
         if len(fresh) < 2:
             return bare, fresh
         scores = Keyword().score(bare)

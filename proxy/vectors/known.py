@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from foveate.policies.features import extract
+from foveate.policies.features import extract_query
 from foveate.policies.types import INSTRUCTIONS, Features, History, Scores, Segment
 from foveate.proxy.vectors.indexes import Entry, Vector
 from foveate.proxy.vectors.store import Known
@@ -57,7 +57,7 @@ def without_vectors(segments: Sequence[Segment], features: Sequence[Features], q
     nothing, none = np.zeros(0, dtype=np.float32), np.zeros(len(segments))
     vectors = nothing.reshape(len(segments), 0)
     return History(
-        segments, features, vectors, query, extract(query), nothing, age_hours=none, recalls=none
+        segments, features, vectors, query, extract_query(query), nothing, age_hours=none, recalls=none
     )
 
 

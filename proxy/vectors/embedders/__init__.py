@@ -23,6 +23,7 @@ class Embedder(Protocol):
 
     A class is built with the keywords `model`, `threads`, `url`, `key` and `dimensions`, as far as it takes them,
     and without I/O. One that costs money may count its `tokens`.
+    One that knows some languages alone may say in `varied` how much variety its vectors have in these (`Shape`).
     Any method may raise: what fails is done without.
     """
 

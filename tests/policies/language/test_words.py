@@ -94,3 +94,19 @@ def test_any_text_has_words_that_are_in_it(text: str) -> None:
 @given(st.text(min_size=1, max_size=12))
 def test_any_word_has_a_stem(word: str) -> None:
     assert isinstance(stem_foreign(word), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("東京タワーを建てた", ["東京", "タワー", "建"]),
+        ("彼はりんごを食べる", ["彼", "はり", "りん", "んご", "ごを", "食"]),
+        ("はい", ["はい"]),
+        ("みき", ["みき"]),
+        ("今日は3月です", ["今日", "3", "月"]),
+    ],
+)
+def test_the_scripts_of_japanese_part_its_words_and_endings_are_none(
+    text: str, parts: list[str]
+) -> None:
+    assert words(text) == parts

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from foveate.policies.policy import WeightedSignal
 from foveate.policies.signals.keyword import Keyword
 from foveate.policies.signals.recency import Recency
 from foveate.policies.signals.role import Role
@@ -98,3 +101,34 @@ def test_role_values_what_it_is_told_to() -> None:
         [segment(role="user"), segment(role="assistant"), segment(role="assistant", kind="tool")]
     )
     assert Role(user=3, assistant=2, tool=1).score(seen) == pytest.approx([3, 2, 1])
+
+
+def alike(share: float, n: int = 40) -> np.ndarray:
+    """Return unit vectors of which each has that share of its square in common with all."""
+    vectors = np.zeros((n, n + 1), dtype=np.float32)
+    vectors[:, n] = share**0.5
+    vectors[np.arange(n), np.arange(n)] = (1 - share) ** 0.5
+    return vectors
+
+
+@pytest.mark.parametrize(
+    ("share", "varied", "trusted"), [(0.2, 0.6, 1.0), (0.7, 0.6, 0.24), (0.7, 0.0, 1.0)]
+)
+def test_an_embedder_that_tells_little_apart_counts_less(
+    share: float, varied: float, trusted: float
+) -> None:
+    seen = history([segment(f"w{i}") for i in range(40)], "w1", vectors=alike(share))
+    seen = replace(seen, varied=varied)
+    assert Semantic().trust(seen) == pytest.approx(trusted, abs=0.02)
+    weights = WeightedSignal("semantic", 2.0, Semantic()).weights(seen)
+    assert weights == pytest.approx(np.full(40, 2 * trusted), abs=0.04)
+
+
+def test_few_vectors_do_not_tell_what_an_embedder_knows() -> None:
+    seen = history([segment(f"w{i}") for i in range(20)], "w1", vectors=alike(0.9, 20))
+    assert Semantic().trust(replace(seen, varied=0.6)) == 1
+    known = alike(0.9, 80)
+    known[40:] = 0
+    known[39] = 0
+    seen = history([segment(f"w{i}") for i in range(80)], "w1", vectors=known)
+    assert Semantic().trust(replace(seen, varied=0.6)) == 1

@@ -202,6 +202,15 @@ async def test_a_model_that_tells_queries_from_texts_embeds_the_latest_turn_as_b
     assert np.allclose(found.vectors[-1], word_vector(segments[-1].text))
 
 
+async def test_a_history_says_how_varied_its_embedder_is_where_it_knows_a_language(make: Make) -> None:
+    class Varied(WordEmbedder):
+        varied = 0.6
+
+    found, _ = await complete(make(Varied()), said())
+    unknown, _ = await complete(make(WordEmbedder()), said())
+    assert (found.varied, unknown.varied) == (0.6, 0.0)
+
+
 async def test_ages_and_recalls_are_those_of_the_index(make: Make) -> None:
     index = InMemory()
     segments = said(3)
