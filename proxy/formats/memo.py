@@ -42,12 +42,15 @@ class Prefix(msgspec.Struct, frozen=True):
     places: list[Place] = []
     turn: int = 0  # user turns
     tokens: int = 0
+    summed_up: int = 0  # items that a later one stands for
+    thinks: bool = False  # some of its segments have reasoning
 
     def extended(self, known: list[Known], units: Iterable[Unit], end: int, split: bool) -> Prefix:
         """Return it with the items up to `end`, whose blocks are grouped into `units`, split into parts
         or not.
         """
         segments, places, turn = self.segments.copy(), self.places.copy(), self.turn
+        thinks = self.thinks
         for unit in units:
             item, block = unit[0]
             holder = known[item]
@@ -61,9 +64,13 @@ class Prefix(msgspec.Struct, frozen=True):
                 holder.built[block] = built = build_unit(blocks, unit, turn, parts)
             segments += built.segments
             places += built.places
+            thinks = thinks or built.thinks
         new = [each.item for each in known[len(self.items) : end]]
         tokens = self.tokens + sum([item.tokens for item in new])
-        return Prefix(self.items + new, linked(self.links, new), segments, places, turn, tokens)
+        summaries = [i for i, item in enumerate(new, len(self.items)) if sums_up(item)]
+        summed_up = summaries[-1] if summaries else self.summed_up
+        links = linked(self.links, new)
+        return Prefix(self.items + new, links, segments, places, turn, tokens, summed_up, thinks)
 
 
 NOTHING = Prefix()
@@ -132,6 +139,8 @@ class Memo:
             tokens,
             self._counter,
             self._desk,
+            whole.summed_up,
+            whole.thinks,
         )
 
     def _longest_prefix(self, items: list[Item], latest: int, tenant: str) -> Prefix:
@@ -165,6 +174,11 @@ class Memo:
             tokens = self._format.standing(name, raw, self._counter)
             self._standing.put(key, tokens, size=300 + len(raw))
         return tokens
+
+
+def sums_up(item: Item) -> bool:
+    """Say whether an item stands for all before it."""
+    return any(block.sums_up for block in item.blocks)
 
 
 def _latest_turn(items: Sequence[Item]) -> int:

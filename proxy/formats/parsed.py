@@ -109,12 +109,8 @@ class Place(msgspec.Struct, frozen=True):
     """Where a segment's content stands in the request."""
 
     addresses: tuple[Address, ...]
+    items: tuple[int, ...]  # of those addresses, ascending, each once
     piece: int | None = None  # which piece of its only block; None for whole blocks
-
-    @property
-    def items(self) -> tuple[int, ...]:
-        """The positions of the items, ascending, each once."""
-        return tuple(dict.fromkeys([item for item, _ in self.addresses]))
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -129,18 +125,12 @@ class Parsed(msgspec.Struct, frozen=True):
     tokens: int  # of the whole prompt
     counter: TokenCounter
     desk: Desk
+    summed_up: int = 0  # items, from the first on, that a later one stands for
+    thinks: bool = False  # some of its segments have reasoning
     # What it does not carry and is quoted ahead of a user's words, by the position of that user's item;
     # their tokens are counted in
     forgotten: Mapping[int, tuple[Segment, ...]] = {}
     forgotten_tokens: int = 0
-
-    @property
-    def summed_up(self) -> int:
-        """How many items, from the first on, a later one stands for."""
-        for i in range(len(self.items) - 1, -1, -1):
-            if any(block.sums_up for block in self.items[i].blocks):
-                return i
-        return 0
 
     def read_by_code(self, address: Address) -> bool:
         """Say whether code at the provider reads what stands there: the result of a call that it made."""
@@ -153,9 +143,11 @@ class Parsed(msgspec.Struct, frozen=True):
     @property
     def query(self) -> str:
         """The text of the latest user turn; of the last block where no user has spoken."""
-        blocks = [block for item in reversed(self.items) for block in reversed(item.blocks)]
-        spoken = (block.text for block in blocks if block.role == "user")
-        return next(spoken, blocks[0].text if blocks else "")
+        blocks = (block for item in reversed(self.items) for block in reversed(item.blocks))
+        last = next(blocks, None)
+        if last is None or last.role == "user":
+            return last.text if last else ""
+        return next((block.text for block in blocks if block.role == "user"), last.text)
 
 
 class Prompt(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ class Built(msgspec.Struct, frozen=True):
     split: bool
     segments: tuple[Segment, ...]
     places: tuple[Place, ...]
+    thinks: bool  # its blocks have reasoning
 
     def holds(self, blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) -> bool:
         """Say whether it is what these very blocks make there."""
@@ -89,11 +90,12 @@ def build_unit(blocks: tuple[Block, ...], unit: Unit, turn: int, split: bool) ->
     if split:
         pieces = enumerate(first.pieces)
         segments = tuple(_part(first, piece, turn, (item, block, n)) for n, piece in pieces)
-        places = tuple(Place(unit, n) for n in range(len(first.pieces)))
+        places = tuple(Place(unit, (item,), n) for n in range(len(first.pieces)))
     else:
         segments = (_whole(blocks, unit, turn),)
-        places = (Place(unit),)
-    return Built(blocks, unit, turn, split, segments, places)
+        places = (Place(unit, tuple(dict.fromkeys([i for i, _ in unit]))),)
+    thinks = any(block.thought or block.bound for block in blocks)
+    return Built(blocks, unit, turn, split, segments, places, thinks)
 
 
 def _part(block: Block, piece: Piece, turn: int, key: Key) -> Segment:

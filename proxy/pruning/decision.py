@@ -33,7 +33,7 @@ def _outcome_of(request: Request, grounds: Grounds, selection: Selection, draft:
     """Return all that is known of a request once it is decided."""
     parsed, limits = grounds.parsed, grounds.limits
     recalled = [parsed.segments[i].tokens for i in selection.recalled]
-    thoughts = thoughts_of(parsed.segments, selection.state)
+    thoughts = thoughts_of(parsed.segments, selection.state) if parsed.thinks else NO_THOUGHTS
     return Outcome(
         id=request.id,
         created=int(time.time()),
@@ -71,6 +71,9 @@ class Thoughts(NamedTuple):
 
     kept: int
     lost: int
+
+
+NO_THOUGHTS = Thoughts(0, 0)
 
 
 def thoughts_of(segments: Sequence[Segment], state: PruneState) -> Thoughts:

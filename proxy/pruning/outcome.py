@@ -143,6 +143,7 @@ class Ledger:
         """
         chosen, segments = self.selection, self.selection.segments
         results = results_of(chosen, self.desk.stretches)
+        below = chosen.below
         return orjson.dumps(
             {
                 "cut": chosen.cut,
@@ -154,7 +155,7 @@ class Ledger:
                 "tokens": [s.tokens for s in segments],
                 "fate": chosen.fates if chosen.state.dropped else None,  # all kept
                 "pin": [s.pin or None for s in segments],
-                "below": [i for i, s in enumerate(segments) if s.key in chosen.below],
+                "below": [i for i, s in enumerate(segments) if s.key in below] if below else [],
                 "score": None if chosen.scores is None else np.round(chosen.scores, 4).tolist(),
                 "shares": {name: np.round(share, 4).tolist() for name, share in chosen.shares.items()},
                 "results": {n: found for n, found in enumerate(results) if found},

@@ -30,6 +30,8 @@ def origins_of(parsed: Parsed, earlier: Recollection | None, distrusted: bool = 
     in it, whatever they were made under: it was taken. None of them has a known one where the upstream
     has refused them, `distrusted`.
     """
+    if not parsed.thinks:
+        return earlier.origins if earlier and not distrusted else {}
     if distrusted:
         return {s.key: UNKNOWN for s in parsed.segments if s.bound}
     earlier = earlier or NOTHING_YET
@@ -60,6 +62,8 @@ def without_strangers(
     under, and the plain one behind the first change goes too, as many models' templates drop it
     themselves.
     """
+    if not parsed.thinks:
+        return selection
     thinking = [s for s in parsed.segments if s.thought and s.key not in selection.state.dropped]
     if not thinking:
         return selection

@@ -46,14 +46,16 @@ def timing_of(situation: Situation, moment: Moment, economy: config.Economy, thr
     Inside a tool loop a cut would take the reasoning of the turn under way, so none is made for bound
     reasoning there.
     """
-    size = situation.prompt()
+    size, budget = situation.prompt(), situation.budget
+    near = size > NEAR * budget.high
+    if not (near or thrifty):
+        return Timing(None, moment.rent)
     settled = ends_with_user(situation.segments)
     bound = any(s.bound for s in situation.segments)
     if bound and not settled:
         return Timing(None, moment.rent)
     cold = moment.rates is not None and moment.idle > moment.rates.lifetime
-    budget, stays = situation.budget, staying(situation.segments)
-    near = size > NEAR * budget.high
+    stays = staying(situation.segments)
     # Else all that can go would go, each time that the conversation was silent
     free = cold and stays < budget.low
     if near and (free or (bound and size + growth(situation.segments) > budget.high)):
