@@ -15,6 +15,7 @@ T = TypeVar("T")
 # What takes more than a few milliseconds is done in the thread.
 LITTLE_NEW = 16 * 1024  # characters or bytes of new text to read
 VERY_MUCH = 256 * 1024  # bytes of one item, which take a tenth of a second to read
+LARGE_BODY = 1024 * 1024  # bytes, to tell apart and to write
 MANY_ITEMS = 500  # to tell apart and to write
 FEW_SEGMENTS = 100  # to score
 

@@ -12,6 +12,7 @@ from foveate.proxy.errors import RequestError
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
 from foveate.proxy.formats.wire.usage import Usage
 
 
@@ -21,9 +22,9 @@ class Format(Protocol):
     name: str  # of the API, as metrics and the page label it
     priming: int  # tokens that open the answer, beside all that the request says
 
-    def read(self, body: bytes) -> Outline:
-        """Return a request with its items told apart but not read; FormatError where it is none of this
-        API.
+    def read(self, body: bytes, earlier: Earlier = AFRESH) -> Outline:
+        """Return a request with its items told apart but not read, however many of them `earlier` ones
+        had; FormatError where it is none of this API.
         """
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:

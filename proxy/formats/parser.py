@@ -10,8 +10,8 @@ from foveate.proxy.formats import Format
 from foveate.proxy.formats.memo import Known, Memo
 from foveate.proxy.formats.parsed import Outline, Parsed
 from foveate.proxy.formats.tokens import FALLBACK, TokenCounter, encoding_name
-from foveate.proxy.worker import LITTLE_NEW, MANY_ITEMS, VERY_MUCH, Worker
-
+from foveate.proxy.formats.wire.beginnings import Beginnings
+from foveate.proxy.worker import LARGE_BODY, LITTLE_NEW, MANY_ITEMS, VERY_MUCH, Worker
 
 class Parser:
     """Returns requests as segments, of every format and vocabulary; what was parsed once is remembered
@@ -28,6 +28,13 @@ class Parser:
     def start(self) -> None:
         """Read the commonest vocabulary ahead of the first request, in the thread."""
         self._worker.submit(lambda: TokenCounter(FALLBACK))
+
+    async def read(self, wire: Format, body: bytes, tenant: str = "") -> Outline:
+        """Return a request of one tenant with its items told apart; FormatError where it is none of the
+        format's.
+        """
+        earlier = Beginnings(self._cache.space("beginning", wire.name), tenant)
+        return await self._worker.run(len(body) > LARGE_BODY, wire.read, body, earlier)
 
     async def parse(self, wire: Format, outline: Outline, tenant: str = "") -> Parsed:
         """Return the request's segments, for one tenant; FormatError where an item is none of the

@@ -34,16 +34,13 @@ from foveate.proxy.pruning.request import Decision, Mode, Request, Wanted
 from foveate.proxy.pruning.thoughts import origins_of, without_strangers
 from foveate.proxy.vectors import Owner
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.worker import FEW_SEGMENTS, LITTLE_NEW, MANY_ITEMS
+from foveate.proxy.worker import FEW_SEGMENTS, LARGE_BODY, LITTLE_NEW, MANY_ITEMS
 
 _log = logging.getLogger("foveate.pruner")
 # From this share of the high watermark on, a history is embedded in the background, so that its first
 # cut has vectors. The tenth that is left takes a few turns to fill, in which the model reads many times
 # as much; most never come here.
 AHEAD = 0.9
-MUCH = (
-    1024 * 1024
-)  # bytes of a body, which take more than a few milliseconds to tell apart and to write
 # Tokens: a shorter prompt that is refused without a word was not too long for any chat model
 MUTE = 2048
 
@@ -185,8 +182,7 @@ class RequestPruner:
     async def _decide(self, request: Request, wanted: Wanted) -> Decision:
         trace = request.trace
         with trace.timed("parse"):
-            much = len(request.body) > MUCH
-            outline = await self._worker.run(much, request.format.read, request.body)
+            outline = await self._parser.read(request.format, request.body, request.tenant)
             if outline.stays:
                 told = structs.replace(bare(request, wanted, "untouched"), model=outline.model)
                 return Decision(request.body, told)
@@ -213,7 +209,7 @@ class RequestPruner:
         )
         self._prepare(request, grounds)
         with trace.timed("rebuild"):
-            much = many or len(request.body) > MUCH
+            much = many or len(request.body) > LARGE_BODY
             prompt = await self._worker.run(much, draft, request.format, parsed, selection, earlier)
         decision = decision_on(request, grounds, selection, prompt)
         if wanted.sticky and not request.rehearsal:

@@ -13,6 +13,7 @@ from foveate.proxy.formats.chat.rewriting import rewrite_chat
 from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.usage import Usage
 
@@ -23,9 +24,9 @@ class Chat:
     name = "chat"
     priming = counting.PRIMING
 
-    def read(self, body: bytes) -> Outline:
+    def read(self, body: bytes, earlier: Earlier = AFRESH) -> Outline:
         """Return a request with its messages told apart; FormatError where it is no chat completion."""
-        return chat_outline(body)
+        return chat_outline(body, earlier)
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return a message as it is understood."""

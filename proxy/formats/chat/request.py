@@ -6,9 +6,10 @@ import msgspec
 
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
+from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
 from foveate.proxy.formats.wire.reading import (
+    TopLevel,
     named,
-    own,
     read_top_level,
     standing_fields,
     token_limit,
@@ -32,17 +33,17 @@ class _Wire(msgspec.Struct):
     response_format: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(_Wire)
+_TOP = TopLevel(msgspec.json.Decoder(_Wire), "messages", "not a chat completion")
 
 
-def chat_outline(body: bytes) -> Outline:
+def chat_outline(body: bytes, earlier: Earlier = AFRESH) -> Outline:
     """Return a request with its messages told apart; FormatError where it is no chat completion."""
-    wire, readable = read_top_level(body, _decoder, "messages", "not a chat completion")
+    wire, items = read_top_level(body, _TOP, earlier)
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
     return Outline(
         body,
-        items=own([bytes(raw) for raw in wire.messages], readable, body),
+        items=items,
         model=named(value(wire.model)),
         max_output=token_limit(value(wire.max_completion_tokens), value(wire.max_tokens)),
         turns=True,

@@ -15,6 +15,7 @@ from foveate.proxy.formats.messages.rewriting import rewrite_messages
 from foveate.proxy.formats.messages.speaking import error_body
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.usage import Usage
 
@@ -27,9 +28,9 @@ class Messages:
     name = "messages"
     priming = counting.PRIMING
 
-    def read(self, body: bytes) -> Outline:
+    def read(self, body: bytes, earlier: Earlier = AFRESH) -> Outline:
         """Return a request with its messages told apart; FormatError where it is none of this API."""
-        return messages_outline(body)
+        return messages_outline(body, earlier)
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return a message as it is understood."""

@@ -10,10 +10,11 @@ import msgspec
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.messages.content import COMPACTION
 from foveate.proxy.formats.parsed import Outline
+from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
 from foveate.proxy.formats.wire.reading import (
+    TopLevel,
     decoded,
     named,
-    own,
     part_kind,
     read_top_level,
     standing_fields,
@@ -43,21 +44,20 @@ class _Wire(msgspec.Struct):
     context_management: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(_Wire)
+_TOP = TopLevel(msgspec.json.Decoder(_Wire), "messages", "no Messages request")
 
 
-def messages_outline(body: bytes) -> Outline:
+def messages_outline(body: bytes, earlier: Earlier = AFRESH) -> Outline:
     """Return a request with its messages told apart; FormatError where it is none of this API."""
-    wire, readable = read_top_level(body, _decoder, "messages", "no Messages request")
+    wire, items = read_top_level(body, _TOP, earlier)
     if wire.messages is msgspec.UNSET:
         raise FormatError("the body has no messages")
-    messages = own([bytes(raw) for raw in wire.messages], readable, body)
-    ahead = compacted(messages)
+    ahead = compacted(items)
     model, thinking = named(value(wire.model)), value(wire.thinking)
     return Outline(
         body,
-        items=messages[ahead:],
-        ahead=tuple(messages[:ahead]),
+        items=items[ahead:],
+        ahead=tuple(items[:ahead]),
         model=model,
         max_output=reserved(model, value(wire.max_tokens)),
         standing=standing_fields(wire, STANDING),

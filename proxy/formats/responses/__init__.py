@@ -13,6 +13,7 @@ from foveate.proxy.formats.responses.item import item_of, read_item
 from foveate.proxy.formats.responses.request import responses_outline
 from foveate.proxy.formats.responses.rewriting import rewrite_input
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.usage import Usage
 
@@ -23,9 +24,9 @@ class Responses:
     name = "responses"
     priming = counting.PRIMING
 
-    def read(self, body: bytes) -> Outline:
+    def read(self, body: bytes, earlier: Earlier = AFRESH) -> Outline:
         """Return a request with its items told apart; FormatError where it is none of this API."""
-        return responses_outline(body)
+        return responses_outline(body, earlier)
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return an input item as it is understood."""

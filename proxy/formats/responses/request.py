@@ -9,10 +9,11 @@ import msgspec
 from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.parsed import Outline
 from foveate.proxy.formats.responses import kinds
+from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
 from foveate.proxy.formats.wire.reading import (
+    TopLevel,
     decoded,
     named,
-    own,
     read_top_level,
     standing_fields,
     token_limit,
@@ -42,22 +43,19 @@ class _Wire(msgspec.Struct):
     context_management: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(_Wire)
+_TOP = TopLevel(msgspec.json.Decoder(_Wire), "input", "not a request for a response")
 
 
-def responses_outline(body: bytes) -> Outline:
+def responses_outline(body: bytes, earlier: Earlier = AFRESH) -> Outline:
     """Return a request with its items told apart; FormatError where it is none of the Responses API."""
-    wire, readable = read_top_level(body, _decoder, "input", "not a request for a response")
+    wire, items = read_top_level(body, _TOP, earlier)
     held = next((name for name in AT_THE_SERVER if value(getattr(wire, name))), "")
     if wire.input is msgspec.UNSET or wire.input is None:
         held = held or ("prompt" if isinstance(value(wire.prompt), dict) else "")
         if not held:
             raise FormatError("the body has no input")
-        items = []
     elif isinstance(wire.input, str):
         items = [json_of(wire.input)]
-    else:
-        items = own([bytes(raw) for raw in wire.input], readable, body)
     return Outline(
         body,
         items=items,

@@ -9,13 +9,14 @@ import math
 import re
 from collections.abc import Container, Sequence
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 import orjson
 
 from foveate.proxy.errors import FormatError
+from foveate.proxy.formats.wire.beginnings import AFRESH, LONG, STAND_IN, Earlier, beginning, matching
 
 T = TypeVar("T")
 MOST_ITEMS = 20_000  # of a request; each takes some kilobytes of memory, however few bytes of the body
@@ -95,17 +96,63 @@ def read_object(body: bytes, decoder: msgspec.json.Decoder[T]) -> tuple[T, bytes
         return decoder.decode(readable), readable
 
 
-def read_top_level(
-    body: bytes, decoder: msgspec.json.Decoder[T], field: str, kind: str
-) -> tuple[T, bytes]:
-    """Return a request's top level, and the body that was read; FormatError, "the body is `kind`", where
-    it is none, or has too many elements in `field`.
+class TopLevel(NamedTuple):
+    """How a format's requests are read."""
+
+    decoder: msgspec.json.Decoder[Any]
+    field: str  # that has the items
+    kind: str  # what a body is that cannot be read: "no Messages request"
+
+
+def read_top_level(body: bytes, top: TopLevel, earlier: Earlier = AFRESH) -> tuple[Any, list[bytes]]:
+    """Return a request's top level, and its items in the caller's own bytes, none where they are no
+    array; FormatError where it cannot be read, or has too many of them.
     """
+    found = _from_beginning(body, top, earlier)
+    if found is not None:
+        return found
     try:
-        check_items(body, field)
-        return read_object(body, decoder)
+        check_items(body, top.field)
+        wire, readable = read_object(body, top.decoder)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise FormatError(f"the body is {kind}: {error}") from None
+        raise FormatError(f"the body is {top.kind}: {error}") from None
+    raws = getattr(wire, top.field)
+    if not isinstance(raws, list):
+        return wire, []
+    items = own([bytes(raw) for raw in raws], readable, body)
+    if readable is body and len(body) >= LONG and earlier is not AFRESH:
+        begun = beginning(body, items)
+        _, end = matching(begun, body)
+        if _stands_in(top, begun.head + STAND_IN + body[end:]):
+            earlier.keep(body, items, begun)
+    return wire, items
+
+
+def _from_beginning(body: bytes, top: TopLevel, earlier: Earlier) -> tuple[Any, list[bytes]] | None:
+    """Return the same with the items of an earlier body, where it begins as that did; None where it
+    has to be read as a whole.
+    """
+    short = earlier.shortened(body)
+    wire = short and _stands_in(top, short.body)
+    if not short or not wire:
+        return None
+    rest = [bytes(raw) for raw in getattr(wire, top.field)[1:]]
+    if len(short.known) + len(rest) > MOST_ITEMS:
+        return None
+    items = short.known + rest
+    earlier.keep(body, items, short.beginning)
+    return wire, items
+
+
+def _stands_in(top: TopLevel, short: bytes) -> Any:
+    """Return the top level of a body whose first item is STAND_IN, None where it is not."""
+    try:
+        check_items(short, top.field)
+        wire = top.decoder.decode(short)
+    except (msgspec.DecodeError, RecursionError, FormatError):
+        return None
+    raws = getattr(wire, top.field)
+    return wire if isinstance(raws, list) and raws and bytes(raws[0]) == STAND_IN else None
 
 
 def fields_of(raw: bytes, aside: Container[str] = ()) -> dict[str, bytes]:
