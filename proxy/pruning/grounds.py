@@ -56,7 +56,7 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
     if forced or not wanted.sticky or (limits.edited and not wanted.thrifty):
         return situation, 0.0
     timing = timing_of(situation, moment_of(grounds, economy), economy, wanted.thrifty)
-    return replace(situation, early=timing.low), timing.rent
+    return situation if timing.low is None else replace(situation, early=timing.low), timing.rent
 
 
 def insisted(grounds: Grounds) -> bool:

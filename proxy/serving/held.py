@@ -10,6 +10,7 @@ from msgspec import structs
 
 from foveate.proxy.errors import UpstreamError
 from foveate.proxy.http import refusals
+from foveate.proxy.http.headers import value_of
 from foveate.proxy.http.openings import Look
 from foveate.proxy.upstreams import UpstreamResponse
 
@@ -22,6 +23,7 @@ class Held:
         self._chunks = response.body
         self._content = b""
         self._ended = False
+        self._length = value_of(response.headers, b"content-length")
         self._next: asyncio.Task[bytes] | None = None  # a chunk that is waited for
 
     async def beginning(self, limit: int) -> bytes:
@@ -36,7 +38,7 @@ class Held:
         """
         until = monotonic() + patience
         while len(self._content) <= refusals.MAX_BYTES:
-            found = look(self._content, self._ended)
+            found = look(self._content, self._is_whole())
             if found is not None:
                 return found
             try:
@@ -47,6 +49,10 @@ class Held:
                     raise
                 break  # what has come is relayed, and breaks off where it did
         return b""
+
+    def _is_whole(self) -> bool:
+        """Say whether all of the answer is here: an end that is known need not be waited for."""
+        return self._ended or self._length == b"%d" % len(self._content)
 
     def response(self) -> UpstreamResponse:
         """Return the answer, whole."""

@@ -133,6 +133,7 @@ def test_a_history_is_read_the_same_whatever_was_read_before(
             afresh.links,
         )
         assert (again.items, again.tokens) == (afresh.items, afresh.tokens)
+        assert (again.summed_up, again.thinks) == (afresh.summed_up, afresh.thinks)
 
 
 def place(history: list[dict[str, Any]]) -> st.SearchStrategy[int]:

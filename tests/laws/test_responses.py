@@ -164,6 +164,7 @@ def test_an_input_is_read_the_same_whatever_was_read_before(items: Items, data: 
             afresh.links,
         )
         assert (again.items, again.tokens) == (afresh.items, afresh.tokens)
+        assert (again.summed_up, again.thinks) == (afresh.summed_up, afresh.thinks)
 
 
 @given(sessions())

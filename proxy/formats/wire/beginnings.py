@@ -20,14 +20,36 @@ class Beginning(NamedTuple):
     head: bytes  # all ahead of the first item
     gap: bytes  # what stands between two items
     items: list[bytes]  # objects, which tell themselves where they end
+    end: int  # where the last of them ends
+
+    def within(self, body: bytes) -> Beginning:
+        """Return it as far as a body begins so."""
+        if not body.startswith(self.head):
+            return self._replace(items=[])
+        return self._replace(items=[], end=len(self.head)).followed(body, self.items)
+
+    def followed(self, body: bytes, items: list[bytes]) -> Beginning:
+        """Return it with those of the items that come next in a body, up to the first that is no object or
+        comes otherwise.
+        """
+        end, gap = self.end, self.gap if self.items else b""
+        count = 0
+        for item in items:
+            start = end + len(gap)
+            there = body.startswith(gap, end) and body.startswith(item, start)
+            if not there or not item.startswith(b"{"):
+                break
+            end, gap = start + len(item), self.gap
+            count += 1
+        return self._replace(items=self.items + items[:count], end=end)
 
 
 class Shortened(NamedTuple):
     """A body with STAND_IN in place of the items that it begins with."""
 
     body: bytes
-    known: list[bytes]
-    beginning: Beginning
+    known: Beginning  # up to where both are the same
+    earlier: Beginning  # of which that is some or all
 
 
 class Earlier(Protocol):
@@ -40,8 +62,8 @@ class Earlier(Protocol):
         both are the same, and an array goes on behind any of its items alike.
         """
 
-    def keep(self, body: bytes, items: list[bytes], begun: Beginning) -> None:
-        """Remember a body by its items; `begun` is what is known of them."""
+    def keep(self, body: bytes, begun: Beginning, earlier: Beginning | None = None) -> None:
+        """Remember how a body begins, in place of an `earlier` one that it goes on from."""
 
 
 class Beginnings:
@@ -56,21 +78,16 @@ class Beginnings:
         if len(body) < LONG:
             return None
         for begun in self._near(body):
-            count, end = matching(begun, body)
-            if 2 * count > len(begun.items):
-                return Shortened(begun.head + STAND_IN + body[end:], begun.items[:count], begun)
+            known = begun.within(body)
+            if 2 * len(known.items) > len(begun.items):
+                return Shortened(begun.head + STAND_IN + body[known.end :], known, begun)
         return None
 
-    def keep(self, body: bytes, items: list[bytes], begun: Beginning) -> None:
-        """Remember a body by its items, in place of an earlier one that it goes on from."""
-        if len(body) < LONG:
-            return
-        count, _ = matching(begun._replace(items=items), body)
-        if not count:
-            return
-        others = [each for each in self._near(body) if each is not begun]
-        kept = (begun._replace(items=items[:count]), *others[: MOST - 1])
-        size = sum([len(each.head) + sum(map(len, each.items)) for each in kept])
+    def keep(self, body: bytes, begun: Beginning, earlier: Beginning | None = None) -> None:
+        """Remember how a body begins."""
+        others = [each for each in self._near(body) if each is not earlier]
+        kept = (begun, *others[: MOST - 1])
+        size = sum([each.end for each in kept])
         self._space.put((self._tenant, body[:HEAD]), kept, size=size)
 
     def _near(self, body: bytes) -> tuple[Beginning, ...]:
@@ -85,35 +102,16 @@ class Afresh:
         """Return None."""
         return None
 
-    def keep(self, body: bytes, items: list[bytes], begun: Beginning) -> None:
+    def keep(self, body: bytes, begun: Beginning, earlier: Beginning | None = None) -> None:
         """Forget it."""
 
 
 AFRESH = Afresh()
 
 
-def matching(begun: Beginning, body: bytes) -> tuple[int, int]:
-    """Return how many of the items a body begins with, and where the last of them ends there."""
-    end = len(begun.head)
-    if not body.startswith(begun.head):
-        return 0, end
-    gap = b""
-    for count, item in enumerate(begun.items):
-        start = end + len(gap)
-        same = body.startswith(gap, end) and body.startswith(item, start)
-        if not same or not item.startswith(b"{"):
-            return count, end
-        end, gap = start + len(item), begun.gap
-    return len(begun.items), end
-
-
 def beginning(body: bytes, items: list[bytes]) -> Beginning:
-    """Return where the items of a body seem to begin, and what seems to stand between two; where they
-    do is seen once they are read in place of STAND_IN.
-    """
-    start = body.find(items[0]) if items else -1
-    if start < 0:
-        return Beginning(b"", b"", [])
-    behind = start + len(items[0])
-    second = body.find(b"{", behind)
-    return Beginning(body[:start], body[behind : max(behind, second)] if len(items) > 1 else b"", items)
+    """Return how a body seems to begin, by its items; it does so where they are read in place of STAND_IN."""
+    start = body.find(items[0]) if items else 0
+    behind = start + len(items[0]) if items else 0
+    gap = body[behind : max(behind, body.find(b"{", behind))]
+    return Beginning(body[:start], gap, [], start).followed(body, items)

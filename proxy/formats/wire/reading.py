@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from foveate.proxy.errors import FormatError
-from foveate.proxy.formats.wire.beginnings import AFRESH, LONG, STAND_IN, Earlier, beginning, matching
+from foveate.proxy.formats.wire.beginnings import AFRESH, LONG, STAND_IN, Earlier, beginning
 
 T = TypeVar("T")
 MOST_ITEMS = 20_000  # of a request; each takes some kilobytes of memory, however few bytes of the body
@@ -122,9 +122,8 @@ def read_top_level(body: bytes, top: TopLevel, earlier: Earlier = AFRESH) -> tup
     items = own([bytes(raw) for raw in raws], readable, body)
     if readable is body and len(body) >= LONG and earlier is not AFRESH:
         begun = beginning(body, items)
-        _, end = matching(begun, body)
-        if _stands_in(top, begun.head + STAND_IN + body[end:]):
-            earlier.keep(body, items, begun)
+        if len(begun.items) > 1 and _stands_in(top, begun.head + STAND_IN + body[begun.end :]):
+            earlier.keep(body, begun)
     return wire, items
 
 
@@ -137,11 +136,11 @@ def _from_beginning(body: bytes, top: TopLevel, earlier: Earlier) -> tuple[Any, 
     if not short or not wire:
         return None
     rest = [bytes(raw) for raw in getattr(wire, top.field)[1:]]
-    if len(short.known) + len(rest) > MOST_ITEMS:
+    known = short.known
+    if len(known.items) + len(rest) > MOST_ITEMS:
         return None
-    items = short.known + rest
-    earlier.keep(body, items, short.beginning)
-    return wire, items
+    earlier.keep(body, known.followed(body, rest), short.earlier)
+    return wire, known.items + rest
 
 
 def _stands_in(top: TopLevel, short: bytes) -> Any:
