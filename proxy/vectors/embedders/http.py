@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import requests
 
 from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError, FoveateError
@@ -67,8 +68,6 @@ class HttpEmbedder:
                 f"embedder.type http: {missing} is empty; set embedder.url to an address such as "
                 "https://api.openai.com/v1, and embedder.model to a model's name"
             )
-        import requests
-
         self._session = requests.Session()
         if self._key:
             self._session.headers["Authorization"] = f"Bearer {self._key}"
@@ -109,8 +108,6 @@ class HttpEmbedder:
 
     def _asked(self, texts: list[str]) -> tuple[int, Any]:
         """Return the status and the body of the answer, after as many tries as there is time for."""
-        import requests
-
         body: dict[str, Any] = {"model": self._model, "input": texts, "encoding_format": "float"}
         if self._dimensions:
             body["dimensions"] = self._dimensions

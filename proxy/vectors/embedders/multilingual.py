@@ -14,6 +14,8 @@ import numpy as np
 
 from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
+from foveate.proxy.vectors.embedders import e5
+from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
 
 MODEL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 # How a text begins (Wang et al. 2024, Multilingual E5). Turns are compared both ways, and "query: " for
@@ -58,9 +60,6 @@ class Multilingual:
         """Read the model; ConfigError where its file is missing or not the expected one."""
         self._verify()
         import onnxruntime
-
-        from foveate.proxy.vectors.embedders import e5
-        from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
 
         self._model = e5.Model(self._path)
         self._longest = e5.MAX_WORDPIECES

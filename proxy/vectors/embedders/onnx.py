@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
-
-if TYPE_CHECKING:
-    from foveate.proxy.vectors.embedders.minilm import ModelWeights
+from foveate.proxy.vectors.embedders import minilm
+from foveate.proxy.vectors.embedders.minilm import ModelWeights
+from foveate.proxy.vectors.embedders.weights import OwnWeights
 
 DATA = files("foveate.proxy.vectors.embedders").joinpath("data")
 TOKENIZER = DATA.joinpath("minilm-tokenizer.json")
@@ -54,8 +54,6 @@ class Onnx:
         verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256, REINSTALL)
         weights = weights_of(self._model)
         import onnxruntime
-
-        from foveate.proxy.vectors.embedders import minilm
 
         self._tokenizer = tokenizer(minilm.MAX_WORDPIECES)
         options = onnxruntime.SessionOptions()
@@ -105,8 +103,6 @@ def weights_of(model: str) -> ModelWeights:
     """Return the weights that embedder.model names; ConfigError where they are missing or not the
     expected file.
     """
-    from foveate.proxy.vectors.embedders.weights import OwnWeights
-
     if model == PLAIN:
         place = plain_model()
         content = verify(str(place), _read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN)
