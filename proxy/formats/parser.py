@@ -13,6 +13,7 @@ from foveate.proxy.formats.tokens import FALLBACK, TokenCounter, encoding_name
 from foveate.proxy.formats.wire.beginnings import Beginnings
 from foveate.proxy.worker import LARGE_BODY, LITTLE_NEW, MANY_ITEMS, VERY_MUCH, Worker
 
+
 class Parser:
     """Returns requests as segments, of every format and vocabulary; what was parsed once is remembered
     in `cache`.
