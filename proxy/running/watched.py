@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from foveate.proxy.team.pulse import BEAT
 from foveate.proxy.team.restarts import ENDED, STALLED
 
 _log = logging.getLogger("foveate.workers")
@@ -38,11 +39,12 @@ class Watched:
         self._silent = 0.0  # seconds
         self._asked = False  # where it stands
         self._why = ENDED
+        self._words = b""
 
     def begin(self) -> None:
         """Begin it; it ends where this process does, as its standard input does then."""
         self._begun_at = self._looked_at = time.monotonic()
-        self._silent, self._asked, self._why = -LOADING, False, ENDED
+        self._silent, self._asked, self._why, self._words = -LOADING, False, ENDED, b""
         if self._line is not None:
             self._line.close()
         self._line, other = socket.socketpair()
@@ -69,7 +71,8 @@ class Watched:
         if not self._again_at:
             pause = PAUSE if now - self._begun_at < SHORT else 0.0
             self._again_at = now + pause
-            _log.error("%s has ended (%s) and is begun anew", self.name, said_of(code))
+            told = ", ".join(filter(None, [said_of(code), self.last_words()]))
+            _log.error("%s has ended (%s) and is begun anew", self.name, told)
         if now < self._again_at:
             return None
         self._again_at = 0.0
@@ -100,9 +103,17 @@ class Watched:
         """Say whether it has shown anything since the last look."""
         assert self._line is not None
         try:
-            return bool(self._line.recv(4096))
+            found = self._line.recv(4096)
         except OSError:
             return False
+        self._words += found.replace(BEAT, b"")
+        return bool(found)
+
+    def last_words(self) -> str:
+        """Return why it has ended, as far as it has said so."""
+        while self._heard():
+            pass
+        return self._words.decode("utf-8", "replace")
 
     def send(self, sig: signal.Signals) -> None:
         """Send it a signal."""

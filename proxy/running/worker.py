@@ -11,8 +11,6 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
-import typer
-
 from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
 from foveate.proxy.config.schema import Settings
@@ -22,6 +20,7 @@ from foveate.proxy.running.listening import listen_beside
 from foveate.proxy.running.server import Server
 from foveate.proxy.running.watched import SAYS_WHERE
 from foveate.proxy.team import Team
+from foveate.proxy.team.pulse import Pulse
 from foveate.proxy.watcher import Source
 
 CANNOT = 2  # exit code of one that its settings keep from serving
@@ -52,8 +51,7 @@ def work() -> None:
     try:
         application = create_app(settings, job.source, job.team)
     except ConfigError as error:
-        if job.team.number == 0:  # it is the same for all
-            typer.echo(f"foveate: {error}", err=True)
+        Pulse().tell(str(error))
         raise SystemExit(CANNOT) from None
     listening = listen_beside(*job.address)
     Server(serving(application, timeout_keep_alive=75), application.state).run(sockets=[listening])

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+import typer
+
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.running.server import has_terminal
@@ -68,9 +70,8 @@ class Workers:
                     return
                 for each in self._workers:
                     each.send(sig)
-            codes = [each.code() for each in self._workers]
-            if not serving and CANNOT in codes:
-                raise SystemExit(CANNOT)  # a worker has said why
+            if not serving:
+                self._check_able()
             if not serving and self._all_answer():
                 serving = True
                 tell()
@@ -79,6 +80,13 @@ class Workers:
                 if why is not None:
                     self._restarts.count(why)
             time.sleep(PERIOD)
+
+    def _check_able(self) -> None:
+        """Say why a worker cannot serve, which is the same for all; SystemExit then."""
+        for each in self._workers:
+            if each.code() == CANNOT:
+                typer.echo(f"foveate: {each.last_words()}", err=True)
+                raise SystemExit(CANNOT)
 
     def _all_answer(self) -> bool:
         """Say whether every worker serves by now."""

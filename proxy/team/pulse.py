@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 PERIOD = 0.5  # seconds between two
+BEAT = b"\0"  # all else on the line is words
 
 
 class Pulse:
@@ -22,7 +23,12 @@ class Pulse:
     def beat(self) -> None:
         """Show it once."""
         with suppress(OSError):  # nobody listens at the moment, or ever again
-            self._line.send(b".", socket.MSG_DONTWAIT)
+            self._line.send(BEAT, socket.MSG_DONTWAIT)
+
+    def tell(self, words: str) -> None:
+        """Say why this process ends."""
+        with suppress(OSError):
+            self._line.sendall(words.encode())
 
     @asynccontextmanager
     async def of_loop(self) -> AsyncIterator[None]:
