@@ -137,7 +137,7 @@ def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
 def _call(part: Part) -> Call:
     tool = str(part.get("name", ""))
     said = f"{tool} {_written(part.get('input'))}"
-    return Call(str(part.get("id")), tool, said, by_code=bool(caller_of(part)))
+    return Call(str(part.get("id")), tool, said, by_code=bool(_caller_of(part)))
 
 
 def _identity(role: str, parts: Sequence[Part]) -> str:
@@ -180,11 +180,11 @@ def _continues(parts: Sequence[Part]) -> str:
     or are made by: code that runs at the provider calls tools in several messages.
     """
     made = {part.get("id") for part in parts if part_kind(part) in USES}
-    named = [part.get("tool_use_id", caller_of(part)) for part in parts]
+    named = [part.get("tool_use_id", _caller_of(part)) for part in parts]
     return next((each for each in named if isinstance(each, str) and each and each not in made), "")
 
 
-def caller_of(part: Part) -> object:
+def _caller_of(part: Part) -> object:
     """Return the id of the call that has made a call, empty where the model itself has."""
     caller = part.get("caller")
     return caller.get("tool_id", "") if isinstance(caller, dict) else ""
