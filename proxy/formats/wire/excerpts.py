@@ -45,13 +45,13 @@ def with_frame(content: bytes, parsed: Parsed, row: Row, kind: str = "text") -> 
 
 def _said(parsed: Parsed, row: Row) -> list[Excerpt]:
     segments = [*row.forgotten, *[parsed.segments[i] for i in row.excerpts]]
-    said = [(said_by(segment), segment.text) for segment in segments]
+    said = [(_speaker(segment), segment.text) for segment in segments]
     if row.extracts:
         said += parsed.desk.quotes(parsed.segments, row.extracts)
     return said
 
 
-def said_by(segment: Segment) -> str:
+def _speaker(segment: Segment) -> str:
     """Return who is quoted: a role, and the participant's name where there is one."""
     role = "tool" if segment.kind == "tool" else segment.role
     return f"{role} {segment.name}".rstrip()
