@@ -13,6 +13,9 @@ MARK = 9.0  # tokens of a mark
 ROUND = 0.12  # of the room that is left: what one round may fill,
 STEP = 0.03  # or of all of it, where that is more
 REST = 0.005  # of the room: so little is not filled, since sizes are estimates
+# Of what falls due with the first piece of a unit: what each piece is charged by itself, as if no other
+# came with it; the rest is shared by their sizes
+ALONE = 0.3
 FIRST = 512  # pieces that are put in order at first: mostly they are enough for a round
 
 
@@ -32,6 +35,9 @@ class Filling:
         self.opened = np.zeros(openings.size, dtype=bool)
         self.worth = field.worth.copy()
         self.levels = levels(field.parent)
+        own = np.where(field.leaf, field.tokens, 0.0)
+        size = np.maximum(np.bincount(field.unit, own, openings.size), 1.0)
+        self.charged = ALONE + (1 - ALONE) * own / size[field.unit]
         self.same = field.offer[1:] == field.offer[:-1]
 
     def fill(self, room: float) -> list[int]:
@@ -86,7 +92,7 @@ class Filling:
         joined = np.zeros(self.shown.size)
         joined[1:] += self.shown[:-1] & self.same
         joined[:-1] += self.shown[1:] & self.same
-        opening = np.where(self.opened, 0.0, self.openings)[self.field.unit]
+        opening = np.where(self.opened, 0.0, self.openings)[self.field.unit] * self.charged
         costs: Scores = np.maximum(own + MARK * (1.0 - joined) + opening, 1.0)
         return costs
 

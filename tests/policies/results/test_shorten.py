@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.results.shortening import shorten
+from foveate.policies.results.choosing import Filling
 from foveate.policies.results.competing import compete
 from foveate.policies.results.cutting import divided_of
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import reading_of
-from foveate.policies.results.scoring import Need, Offer
+from foveate.policies.results.scoring import Field, Need, Offer
 from foveate.policies.results.settings import Results, Weights
 from foveate.policies.types import ToolResult
 from support.conversations import segment
@@ -169,3 +170,14 @@ def test_steps_grow_with_the_length_alone():
         reading = reading_of(pieces_of("".join(f"line {i} names value_{i}\n" for i in range(n))))
         sizes.append(reading.terms.size + reading.values.size)
     assert np.allclose(np.diff(sizes) / [500, 1000], (sizes[1] - sizes[0]) / 500, rtol=0.01)
+
+
+def test_what_a_call_takes_is_shared_by_the_pieces_that_come_with_it():
+    unit = np.array([0] * 10 + [1], dtype=np.intp)  # ten lines of a result, and a text of 35 tokens
+    none = np.zeros(0, dtype=np.intp)
+    field = Field(
+        offer=unit, unit=unit, parent=np.full(11, -1), leaf=np.ones(11, dtype=bool),
+        tokens=np.array([10.0] * 10 + [35.0]), base=np.ones(11), values=none, places=none, worth=np.zeros(0),
+    )  # fmt: skip
+    order = Filling(field, price=0.55, openings=np.array([40.0, 0.0])).fill(150)
+    assert order[0] < 10
