@@ -13,6 +13,7 @@ from foveate.proxy.http.headers import Headers, value_of
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+ROUNDS = 8  # of the event loop: behind a large body the server looks no further until it is asked
 DIGITS = 18
 PATIENCE = 60.0  # seconds of silence in the middle of a body
 SLOWEST = 1024  # bytes a second that a body comes in at the least, beyond that
@@ -114,9 +115,10 @@ class Body:
     async def is_gone(self) -> bool:
         """Say whether the caller has gone away since the body was read; takes nothing where it has not."""
         listening = asyncio.ensure_future(self._receive())
-        await asyncio.sleep(0)
-        if listening.done():
-            return bool(listening.result()["type"] == "http.disconnect")
+        for _ in range(ROUNDS):
+            await asyncio.sleep(0)
+            if listening.done():
+                return bool(listening.result()["type"] == "http.disconnect")
         listening.cancel()
         return False
 

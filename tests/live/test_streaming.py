@@ -164,6 +164,21 @@ def test_a_caller_who_hangs_up_is_noted_as_499(quick: Live, upstream: Upstream) 
     until(lambda: (found := quick.services.parts.recent.get(key)) is not None and found.status == 499)
 
 
+def test_a_caller_who_goes_while_a_long_history_is_decided_is_not_sent_on(
+    quick: Live, upstream: Upstream
+) -> None:
+    said = [
+        {"role": ("user", "assistant")[n % 2], "content": f"{n} " + "word " * 400} for n in range(301)
+    ]
+    connection = connect(quick.url)
+    headers = {"Content-Type": "application/json", "X-Pruning-Budget": "9000"}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body(said)), headers)
+    connection.close()
+    assert chat(quick.url, body([{"role": "user", "content": "hi"}])).status == 200
+    until(lambda: not quick.services.handler.running)
+    assert [len(r.messages) for r in upstream.received if r.method == "POST"] == [1]
+
+
 def test_a_silent_upstream_is_a_504_in_openais_shape(upstream: Upstream) -> None:
     upstream.script = hang()
     with serve(settings_for(upstream.url, upstream={"read_timeout": 0.3})) as live:
