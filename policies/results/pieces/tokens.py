@@ -66,6 +66,7 @@ def said_by(texts: Sequence[str], longest: int) -> Said:
     numbers = {raw: i for i, raw in enumerate(dict.fromkeys(flat))}
     known = [token_of(raw) if len(raw) <= LONGEST else NOTHING for raw in numbers]
     which = np.fromiter(map(numbers.__getitem__, flat), np.intp, len(flat))
+    del found, flat  # the strings take most of the memory
     terms, term_places = _laid_out([token.terms for token in known], which, place)
     values, value_places = _laid_out([token.values for token in known], which, place)
     once = distinct(value_places.astype(np.uint64) << np.uint64(32) | values)
