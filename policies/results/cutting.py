@@ -10,11 +10,16 @@ from foveate.policies.results.competing import compete
 from foveate.policies.results.instead import Reader, runs_of, written
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results
-from foveate.policies.types import Key, Segment, Shown, ToolResult
+from foveate.policies.types import INSTRUCTIONS, Key, Segment, Shown, ToolResult
 
 MARK = 14  # tokens of a result that is a mark alone
 LATEST = 0.75  # of the room: up to there what the model has just asked for stays whole
 TEXT = 0.15  # of the room: up to there a short text is one piece
+# Where a short history has little room, what tells what is left out of a result takes what would keep
+# whole messages: there only long results are shown in part
+SHORT = 4000  # tokens of a history beside its instructions
+TIGHT = 1000  # and of its room
+LONG = 700  # tokens of a result
 STALE = 0.2  # how much a result counts that the same call has brought anew since
 PART = 180  # tokens of a unit's results that the policy judges it by
 WHOLE = 250  # and the most of any other segment
@@ -43,9 +48,9 @@ class Lot:
     result: ToolResult | None = None
 
 
-def dividable(segment: Segment, results: Results, text: int) -> tuple[ToolResult, ...]:
-    """Return the results of a segment that can be shown in part, of plain text those of more than `text`
-    tokens; none of one that the format has pinned.
+def dividable(segment: Segment, results: Results, least: int, text: int) -> tuple[ToolResult, ...]:
+    """Return the results of a segment that can be shown in part: those of more than `least` tokens, of
+    plain text more than `text`; none of one that the format has pinned.
     """
     if segment.pin or not segment.results or not results.cut:
         return ()
@@ -53,8 +58,7 @@ def dividable(segment: Segment, results: Results, text: int) -> tuple[ToolResult
         [
             r
             for r in segment.results
-            if r.tokens > (results.whole if is_json(r.text) else text)
-            and not results.exempt_tool(r.tool)
+            if r.tokens > (least if is_json(r.text) else text) and not results.exempt_tool(r.tool)
         ]
     )
 
@@ -70,13 +74,19 @@ def divided_of(segments: Sequence[Segment], results: Results, room: int) -> Divi
     Where there is room, a short text stays or goes as a whole: it reads better than its lines. At the
     end none goes: there even short ones are shown in part where they do not fit.
     """
-    text = max(results.whole, min(results.whole_text, int(TEXT * room)))
+    ours = sum([s.tokens for s in segments if s.role in INSTRUCTIONS])
+    size = sum([s.tokens for s in segments]) - ours
+    tight = size < SHORT and room - ours < TIGHT
+    least = max(results.whole, LONG) if tight else results.whole
+    text = max(least, min(results.whole_text, int(TEXT * room)))
     last = len(segments) - 1
     found = {
-        i: dividable(segment, results, results.whole if i == last else text)
-        for i, segment in enumerate(segments)
+        i: dividable(segment, results, least, text)
+        for i, segment in enumerate(segments[:last])
         if segment.results
     }
+    if segments:
+        found[last] = dividable(segments[last], results, results.whole, results.whole)
     return {i: parts for i, parts in found.items() if parts}
 
 

@@ -135,6 +135,19 @@ def test_a_short_text_is_one_piece_where_there_is_room_and_json_is_not():
     assert set(divided_of(segments, Results(), 1_000)) == {0, 1}
 
 
+def test_a_short_history_with_little_room_has_only_long_results_shown_in_part():
+    told = [ToolResult((n, 0, 0), "[1]", tokens) for n, tokens in enumerate((300, 900))]
+    rules = segment("Be brief.", role="system", tokens=5_000, key=(3, 0, -1))
+    short = [
+        segment(result.text, role="tool", results=(result,), tokens=result.tokens, key=result.key)
+        for result in told
+    ] + [segment("go on", key=(2, 0, -1))]
+    long = [segment("so it goes", tokens=9_000, key=(9, 0, -1)), *short]
+    assert set(divided_of([rules, *short], Results(), 5_500)) == {2}
+    assert set(divided_of([rules, *short], Results(), 7_000)) == {1, 2}
+    assert set(divided_of(long, Results(), 500)) == {1, 2}
+
+
 def test_tools_and_kinds_can_be_exempt():
     results = Results(tools={"read_file": "off"}, kinds={"diff": "off"})
     assert results.exempt("read_file", "code")
