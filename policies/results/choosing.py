@@ -65,11 +65,11 @@ class Filling:
         """Return the best pieces of one round, about `most` tokens of them, best first; none where
         nothing fits.
         """
-        costs = self._costs()
+        costs, due = self._costs()
         gains = self.field.base + np.bincount(
             self.field.places, self.worth[self.field.values], self.shown.size
         )
-        free = np.flatnonzero(self.field.leaf & ~self.shown & (costs <= left) & (gains > 0.0))
+        free = np.flatnonzero(self.field.leaf & ~self.shown & (due <= left) & (gains > 0.0))
         if not free.size:
             return []
         rank = gains[free] / costs[free] ** self.price
@@ -82,9 +82,9 @@ class Filling:
         chosen: list[int] = best[: max(1, int(np.searchsorted(spent, most, side="right")))].tolist()
         return chosen
 
-    def _costs(self) -> Scores:
-        """Return what showing each piece adds: itself, what leads to it, and a mark unless it joins
-        what is shown.
+    def _costs(self) -> tuple[Scores, Scores]:
+        """Return what each piece is charged, and what showing it alone adds: itself, what leads to it, a
+        mark unless it joins what is shown, and what falls due with its unit's first.
         """
         own = np.where(self.shown, 0.0, self.field.tokens)
         for level in self.levels:
@@ -92,9 +92,9 @@ class Filling:
         joined = np.zeros(self.shown.size)
         joined[1:] += self.shown[:-1] & self.same
         joined[:-1] += self.shown[1:] & self.same
-        opening = np.where(self.opened, 0.0, self.openings)[self.field.unit] * self.charged
-        costs: Scores = np.maximum(own + MARK * (1.0 - joined) + opening, 1.0)
-        return costs
+        opening = np.where(self.opened, 0.0, self.openings)[self.field.unit]
+        bare = own + MARK * (1.0 - joined)
+        return np.maximum(bare + opening * self.charged, 1.0), bare + opening
 
     def take(self, taken: Sequence[int]) -> None:
         """Show pieces, and with each what leads to it."""

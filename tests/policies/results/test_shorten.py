@@ -135,6 +135,14 @@ def test_a_short_text_is_one_piece_where_there_is_room_and_json_is_not():
     assert set(divided_of(segments, Results(), 1_000)) == {0, 1}
 
 
+def test_a_unit_that_cannot_be_opened_leaves_the_room_to_others():
+    long = offer(LOG, age=0, unit=0, opening=250, prior=9.0)
+    small = [offer(f"stop {n}: {n * 7} s\n", age=n, unit=n) for n in range(1, 9)]
+    kept = compete([long, *small], Need("job 451"), 100, Results(), count)
+    assert not kept[0]
+    assert all(kept[1:])
+
+
 def test_a_short_history_with_little_room_has_only_long_results_shown_in_part():
     told = [ToolResult((n, 0, 0), "[1]", tokens) for n, tokens in enumerate((300, 900))]
     rules = segment("Be brief.", role="system", tokens=5_000, key=(3, 0, -1))
