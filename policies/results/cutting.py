@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from foveate.policies.results.birth import asks_for_part, subject
 from foveate.policies.results.competing import compete
 from foveate.policies.results.instead import Reader, runs_of, written
+from foveate.policies.results.pieces.kinds import is_json
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results
 from foveate.policies.types import INSTRUCTIONS, Key, Segment, Shown, ToolResult
@@ -61,11 +62,6 @@ def dividable(segment: Segment, results: Results, least: int, text: int) -> tupl
             if r.tokens > (least if is_json(r.text) else text) and not results.exempt_tool(r.tool)
         ]
     )
-
-
-def is_json(text: str) -> bool:
-    """Say whether a result looks like JSON, whose leaves say something by themselves."""
-    return text.lstrip()[:1] in ("{", "[")
 
 
 def divided_of(segments: Sequence[Segment], results: Results, room: int) -> Divided:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from foveate.policies.results.pieces.dividing import pieces_of
+from foveate.policies.results.pieces.kinds import is_json
 from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import Reading, reading_of
@@ -76,6 +77,6 @@ def pointer(text: str, call: str) -> str:
     named = call if len(call) <= NAMED else f"{call[:NAMED]}..."
     size = f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
     words = f"the same {size} as the earlier result of {named or 'a call'}, which stands above"
-    if text.lstrip()[:1] in ("{", "["):
+    if is_json(text):
         return json.dumps({"[...]": words}, ensure_ascii=False)
     return f"[... {words} ...]"

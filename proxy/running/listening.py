@@ -11,10 +11,7 @@ BACKLOG = 2048
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens at an address; ConfigError where that is not possible."""
-    made = _bound(host, port)
-    made.listen(BACKLOG)
-    made.setblocking(False)
-    return made
+    return _listening(_bound(host, port))
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -32,7 +29,10 @@ def listen_beside(host: str, port: int) -> socket.socket:
 
     Were it one socket for all, a worker that is free would take a whole burst of connections at once.
     """
-    made = _bound(host, port, shared=True)
+    return _listening(_bound(host, port, shared=True))
+
+
+def _listening(made: socket.socket) -> socket.socket:
     made.listen(BACKLOG)
     made.setblocking(False)
     return made

@@ -22,6 +22,19 @@ def large(size: int = 32 * 1024, **more: Any) -> dict[str, Any]:
     return body([{"role": "user", "content": "word " * (size // 5)}], **more)
 
 
+def threads_of(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[str]:
+    """Return the names of the threads that call a function, as it is called from now on."""
+    threads: list[str] = []
+    called = getattr(owner, name)
+
+    def noted(*given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return called(*given)
+
+    monkeypatch.setattr(owner, name, noted)
+    return threads
+
+
 def test_a_prompt_within_its_budget_is_read_and_cut_where_the_upstream_refuses_it(
     quick: Live, upstream: Upstream
 ) -> None:
@@ -56,13 +69,7 @@ def test_a_stream_of_unknown_length_ends_where_the_upstream_ends_it(
 def test_a_histories_first_cut_is_read_beside_the_event_loop(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads: list[str] = []
-    extract = features.extract
-    monkeypatch.setattr(
-        features,
-        "extract",
-        lambda *a: (threads.append(threading.current_thread().name), extract(*a))[1],
-    )
+    threads = threads_of(monkeypatch, features, "extract")
     messages = [
         {"role": "assistant" if n % 2 else "user", "content": f"{n} " + "some words " * 200}
         for n in range(41)
@@ -81,13 +88,7 @@ def test_a_histories_first_cut_is_read_beside_the_event_loop(
 def test_a_large_message_is_written_beside_the_event_loop(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads: list[str] = []
-    rebuild = Chat.rebuild
-    monkeypatch.setattr(
-        Chat,
-        "rebuild",
-        lambda *given: (threads.append(threading.current_thread().name), rebuild(*given))[1],
-    )
+    threads = threads_of(monkeypatch, Chat, "rebuild")
     hi = {"role": "user", "content": "hi"}
     odd = body([hi, {"role": "assistant", "content": "\ud800" * 200_000}, hi])  # mended to be read
     with serve_with(settings_for(upstream.url), WordEmbedder(), InMemory()) as live:

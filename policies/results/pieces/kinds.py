@@ -65,6 +65,11 @@ def kind_of(text: str) -> ResultKind:
     return "tree" if is_tree(lines) else "text"
 
 
+def is_json(text: str) -> bool:
+    """Say whether a text looks like JSON, whose leaves say something by themselves."""
+    return text.lstrip()[:1] in ("{", "[")
+
+
 def is_tree(lines: Sequence[str]) -> bool:
     """Say whether the indentation of lines tells what belongs to what: YAML, XML, `git log`."""
     if COMMIT.match(lines[0]) and sum(bool(COMMIT.match(line)) for line in lines) > 1:
