@@ -31,7 +31,7 @@ server: {{port: {port}, workers: {workers}, log_level: warning}}
 BODIES = {"1 kB, 64 callers": (bodies.small, 64), "400 kB, 16 callers": (bodies.large, 16)}
 
 
-def begin(run: Path, upstream: str, workers: int, pin: Sequence[str]) -> targets.Target:
+def begin(run: Path, upstream: str, workers: int, pin: Sequence[str] = ()) -> targets.Target:
     """Start foveate with so many workers."""
     run.mkdir()
     port = targets.free_port()

@@ -260,6 +260,30 @@ def test_the_core_is_all_but_litellm_and_chroma() -> None:
     assert core == [each for each in wanted if not re.match(r"(litellm|chromadb)\b", each)]
 
 
+CAME = "kubernetes-1.dist-info"
+
+
+@pytest.mark.parametrize(
+    ("more", "taken"),
+    [
+        ({}, "kubernetes"),
+        ({f"{CAME}/REQUESTED": ""}, ""),
+        ({"mine-1.dist-info/METADATA": "Name: mine\nRequires-Dist: kubernetes>=30\n"}, ""),
+    ],
+    ids=["came along", "asked for by name", "required by another"],
+)
+def test_what_nobody_wants_is_taken_out(tmp_path: Path, more: dict[str, str], taken: str) -> None:
+    for path, text in {f"{CAME}/METADATA": "Name: kubernetes\n", **more}.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    code = f"import runpy; print(*runpy.run_path({str(DEPLOY / 'slim.py')!r})['unused']())"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == taken
+
+
 def test_it_serves_without_litellm_and_chroma(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         f"import sys\nfor name in {MISSING}:\n    sys.modules[name] = None\n"

@@ -1,5 +1,6 @@
 """Takes out of an environment what came with foveate's packages and foveate never imports, and compiles what it does:
-run it with that environment's Python, after each `pip install --no-compile`. What somebody else requires stays.
+run it with that environment's Python, after each `pip install --no-compile`. What somebody else requires stays, and
+what somebody asked for by name.
 """
 
 from __future__ import annotations
@@ -47,9 +48,13 @@ def required_by(name: str) -> set[str]:
 
 
 def unused() -> list[str]:
-    """Return the installed ones that nobody but those who ask in vain requires."""
-    installed = {plain(each.metadata["Name"]) for each in metadata.distributions()}
-    return [name for name in UNUSED if name in installed and required_by(name) <= ASKING]
+    """Return the installed ones that nobody but those who ask in vain requires, and nobody asked for by name."""
+    along = {
+        plain(each.metadata["Name"])
+        for each in metadata.distributions()
+        if each.read_text("REQUESTED") is None  # pip writes it for what its command named
+    }
+    return [name for name in UNUSED if name in along and required_by(name) <= ASKING]
 
 
 def compiled() -> None:
