@@ -102,8 +102,8 @@ class Memo:
         return self._items.get_all([(tenant, raw) for raw in outline.items])
 
     def learn(self, items: Iterable[bytes], tenant: str = "") -> dict[bytes, Known]:
-        """Read items ahead of the request that they are part of."""
-        return {raw: self._learned(raw, tenant) for raw in items}
+        """Read items ahead of the request that they are part of, but what another has read meanwhile."""
+        return {raw: self._items.get((tenant, raw)) or self._learned(raw, tenant) for raw in items}
 
     def parse(self, outline: Outline, found: Sequence[Known | None], tenant: str = "") -> Parsed:
         """Return the request's segments, given what `find` has found."""

@@ -64,6 +64,14 @@ def test_equal_messages_are_worked_on_once_and_differently_split_ones_apart() ->
     assert len(one.segments) > len(other.segments) == 2
 
 
+def test_what_another_request_has_read_meanwhile_is_not_read_again() -> None:
+    known = Memo(CHAT, TokenCounter("o200k_base"), Cache(1 << 20), 1500)
+    outline = CHAT.read(content([QUESTION, call("a")]))
+    first, second = (known.learn(outline.items) for _ in range(2))
+    assert all(second[raw] is first[raw] for raw in outline.items)
+    assert known.learn(outline.items, "another")[outline.items[0]] is not first[outline.items[0]]
+
+
 def test_what_was_learned_ahead_is_found() -> None:
     known = Memo(CHAT, TokenCounter("o200k_base"), Cache(1 << 20), 1500)
     outline = CHAT.read(content([QUESTION, call("a")]))
