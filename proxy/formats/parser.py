@@ -63,11 +63,13 @@ class Parser:
         new: Sequence[bytes],
     ) -> list[Known | None]:
         learned: dict[bytes, Known] = {}
+        left = sum(map(len, new))
         for some in slices(new, LITTLE_NEW):  # one at a time, so that other requests come between
             if len(some[0]) > VERY_MUCH:
                 learned |= await self._worker.run_apart(learn, some)
             else:
-                learned |= await self._worker.run(True, learn, some)
+                learned |= await self._worker.run_slice(left, learn, some)
+            left -= sum(map(len, some))
         return [known or learned.get(raw) for raw, known in zip(outline.items, found, strict=True)]
 
     def _memo(self, wire: Format, name: str) -> Memo:
