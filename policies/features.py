@@ -37,14 +37,14 @@ def extract(text: str, name: str = "") -> Features:
         for term in _terms(word):
             terms[term] += count
     ids = sorted(terms)
+    identifiers = dict.fromkeys(filter(None, map(_identifier, _VALUE.findall(plain))))
     quotes = dict.fromkeys("".join(found).lower().strip() for found in _QUOTE.findall(text))
     return Features(
         terms=np.array(ids, dtype=np.uint32),
         counts=np.array([min(terms[i], MAX_COUNT) for i in ids], dtype=np.uint16),
         length=terms.total(),
-        identifiers=tuple(
-            dict.fromkeys(value for raw in _VALUE.findall(plain) if (value := _identifier(raw)))
-        ),
+        values=np.array([term_id(value) for value in identifiers], dtype=np.uint32),
+        written="\n".join(identifiers),
         speaker=_speaker_of(text, name),
         quotes=tuple(quotes)[:MAX_QUOTES],
         manner=manner_of(text),

@@ -76,15 +76,19 @@ def postings(history: History) -> Postings:
     )
 
 
+def named(history: History) -> tuple[Places, Places]:
+    """Return a number from 0 for each identifier of a history, each once a segment, and the segment that
+    names it, oldest first; ask for them with `history.once(named)`.
+    """
+    values = [f.values for f in history.features]
+    where = np.repeat(np.arange(len(values)), [each.size for each in values])
+    return ranks_of(np.concatenate([*values, np.zeros(0, np.uint32)])), where
+
+
 def occurrences(history: History, wanted: Terms) -> tuple[Places, Places, Counts]:
     """Return where a history has the terms `wanted`, ascending: segments, positions in `wanted`, and
     how often.
     """
     found = history.once(postings)
-    if not wanted.size or not found.terms.size:
-        nowhere: NDArray[np.intp] = np.zeros(0, np.intp)
-        return nowhere, nowhere, found.counts[:0]
-    places = np.searchsorted(wanted, found.terms)
-    places[places == wanted.size] = 0
-    hits = np.flatnonzero(wanted[places] == found.terms)
-    return found.segments[hits], places[hits], found.counts[hits]
+    hits, places = those_among(found.terms, wanted)
+    return found.segments[hits], places, found.counts[hits]

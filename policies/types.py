@@ -96,11 +96,16 @@ class Features:
     terms: Terms  # of the stemmed words and the pieces of identifiers
     counts: Counts  # how often each stands there
     length: int  # terms, repeats counted
-    # Literal values, each once: paths, ids, numbers, dates, amounts, snake_case names
-    identifiers: tuple[str, ...]
+    values: Terms  # what stands for each of its identifiers, as for a term
+    written: str  # the identifiers, one a line: a text for each takes ten times as much
     speaker: str = ""  # whose words they are, lower case, where the message says it
     quotes: tuple[str, ...] = ()  # what it quotes of other texts, lower case
     manner: Manner = Manner.NONE  # which kinds of directive its words may be
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Literal values, each once: paths, ids, numbers, dates, amounts, snake_case names."""
+        return self.written.split("\n") if self.written else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from foveate.policies.types import History, Scores, Vectors
 
 WINDOW = 6  # segments compared on either side of a boundary
 LOOK = 12  # segments to look for a peak on either side of a dip
+RUN = 256  # boundaries that are compared at a time: their sums take a few times what the vectors do
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,25 @@ def dips(vectors: Vectors, depth: float) -> NDArray[np.bool_]:
     n = len(vectors)
     if n < 2 * WINDOW + 1 or not vectors.any():
         return np.zeros(n, dtype=bool)
-    sums = np.concatenate([np.zeros((1, vectors.shape[1])), np.cumsum(vectors, axis=0, dtype=float)])
-    middle = np.arange(WINDOW, n - WINDOW + 1)
-    before = sums[middle] - sums[middle - WINDOW]
-    after = sums[middle + WINDOW] - sums[middle]
-    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
     alike = np.ones(n)
-    alike[WINDOW : n - WINDOW + 1] = (before * after).sum(axis=1) / lengths.clip(1e-9)
+    for start in range(WINDOW, n - WINDOW + 1, RUN):
+        end = min(start + RUN, n - WINDOW + 1)
+        alike[start:end] = _likeness(vectors[start - WINDOW : end + WINDOW - 1])
     left = np.array([alike[max(0, i - LOOK) : i + 1].max() for i in range(n)])
     right = np.array([alike[i : i + LOOK + 1].max() for i in range(n)])
     lowest = np.array([alike[max(0, i - WINDOW) : i + WINDOW + 1].min() for i in range(n)])
     depths = left + right - 2 * alike
     found: NDArray[np.bool_] = (alike == lowest) & (depths > depths.mean() + depth * depths.std())
     return found
+
+
+def _likeness(vectors: Vectors) -> Scores:
+    """Return the cosine of what stands before and after each boundary that has WINDOW vectors on either
+    side.
+    """
+    sums = np.concatenate([np.zeros((1, vectors.shape[1])), np.cumsum(vectors, axis=0, dtype=float)])
+    windows = sums[WINDOW:] - sums[:-WINDOW]
+    before, after = windows[:-WINDOW], windows[WINDOW:]
+    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+    likeness: Scores = (before * after).sum(axis=1) / lengths.clip(1e-9)
+    return likeness

@@ -12,6 +12,7 @@ from foveate.policies.flow.fusion import best_first
 from foveate.policies.flow.shape import shape_of
 from foveate.policies.selectors.filling import fill
 from foveate.policies.selectors.price import discount, talk_strength
+from foveate.policies.terms import named
 from foveate.policies.types import History, Places, Scores, Segment
 
 
@@ -61,15 +62,9 @@ class Coverage:
     ) -> list[int]:
         """Return positions in the order of their gains, each given what was taken before it."""
         n = len(history.segments)
-        index: dict[str, int] = {}
-        add = index.setdefault
-        carried = [
-            np.array([add(v, len(index)) for v in f.identifiers], dtype=np.intp)
-            for f in history.features
-        ]
-        what = np.concatenate([*carried, np.zeros(0, dtype=np.intp)])
-        where = np.repeat(np.arange(n), [len(values) for values in carried])
-        worth = self.worths(scores, what, where, len(index))
+        what, where = history.once(named)
+        carried = np.split(what, np.searchsorted(where, np.arange(1, n)))
+        worth = self.worths(scores, what, where, int(what.max(initial=-1)) + 1)
         free = np.array([not s.pin for s in history.segments], dtype=bool)
         worth[what[~free[where]]] = 0.0  # what is pinned carries them already
         total = np.asarray(np.bincount(where, worth[what], n), dtype=float)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foveate.policies.terms import named
 from foveate.policies.types import History, Scores
 
 
@@ -28,22 +29,25 @@ class References:
 
     def score(self, history: History) -> Scores:
         """Return log(1 + count) as a share of the largest, in [0, 1], shape (n,)."""
-        named: dict[str, int] = {}  # by segments newer than the one at hand
-        total: dict[str, int] = {}
-        for features in history.features:
-            for identifier in features.identifiers:
-                total[identifier] = total.get(identifier, 0) + 1
-        counts = np.zeros(len(history.segments))
-        for i in range(len(history.segments) - 1, -1, -1):
-            identifiers = history.features[i].identifiers
-            counts[i] = self.identifiers * sum(named.get(v, 0) / total[v] for v in identifiers)
-            for identifier in identifiers:
-                named[identifier] = named.get(identifier, 0) + 1
+        counts = self.identifiers * _named_later(history)
         if self.quotes:
             counts += self.quotes * _quoted(history)
         logs = np.log1p(counts + self.recalls * history.recalls)
         most = float(logs.max()) if logs.size else 0.0
         return logs / most if most else logs
+
+
+def _named_later(history: History) -> Scores:
+    """Return the shares of those that name a segment's identifiers which are newer than it, summed up,
+    shape (n,).
+    """
+    what, where = history.once(named)
+    total = np.bincount(what)[what]
+    order = np.argsort(what, kind="stable")  # those that name the same one after another, oldest first
+    ends = np.searchsorted(what[order], what, side="right")
+    place = np.empty_like(what)
+    place[order] = np.arange(what.size)
+    return np.bincount(where, (ends - 1 - place) / total, len(history.segments))
 
 
 def _quoted(history: History, most: int = 64) -> Scores:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from io import BytesIO
 from time import monotonic
 from typing import Any
 
@@ -71,10 +72,11 @@ class Body:
         first = await self._piece()
         if self._ended:
             return first
-        pieces = [first]
+        whole = BytesIO()  # it gives what it holds without a copy
+        whole.write(first)
         while not self._ended:
-            pieces.append(await self._piece())
-        return b"".join(pieces)
+            whole.write(await self._piece())
+        return whole.getvalue()
 
     async def _piece(self) -> bytes:
         start = monotonic()

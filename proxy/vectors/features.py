@@ -32,6 +32,7 @@ class FeatureStore:
 
     def _extracted(self, tenant: str, segment: Segment) -> Features:
         found = extract(segment.text, segment.name)
-        literal = sum(70 + len(value) for value in (*found.identifiers, *found.quotes))
-        self._memory.put((tenant, segment.id), found, size=600 + 6 * found.terms.size + literal)
+        literal = len(found.written) + sum(70 + len(quote) for quote in found.quotes)
+        size = 600 + 6 * found.terms.size + 4 * found.values.size + literal
+        self._memory.put((tenant, segment.id), found, size=size)
         return found

@@ -238,3 +238,11 @@ def test_a_name_that_leads_nowhere_is_an_error() -> None:
         load("foveate.policies.signals.telepathy:Telepathy")
     with pytest.raises(AttributeError):
         load("foveate.policies.signals.keyword:Telepathy")
+
+
+def test_what_is_read_of_a_text_full_of_values_takes_little_more_than_it() -> None:
+    text = "\n".join(f"key_{n}={n * 7919 % 10007}" for n in range(4000))
+    found = extract(text)
+    kept = found.terms.nbytes + found.counts.nbytes + found.values.nbytes + len(found.written)
+    assert len(found.identifiers) > 7000
+    assert kept <= 3 * len(text)

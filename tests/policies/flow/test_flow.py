@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from foveate.policies.flow.fusion import ReciprocalRank, Weighted
 from foveate.policies.flow.graph import Neighbours, PageRank
 from foveate.policies.flow.shape import shape_of
-from foveate.policies.flow.topics import Topics
+from foveate.policies.flow.topics import Topics, dips
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
 from foveate.policies.selectors.greedy import Greedy
@@ -126,6 +126,12 @@ def test_what_flows_is_linear_so_that_shares_stay_known(flow: Any, n: int, seed:
     a, b = random.normal(size=(2, n))
     seen = talk(n, vectors=lasting(n, 7))
     assert flow(seen, a + 2 * b) == pytest.approx(flow(seen, a) + 2 * flow(seen, b))
+
+
+def test_dips_are_those_of_the_whole_however_long_a_history_is() -> None:
+    topics = np.repeat(np.random.default_rng(1).normal(size=(45, 64)), 20, axis=0)
+    found = np.flatnonzero(dips(topics, depth=0.5))
+    assert found.tolist() == list(range(20, 900, 20))
 
 
 def test_topics_end_at_dips_of_similarity_and_at_pauses() -> None:
