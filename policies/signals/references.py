@@ -47,7 +47,9 @@ def _named_later(history: History) -> Scores:
     ends = np.searchsorted(what[order], what, side="right")
     place = np.empty_like(what)
     place[order] = np.arange(what.size)
-    return np.bincount(where, (ends - 1 - place) / total, len(history.segments))
+    return np.asarray(
+        np.bincount(where, (ends - 1 - place) / total, len(history.segments)), dtype=float
+    )
 
 
 def _quoted(history: History, most: int = 64) -> Scores:
