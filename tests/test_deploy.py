@@ -260,6 +260,18 @@ def test_the_core_is_all_but_litellm_and_chroma() -> None:
     assert core == [each for each in wanted if not re.match(r"(litellm|chromadb)\b", each)]
 
 
+def test_prometheus_brings_the_token_to_pods() -> None:
+    head, _, _ = (DEPLOY / "kubernetes.yaml").read_text().partition("apiVersion")
+    told = head[head.index("scrape_configs") :].replace("#   ", "")
+    (job,) = yaml.safe_load(told)["scrape_configs"]
+    assert job["metrics_path"] in pages()
+    assert job["authorization"]
+    pod = kinds()["Deployment"]["spec"]["template"]
+    port = pod["spec"]["containers"][0]["ports"][0]["name"]
+    assert job["relabel_configs"][0]["regex"] == f"{pod['metadata']['labels']['app']};{port}"
+    assert "annotations" not in pod["metadata"]
+
+
 CAME = "kubernetes-1.dist-info"
 
 
