@@ -56,27 +56,30 @@ class Rules:
     economy: Economy
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a decision asks, in its order."""
+
+    parser: Parser
+    watermarks: Watermarks
+    memory: Memory
+    histories: Histories
+    forgotten: Forgotten | None = None  # None where memory is off
+
+
 class RequestPruner:
     """Turns a request body into the body to forward. Never raises: on any fault the caller's bytes go
     on.
     """
 
-    def __init__(
-        self,
-        rules: Rules,
-        parser: Parser,
-        watermarks: Watermarks,
-        memory: Memory,
-        histories: Histories,
-        forgotten: Forgotten | None = None,
-    ) -> None:
+    def __init__(self, rules: Rules, sources: Sources) -> None:
         self._rules = rules
-        self._parser = parser
-        self._watermarks = watermarks
-        self._memory = memory
-        self._histories = histories
-        self._forgotten = forgotten  # None where memory is off
-        self._worker = histories.worker
+        self._parser = sources.parser
+        self._watermarks = sources.watermarks
+        self._memory = sources.memory
+        self._histories = sources.histories
+        self._forgotten = sources.forgotten
+        self._worker = sources.histories.worker
         self.failures: dict[str, int] = {}
         self._failing = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from foveate.policies.results.pieces.piece import MANY, ResultPiece, division, gathered
+from foveate.policies.results.pieces.piece import MANY, Form, ResultPiece, division, gathered
 
 DEEPEST = 64  # levels: what is nested deeper is read as text
 _BLANK = r"[ \t\n\r]*+"
@@ -34,7 +34,7 @@ def leaves(text: str, grain: int) -> list[ResultPiece]:
     start = reader.skip(0)
     if text[start : start + 1] not in ("{", "["):
         raise NotJson
-    end = reader.value(0, start, start, -1, 1, 0)
+    end = reader.value(0, start, start, -1, 1)
     if reader.skip(end) != len(text):
         raise NotJson
     return reader.pieces
@@ -49,30 +49,32 @@ class _Reader:
         self.text = text
         self.grain = grain
         self.pieces: list[ResultPiece] = []
+        self.depth = 0  # of the containers that the place at hand is in
 
     def skip(self, at: int) -> int:
         found = _SKIP.match(self.text, at)
         return found.end() if found else at
 
-    def value(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:
+    def value(self, lead: int, start: int, at: int, parent: int, number: int) -> int:
         """Read the value at `at`, whose key begins at `start` and whose blanks at `lead`."""
         opening = self.text[at : at + 1]
-        if depth > DEEPEST:
+        if self.depth > DEEPEST:
             raise NotJson
         if opening in ("{", "["):
-            return self._container(lead, start, at, parent, number, depth)
+            return self._container(lead, start, at, parent, number)
         pattern = _STRING if opening == '"' else _SCALAR
         found = pattern.match(self.text, at)
         if not found:
             raise NotJson
         end = found.end()
-        if end - start > self.grain and opening == '"':
-            self._string(lead, start, at, end, parent, number)
-        else:
-            self.pieces.append(ResultPiece("leaf", start, end, parent, number, 1, lead))
+        long = end - start > self.grain and opening == '"'
+        form: Form = "string" if long else "leaf"
+        self.pieces.append(ResultPiece(form, start, end, parent, number, 1, lead))
+        if long:
+            self._divide(at + 1, end - 1)
         return end
 
-    def _container(self, lead: int, start: int, at: int, parent: int, number: int, depth: int) -> int:
+    def _container(self, lead: int, start: int, at: int, parent: int, number: int) -> int:
         short = self._short(at, start + self.grain)
         if short:
             self.pieces.append(ResultPiece("leaf", start, short, parent, number, 1, lead))
@@ -80,7 +82,9 @@ class _Reader:
         mine = len(self.pieces)
         form = self.text[at]
         self.pieces.append(ResultPiece("leaf", start, at, parent, number, 1, lead))
-        end = self._object(at, mine, depth) if form == "{" else self._array(at, mine, depth)
+        self.depth += 1
+        end = self._object(at, mine) if form == "{" else self._array(at, mine)
+        self.depth -= 1
         if len(self.pieces) > mine + 1:
             self.pieces[mine] = ResultPiece(
                 "object" if form == "{" else "array", start, end, parent, number, 1, lead
@@ -99,7 +103,7 @@ class _Reader:
         strict = "NaN" not in window and "Infinity" not in window  # which Python reads and JSON has not
         return at + int(length) if strict else 0
 
-    def _object(self, at: int, mine: int, depth: int) -> int:
+    def _object(self, at: int, mine: int) -> int:
         lead, number = at + 1, 1
         at = self.skip(lead)
         if self.text[at : at + 1] == "}":
@@ -109,7 +113,7 @@ class _Reader:
             colon = self.skip(key.end()) if key else len(self.text)
             if self.text[colon : colon + 1] != ":":
                 raise NotJson
-            end = self.skip(self.value(lead, at, self.skip(colon + 1), mine, number, depth + 1))
+            end = self.skip(self.value(lead, at, self.skip(colon + 1), mine, number))
             if self.text[end : end + 1] == "}":
                 return end + 1
             if self.text[end : end + 1] != ",":
@@ -117,7 +121,7 @@ class _Reader:
             lead, number = end + 1, number + 1
             at = self.skip(lead)
 
-    def _array(self, at: int, mine: int, depth: int) -> int:
+    def _array(self, at: int, mine: int) -> int:
         lead, number = at + 1, 1
         at = self.skip(lead)
         if self.text[at : at + 1] == "]":
@@ -129,7 +133,7 @@ class _Reader:
                 self.pieces.append(ResultPiece("leaf", at, run.end(), mine, number, count, lead))
                 end = self.skip(run.end())
             else:
-                end = self.skip(self.value(lead, at, at, mine, number, depth + 1))
+                end = self.skip(self.value(lead, at, at, mine, number))
             if len(self.text) > MANY:
                 self._join(mine)
             if self.text[end : end + 1] == "]":
@@ -151,15 +155,16 @@ class _Reader:
                 ResultPiece("leaf", before.start, last.end, mine, before.number, count, before.lead)
             ]
 
-    def _string(self, lead: int, start: int, at: int, end: int, parent: int, number: int) -> None:
-        """Divide a long string: at its line ends if it has some, and long lines into parts."""
-        mine = len(self.pieces)
-        self.pieces.append(ResultPiece("string", start, end, parent, number, 1, lead))
-        breaks = [m.end() for m in _ESCAPE.finditer(self.text, at + 1, end - 1) if m[0] == "\\n"]
+    def _divide(self, begin: int, end: int) -> None:
+        """Divide a long string, the last piece: at its line ends if it has some, and long lines into
+        parts.
+        """
+        mine = len(self.pieces) - 1
+        breaks = [m.end() for m in _ESCAPE.finditer(self.text, begin, end) if m[0] == "\\n"]
         if len(breaks) < _LINES:
             breaks = []
-        begin, line = at + 1, 1
-        for stop, lines in gathered([*breaks, end - 1], begin, self.grain):
+        line = 1
+        for stop, lines in gathered([*breaks, end], begin, self.grain):
             count = lines if breaks else 0
             for cut in division(self.text, begin, stop, self.grain):
                 self.pieces.append(ResultPiece("chunk", begin, cut, mine, line, count, begin))
