@@ -38,7 +38,7 @@ def stem(word: str) -> str:
         word = word[:-2]
     elif len(word) > 3 and word[-1] == "s" and word[-2] not in "su":
         word = word[:-1]
-    for suffix in ENGLISH:
+    for suffix in ENGLISH if word.endswith(ENGLISH) else ():
         if len(word) - len(suffix) >= 4 and word.endswith(suffix):
             word = word[: -len(suffix)]
             if word[-1] == word[-2] and word[-1] not in "lsz":

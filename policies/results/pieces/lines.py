@@ -172,7 +172,7 @@ def under_folders(lines: Sequence[str]) -> list[int]:
     """Return the line that names the folder, as `ls -R` writes it."""
     heads, folder = [], -1
     for i, line in enumerate(lines):
-        if _FOLDER.match(line):
+        if ":" in line and _FOLDER.match(line):
             folder = i
             heads.append(-1)
         else:

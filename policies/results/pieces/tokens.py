@@ -17,7 +17,9 @@ from foveate.policies.types import Places, Terms
 
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
 TOKEN = re.compile(r"[#@]?\w++(?:[-.:/\\@+]\w++)*+")
-_ASCII = re.compile(TOKEN.pattern, re.ASCII)  # a third faster
+APART = "\x00"  # between texts that are read at once; part of no token
+_PARTED = re.compile(f"{TOKEN.pattern}|{APART}")
+_ASCII = re.compile(_PARTED.pattern, re.ASCII)  # a third faster
 _JOINT = re.compile(r"[-.:/\\@+]")
 _VALUE = re.compile(r"[_@/.:\\\-\d]|[a-z][A-Z]|[A-Z]{2}[a-z]")  # parts, digits, case inside
 # Words of a line that speaks of trouble, and of one that sums up.
@@ -59,14 +61,13 @@ def said_by(texts: Sequence[str], longest: int) -> Said:
     A token is looked up once for all texts, and laid out where it stands by numpy: a result of 20,000
     tokens has some hundred different ones.
     """
-    pattern = _ASCII if all(map(str.isascii, texts)) else TOKEN
-    found = [pattern.findall(text[:longest]) for text in texts]
-    flat = list(chain.from_iterable(found))
-    place = np.repeat(np.arange(len(texts)), [len(tokens) for tokens in found])
-    numbers = {raw: i for i, raw in enumerate(dict.fromkeys(flat))}
+    flat = _parted(texts, longest)
+    numbers = {raw: i for i, raw in enumerate(dict.fromkeys(chain((APART,), flat)))}
     known = [token_of(raw) if len(raw) <= LONGEST else NOTHING for raw in numbers]
+    known[0] = NOTHING
     which = np.fromiter(map(numbers.__getitem__, flat), np.intp, len(flat))
-    del found, flat  # the strings take most of the memory
+    del flat  # the strings take most of the memory
+    place = np.cumsum(which == 0)
     terms, term_places = _laid_out([token.terms for token in known], which, place)
     values, value_places = _laid_out([token.values for token in known], which, place)
     once = distinct(value_places.astype(np.uint64) << np.uint64(32) | values)
@@ -81,6 +82,17 @@ def said_by(texts: Sequence[str], longest: int) -> Said:
         trouble,
         total,
     )
+
+
+def _parted(texts: Sequence[str], longest: int) -> list[str]:
+    """Return the tokens of the first `longest` characters of each text, in one list, with what parts
+    the texts.
+    """
+    begins = [text[:longest] for text in texts]
+    whole = APART.join(begins)
+    if whole.count(APART) >= len(texts) > 0:
+        whole = APART.join([begin.replace(APART, " ") for begin in begins])
+    return (_ASCII if whole.isascii() else _PARTED).findall(whole)
 
 
 def _laid_out(ids: Sequence[tuple[int, ...]], which: Places, place: Places) -> tuple[Terms, Places]:
@@ -127,14 +139,17 @@ def _ids_of(word: str) -> tuple[int, ...]:
 
 def _values_of(raw: str, lower: str) -> tuple[int, ...]:
     """Return the ids of the names that a token is, or has as parts, ascending."""
-    found = {term_id(lower), _id_of(lower.lstrip("#"))} if is_value(raw) else set()
-    parts = _JOINT.split(raw)
-    if len(parts) > 1:
-        found.update(map(_value_of, parts))
-    if "/" in raw:
-        found.add(_id_of(lower.rsplit("/", 1)[-1]))
+    found = {term_id(lower)} if is_value(raw) else set()
+    if found and raw[0] == "#":
+        found.add(_id_of(lower.lstrip("#")))
+    if not raw.isalnum():
+        parts = _JOINT.split(raw)
+        if len(parts) > 1:
+            found.update(map(_value_of, parts))
+        if "/" in raw:
+            found.add(_id_of(lower.rsplit("/", 1)[-1]))
     found.discard(0)
-    return tuple(sorted(found))
+    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
 
 
 @lru_cache(maxsize=65536)

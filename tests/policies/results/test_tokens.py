@@ -14,7 +14,7 @@ from foveate.policies.terms import distinct, ranks_of, term_id, those_among
 LINES = st.lists(
     st.one_of(
         st.text(max_size=60),
-        st.text(alphabet="aB_1/.#:- \u0130\u00e9", max_size=60),
+        st.text(alphabet="aB_1/.#:- \u0130\u00e9\x00", max_size=60),
         st.sampled_from(["FAILED tests/test_a.py::test_b", "Total: 12.5", "ValueError at #W7009287"]),
     ),
     max_size=12,
