@@ -49,7 +49,7 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
     calls = _calls(wire)
     tokens = message_tokens(wire, counter)
     name = wire.get("name")
-    thoughtful = thinks(wire)
+    thoughtful = role == "assistant" and thinks(wire)  # in another's words such a field says nothing
     bound = thoughtful and is_bound(wire)
     # What the model says of bound reasoning stays or goes with it: a piece could not tell that the
     # message has any.

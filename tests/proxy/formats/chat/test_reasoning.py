@@ -157,3 +157,10 @@ def test_fields_of_another_shape_are_no_fault(odd: dict[str, Any]) -> None:
     parsed = read({"model": "gpt-4o", "messages": [{**SAID, **odd}]})
     assert not parsed.segments[0].bound
     assert parsed.segments[0].thought >= 0
+
+
+@pytest.mark.parametrize("role", ["critic", "user", "model"])
+def test_what_looks_like_reasoning_in_anothers_words_is_no_reasoning(role: str) -> None:
+    odd = {"role": role, "content": "no", "reasoning_details": [{"data": "c2VhbGVk"}, 570]}
+    parsed = read({"model": "gpt-4o", "messages": [odd, {"role": "user", "content": "and?"}]})
+    assert not any(s.thought or s.bound for s in parsed.segments)
