@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.retention.vectors import Stored
-from benchmarks.retention.wires import WIRES, Scale, Wire, nameless
+from benchmarks.retention.wires import WIRES, Wire, nameless
 from foveate.proxy.evaluation.evaluate import (
     BUDGETS,
     WIDTH,
@@ -99,7 +99,7 @@ async def drive(
     cases: Sequence[Case], budgets: Sequence[float], wires: Sequence[str], progress: Progress
 ) -> list[Judged]:
     """Send every case at every budget on every wire in every pass; return what became of each."""
-    ruler, scale, upstream, rows = Ruler(), Scale(), Upstream(), []
+    ruler, upstream, rows = Ruler(), Upstream(), []
     for name in wires:
         with tempfile.TemporaryDirectory() as data:
             async with (
@@ -113,7 +113,7 @@ async def drive(
                     for case in cases:
                         sizes = ruler.sizes(case)
                         for share in budgets:
-                            budget = int(sizes.budget(share) * scale.weight(name, case.messages))
+                            budget = sizes.budget(share)
                             asked = Asked(WIRES[name], case, budget)
                             sent = await ask(client, proxy, upstream, asked)
                             rows.append(judge_case(told, case, sizes, share, sent, ruler.size))

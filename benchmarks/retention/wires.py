@@ -10,11 +10,8 @@ from typing import Any
 import orjson
 
 from foveate.proxy.evaluation.evidence import Message, text_of
-from foveate.proxy.formats import load_formats
-from foveate.proxy.formats.tokens import FALLBACK, TokenCounter
 
 Part = dict[str, Any]
-UNSPLIT = 10**9  # tokens: nothing is cut into pieces here
 
 
 @dataclass(frozen=True)
@@ -189,23 +186,3 @@ WIRES = {
         {"id": "1", "type": "message", "role": "assistant", "content": [], "stop_reason": "end_turn"},
     ),
 }
-
-
-class Scale:
-    """Weighs conversations as foveate counts them: calls take fewer tokens on some APIs than on others."""
-
-    def __init__(self) -> None:
-        self._formats = load_formats()
-        self._counter = TokenCounter(FALLBACK)
-
-    def weight(self, name: str, messages: Sequence[Message]) -> float:
-        """Return the tokens of a conversation on an API, beside those of the same as a chat completion."""
-        return self._tokens(name, messages) / self._tokens("chat", messages)
-
-    def _tokens(self, name: str, messages: Sequence[Message]) -> int:
-        wire = WIRES[name]
-        form = self._formats[f"/v1{wire.path}"]
-        outline = form.read(orjson.dumps(wire.body(messages)))
-        standing = [form.standing(field, raw, self._counter) for field, raw in outline.standing]
-        items = [form.parse(raw, self._counter, UNSPLIT).tokens for raw in outline.items]
-        return form.priming + sum(standing) + sum(items)

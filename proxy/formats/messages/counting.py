@@ -14,6 +14,8 @@ from foveate.proxy.formats.messages.content import RESULT, USES, Part
 from foveate.proxy.formats.messages.reasoning import SEALED_CHARACTERS, is_thinking, thinking_tokens
 from foveate.proxy.formats.tokens import FILE, TokenCounter
 from foveate.proxy.formats.wire.reading import part_kind
+from foveate.proxy.formats.wire.tools import call_tokens
+from foveate.proxy.formats.wire.writing import json_of
 
 # Of images and documents, by their size ("Vision" and "PDF support").
 PIXELS = 750  # of an image for a token
@@ -24,7 +26,6 @@ HEAD = 64 * 1024  # characters of base64 in which an image says how large it is
 _PAGES = re.compile(rb"/Type\s*/Page\b")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG segments that hold the size
 PER_MESSAGE = 4  # tokens that set a message apart
-PER_USE = 4  # tokens that set a call or a result apart
 PRIMING = 3
 SEALED = frozenset({"encrypted_content", "encrypted_index", "encrypted_stdout", "signature", "data"})
 _SILENT = frozenset({"type", "tool_use_id", "cache_control"})
@@ -41,14 +42,19 @@ def block_tokens(part: Part, counter: TokenCounter) -> int:
     if kind == "text" and isinstance(part.get("text"), str):
         return counter.text(part["text"])
     if kind == RESULT:
-        return PER_USE + _content_tokens(part.get("content"), counter)
+        return _content_tokens(part.get("content"), counter)
     if kind in USES:
-        return PER_USE + counter.text(str(part.get("name"))) + counter.json(part.get("input"))
+        return call_tokens(part.get("id"), part.get("name"), written(part.get("input")), counter)
     if is_thinking(part):
         return thinking_tokens(part, counter)
     if kind == "image":
         return image_tokens(part.get("source"))
     return document_tokens(part, counter) if kind == "document" else other_tokens(part, counter)
+
+
+def written(value: Any) -> str:
+    """Return what a call gives to its tool as the text that a chat completion has it in."""
+    return json_of(value).decode()
 
 
 def holds_guesses(parts: Any) -> bool:

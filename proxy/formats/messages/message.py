@@ -22,17 +22,17 @@ from foveate.proxy.formats.messages.content import (
 )
 from foveate.proxy.formats.messages.counting import (
     PER_MESSAGE,
-    PER_USE,
     block_tokens,
     holds_guesses,
     parts_tokens,
+    written,
 )
 from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thinking_tokens
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.reading import decoded, part_kind
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
-from foveate.proxy.formats.wire.writing import json_of, sorted_json
+from foveate.proxy.formats.wire.writing import sorted_json
 
 ROLES = frozenset({"user", "assistant", "system"})
 NO_FORM = "of no known form"
@@ -111,7 +111,7 @@ def _result(parts: list[Part], counter: TokenCounter) -> Block:
         tokens=PER_MESSAGE + tokens + parts_tokens(parts[1:], counter),
         answers=str(parts[0].get("tool_use_id", "")),
         pin=_pin("tool", parts),
-        told=_told(content, tokens - PER_USE, counter),
+        told=_told(content, tokens, counter),
     )
 
 
@@ -136,7 +136,7 @@ def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
 
 def _call(part: Part) -> Call:
     tool = str(part.get("name", ""))
-    said = f"{tool} {_written(part.get('input'))}"
+    said = f"{tool} {written(part.get('input'))}"
     return Call(str(part.get("id")), tool, said, by_code=bool(_caller_of(part)))
 
 
@@ -157,15 +157,11 @@ def _text(role: str, parts: Sequence[Part]) -> str:
         meant = [text for text in told if not text.startswith("<system-reminder>")]
         said = meant or told
     called = [
-        f"{part.get('name', '')} {_written(part.get('input'))}"
+        f"{part.get('name', '')} {written(part.get('input'))}"
         for part in parts
         if part_kind(part) in USES
     ]
     return "\n".join([*said, *called])
-
-
-def _written(value: Any) -> str:
-    return json_of(value).decode()
 
 
 def _calls(parts: Sequence[Part]) -> frozenset[str]:

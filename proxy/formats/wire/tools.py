@@ -12,6 +12,14 @@ TOOL_INIT, TOOL_INIT_CL100K, TOOL_END = 7, 10, 12
 PROPERTIES_INIT, PROPERTY_KEY, ENUM_INIT, ENUM_ITEM = 3, 3, -3, 3
 
 
+def call_tokens(key: Any, name: Any, given: str, counter: TokenCounter) -> int:
+    """Return the tokens of one call of a function with what it is given, on whatever wire it comes: as
+    the JSON that a chat completion has it in.
+    """
+    function = {"name": name, "arguments": given}
+    return counter.json([{"id": key, "type": "function", "function": function}])
+
+
 def tools_tokens(tools: Any, counter: TokenCounter) -> int:
     """Return the tokens of a request's tools; 0 where they are no list."""
     if not isinstance(tools, list) or not tools:
