@@ -58,7 +58,7 @@ class Prefix(msgspec.Struct, frozen=True):
             first = blocks[0]
             if first.role == "user":
                 turn += 1
-            parts = split and bool(first.pieces)
+            parts = split and bool(first.pieces) and len(blocks) == 1
             built = holder.built[block]
             if built is None or not built.holds(blocks, unit, turn, parts):
                 holder.built[block] = built = build_unit(blocks, unit, turn, parts)

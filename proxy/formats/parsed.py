@@ -90,6 +90,8 @@ class Block(msgspec.Struct, frozen=True):
     bound: bool = False
     # It lives and dies with what the model says next, as a reasoning item does with its answer
     leads: bool = False
+    # It lives and dies with what the model has said right ahead of it, as parallel calls do with each other
+    joins: bool = False
     clings: bool = False  # it is refused without the reasoning that led to it, which then has to stay
     sums_up: bool = False  # it stands for all before it
     made: tuple[Call, ...] = ()  # the calls that it makes, as far as a tool is named

@@ -36,10 +36,11 @@ class Built(msgspec.Struct, frozen=True):
 def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
     """Return the units of the items from `start` on.
 
-    A tool call with its results; a block that leads with all that the model says next, up to whatever
-    answers it or to the next block that leads; else a block by itself. A result belongs to the latest
-    call of its id. One that names no call, or right behind a call one that is not known, belongs to the
-    latest calls: so providers pair them.
+    A tool call with its results, and with what of the model's stands right ahead where it `joins` that;
+    a block that leads with all that the model says next, up to whatever answers it or to the next block
+    that leads; else a block by itself. A result belongs to the latest call of its id. One that names no
+    call, or right behind a call one that is not known, belongs to the latest calls: so providers pair
+    them.
     """
     units: list[list[Address]] = []
     callers: dict[str, list[Address]] = {}
@@ -47,6 +48,7 @@ def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
     before: list[Address] | None = None
     answer: list[Address] | None = None  # that the model's next words belong to
     led = False  # it has more than what leads
+    spoken = False  # the block before is the model's own
     for i in range(start, len(items)):
         for b, block in enumerate(items[i].blocks):
             unit = None
@@ -55,6 +57,8 @@ def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
                 unit = callers.get(block.answers) or (calling if near else None)
             elif answer is not None and block.role == "assistant" and not (block.leads and led):
                 unit = answer
+            elif block.joins and spoken:
+                unit = before
             if unit is None:
                 unit = []
                 units.append(unit)
@@ -69,11 +73,14 @@ def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
                 callers.update(dict.fromkeys(block.calls, unit))
                 calling = unit
             before = unit
+            spoken = block.role == "assistant" and not block.answers
     return [tuple(unit) for unit in units]
 
 
 def looks_back(items: Sequence[Item], start: int) -> bool:
-    """Say whether a result from `start` on may answer a call ahead of there."""
+    """Say whether what stands from `start` on may belong to a unit ahead of there."""
+    if start < len(items) and items[start].blocks[0].joins:
+        return True
     called: set[str] = set()
     for item in items[start:]:
         for block in item.blocks:

@@ -115,6 +115,7 @@ def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
         clings=kind in kinds.NAMED and isinstance(item.get("id"), str),
         sums_up=kind == kinds.COMPACTION,
         made=_made(item, kind),
+        joins=kind in kinds.CALLS,
         told=_told(item.get("output"), tokens - PER_ITEM, counter)
         if kind in kinds.PLAIN_OUTPUTS
         else (),

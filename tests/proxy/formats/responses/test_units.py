@@ -33,7 +33,7 @@ def test_an_input_that_is_a_string_is_the_users_message() -> None:
 
 def test_a_call_and_its_output_are_one_segment_whatever_stands_between() -> None:
     items = [called("a"), called("b"), user("wait"), output("b"), output("a"), QUESTION]
-    assert places(items) == [(0, 4), (1, 3), (2,), (5,)]
+    assert places(items) == [(0, 1, 3, 4), (2,), (5,)]
 
 
 def test_reasoning_lives_and_dies_with_all_that_the_model_says_after_it() -> None:
@@ -203,3 +203,14 @@ def test_what_stands_before_a_summary_is_counted_as_summed_up() -> None:
         response([user("a"), compacted, user("b"), compacted | {"id": "c2"}, QUESTION]), wire=WIRE
     )
     assert parsed.summed_up == 3
+
+
+def test_calls_join_what_the_model_has_said_right_ahead_of_them_and_nothing_else() -> None:
+    later = [output("a"), output("b"), called("c"), output("c"), said("done"), QUESTION]
+    items = [user("hi"), said("Let me look."), called("a"), called("b"), *later]
+    assert places(items) == [(0,), (1, 2, 3, 4, 5), (6, 7), (8,), (9,)]
+
+
+def test_a_long_text_that_a_call_joins_is_not_split() -> None:
+    long = said("A word of it. " * 1000)
+    assert places([user("hi"), long, called("a"), output("a"), QUESTION])[1] == (1, 2, 3)
