@@ -33,7 +33,7 @@ class Body:
         self, headers: Headers, receive: Receive, max_bytes: int, patience: float = PATIENCE
     ) -> None:
         self._receive = receive
-        self._max = max_bytes
+        self.most = max_bytes
         self._patience = patience
         self._taken = 0
         self._waited = 0.0  # seconds, for what was taken
@@ -101,7 +101,7 @@ class Body:
                 self._read_out.set()
         piece: bytes = message.get("body", b"")
         self._taken += len(piece)
-        if self._taken > self._max:
+        if self._taken > self.most:
             self.failure = self._too_large()
             raise self.failure
         return piece
@@ -125,7 +125,7 @@ class Body:
         return False
 
     def _too_large(self) -> RequestError:
-        limit = f"{self._max / 1024 / 1024:g} MiB"
+        limit = f"{self.most / 1024 / 1024:g} MiB"
         return RequestError(
             413, f"the request body is larger than {limit} (server.max_body_mib)", code="body_too_large"
         )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Callable, Iterator
+from io import BytesIO
 
 import brotli
 from backports import zstd
+
+from foveate.proxy.errors import RequestError
 
 PLAIN = frozenset({b"", b"identity"})
 STEP = 64 * 1024  # bytes that are read or made at a time
@@ -18,12 +22,30 @@ def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
     """Return the content's first `limit` bytes (0: all) without its compression; nothing where it
     cannot be read.
     """
-    found = b""
+    found = BytesIO()
     for piece in _pieces(content, encoding):
-        found += piece
-        if limit and len(found) >= limit:
+        found.write(piece)
+        if limit and found.tell() >= limit:
+            found.truncate(limit)
             break
-    return found[:limit] if limit else found
+    return found.getvalue()
+
+
+async def unpacked(body: bytes, encoding: bytes, most: int) -> bytes:
+    """Return a request's body without its compression, read beside the loop; nothing where it cannot be
+    read, RequestError 413 beyond `most` bytes.
+    """
+    if encoding.strip().lower() in PLAIN:
+        return body
+    found = await asyncio.to_thread(inflated, body, encoding, most + 1)
+    if len(found) > most:
+        limit = f"{most / 1024 / 1024:g} MiB"
+        raise RequestError(
+            413,
+            f"the request body without its compression is larger than {limit} (server.max_body_mib)",
+            code="body_too_large",
+        )
+    return found
 
 
 def ends_of(content: bytes, encoding: bytes, size: int) -> tuple[bytes, bytes]:

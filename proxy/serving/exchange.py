@@ -12,6 +12,7 @@ from foveate.proxy.callers.caller import ANYBODY, Caller
 from foveate.proxy.formats.wire.usage import Usage, answer_tokens
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body, HungUp
+from foveate.proxy.http.compression import unpacked
 from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.http.strangers import refuses_reasoning
@@ -27,6 +28,7 @@ from foveate.proxy.upstreams import Upstream, UpstreamRequest, UpstreamResponse
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
 VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
 
+ENCODING = b"content-encoding"
 MODEST = 1000  # tokens: no model finds fewer too many, and their answers are not looked into
 LONG = 0.002  # seconds of deciding in which a caller may well have gone
 
@@ -46,6 +48,7 @@ class Exchange:
         self._scope = scope
         self._send = send
         self._caller = ANYBODY
+        self._came = b""  # the body as it came, which may be compressed
         self.request: Request | None = None
         self.outcome: Outcome | None = None
         self.ledger: Ledger | None = None
@@ -77,7 +80,8 @@ class Exchange:
         """Answer the request and return the status; `header` names the one that tells callers apart
         beside their keys.
         """
-        content = await body.read()
+        self._came = await body.read()
+        content = await unpacked(self._came, value_of(self._scope["headers"], ENCODING), body.most)
         self._caller.require_model(content, self._model)
         credentials = credentials_of(self._scope["headers"])
         named = value_of(self._scope["headers"], header) if header else b""
@@ -108,16 +112,23 @@ class Exchange:
             if again is None:
                 return None
             self._told(again)
-            return upstream_request(self._scope, again.body)
+            return self._onward(request, again)
 
         relay = Relay(self._settling, body, self._send, self.report, retry)
         relay.looks = (decision.outcome.tokens_after or 0) >= MODEST
-        status = await relay.run(upstream_request(self._scope, decision.body))
+        status = await relay.run(self._onward(request, decision))
         if relay.ends and status == HTTPStatus.OK:
             head, tail = relay.ends.read()
             self.usage = self._format.usage(head, tail)
             self.answered = answer_tokens(tail)
         return status
+
+    def _onward(self, request: Request, decision: Decision) -> UpstreamRequest:
+        """Return what goes upstream: the caller's own bytes where nothing was changed, else plain ones."""
+        if decision.body == request.body:
+            return upstream_request(self._scope, self._came)
+        plain = [pair for pair in self._scope["headers"] if pair[0] != ENCODING]
+        return upstream_request({**self._scope, "headers": plain}, decision.body)
 
     def _told(self, decision: Decision) -> None:
         self.outcome = structs.replace(decision.outcome, caller=self._caller.name)

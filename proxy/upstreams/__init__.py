@@ -9,7 +9,8 @@ import msgspec
 from pydantic import SecretStr
 
 from foveate.proxy.config import schema as config
-from foveate.proxy.http.headers import Headers
+from foveate.proxy.http.compression import inflated
+from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.importer import constructor, import_class
 
 UPSTREAMS = {
@@ -17,6 +18,9 @@ UPSTREAMS = {
     "echo": "foveate.proxy.upstreams.echo:Echo",
     "litellm": "foveate.proxy.upstreams.litellm:LiteLLM",
 }
+
+
+LARGEST = 256 * 1024 * 1024  # bytes that a compressed body may hold for an upstream in this process
 
 
 async def nothing_to_close() -> None:
@@ -39,10 +43,11 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     body: bytes | AsyncIterator[bytes]
 
     async def content(self) -> bytes:
-        """Return the whole body."""
-        if isinstance(self.body, bytes):
-            return self.body
-        return b"".join([piece async for piece in self.body])
+        """Return the whole body, without its compression; nothing where that cannot be read."""
+        whole = self.body
+        if not isinstance(whole, bytes):
+            whole = b"".join([piece async for piece in whole])
+        return inflated(whole, value_of(self.headers, b"content-encoding"), LARGEST)
 
 
 class UpstreamResponse(msgspec.Struct, frozen=True):
