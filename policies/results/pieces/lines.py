@@ -17,6 +17,7 @@ from foveate.policies.results.pieces.kinds import (
     sample,
 )
 from foveate.policies.results.pieces.piece import ResultKind, ResultPiece, division, gathered
+from foveate.policies.results.pieces.sections import under_sections
 
 LONGEST_HUNK = 1600  # characters: a longer one may lose lines
 _RULE = re.compile(r"[\s|:+-]+$")
@@ -201,4 +202,5 @@ NESTINGS: dict[ResultKind, Nesting] = {
     "code": under_definitions,
     "grep": under_files,
     "tree": under_indentation,
+    "text": under_sections,
 }

@@ -115,6 +115,47 @@ OUTPUTS = {
         ),
         (f"commit {63:040x}", "Date:   Mar 63 2026", "    Retry once on a reset"),
     ),
+    "a Markdown manual": Output(
+        "text", "Which setting is for rotating the signing keys?",
+        "# Manual\n\n" + "\n".join(
+            f"## {'Rotating the signing keys' if i == 33 else f'Part {i} of the cart'}\n\nThis part tells how the cart and the queue work together.\n\n"
+            f"```\n# Set it ahead of all else\n```\n\nSet `opt_{i}` to change it.\n" for i in range(60)
+        ),
+        ("# Manual", "## Rotating the signing keys", "Set `opt_33` to change it."),
+    ),
+    "a Markdown manual with numbers": Output(
+        "text", "Which setting is for rotating the signing keys?",
+        "\n".join(
+            f"{n:6}\t{line}" for n, line in enumerate((line for i in range(60) for line in (
+                f"## {'Rotating the signing keys' if i == 33 else f'Part {i} of the cart'}", "", "This tells how the cart works.", "", "",
+                f"Set `opt_{i}` to change it.", "",
+            )), 1)
+        ),
+        ("## Rotating the signing keys", "Set `opt_33` to change it."),
+    ),
+    "reStructuredText": Output(
+        "text", "Which setting is for rotating the signing keys?",
+        "Manual\n======\n\n" + "\n".join(
+            f"{'Rotating the signing keys' if i == 33 else f'Part {i} of the shopping cart'}\n{'-' * 25}\n\n"
+            f"This part tells how the cart and the queue work together.\n\nSet ``opt_{i}`` to change it.\n" for i in range(60)
+        ),
+        ("Manual", "Rotating the signing keys", "Set ``opt_33`` to change it."),
+    ),
+    "INI": Output(
+        "text", "Which key does the ledger service use?",
+        "\n".join(
+            f"[{'ledger service' if i == 33 else f'cart {i}'}]\nhost = h{i}.test\nport = {8000 + i}\nretries = 3\ncolour = red\n# more\nkey = k-{i}\n" for i in range(60)
+        ),
+        ("[ledger service]", "key = k-33"),
+    ),
+    "a manual page": Output(
+        "text", "Which file holds the key bindings?",
+        "\n\n".join(
+            f"{'KEY BINDINGS' if i == 12 else f'PART {i}'}\n" + rows("       This tells in some words how the cart works.", 6, -1, "") + f"\n       It is in ~/.cart/{i}.conf."
+            for i in range(30)
+        ),
+        ("KEY BINDINGS", "It is in ~/.cart/12.conf."),
+    ),
     "the same line again and again": Output(
         "text", "What happened?", "retrying in 5 s\n" * 400 + "gave up on copy_b\n" + "retrying in 5 s\n" * 400, ("gave up on copy_b",), 120,
     ),

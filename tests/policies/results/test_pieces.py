@@ -215,3 +215,34 @@ def test_text_made_to_be_slow_has_few_pieces_and_loses_nothing(text):
     assert len(pieces) <= 4 * MOST
     assert render(pieces, range(len(pieces))) == text
     render(pieces, [0])
+
+
+def heads(text: str) -> dict[str, str]:
+    """The line that each line stands under."""
+    pieces = pieces_of(text)
+    return {
+        pieces.text_of(i).strip(): pieces.text_of(p.parent).strip()
+        for i, p in enumerate(pieces.all)
+        if p.parent >= 0
+    }
+
+
+def test_headings_stand_under_those_that_rank_higher() -> None:
+    text = "# A\n\nin a\n\n### C\n\nin c\n\n## B\nin b\nmore b\n\n# D\n\nin d\nmore d\n"
+    assert heads(text) == {
+        "in a": "# A", "### C": "# A", "in c": "### C", "## B": "# A", "in b": "## B", "more b": "## B",
+        "in d": "# D", "more d": "# D",
+    }  # fmt: skip
+
+
+def test_a_comment_in_code_or_settings_is_no_heading() -> None:
+    code = "# A\n\n```\nrun it\n\n# not one\nrun\n```\nso\n\n# B\n\nin b\n"
+    assert heads(code)["run"] == "# A"
+    settings = "[core]\n\n# a comment\nport = 1\nhost = a\n[more]\n\n# and another\nuser = b\nkey = c\n"
+    assert heads(settings)["port = 1"] == "[core]"
+    assert heads(settings)["user = b"] == "[more]"
+
+
+def test_where_most_lines_look_like_headings_none_is() -> None:
+    assert heads("# one\n\n# two\n\n# three\n\n# four\n\nfive\n") == {}
+    assert heads("one\n\n# a single one\n\nthree\nfour\nfive\nsix\n") == {}
