@@ -72,6 +72,7 @@ class Filling:
         free = np.flatnonzero(self.field.leaf & ~self.shown & (due <= left) & (gains > 0.0))
         if not free.size:
             return []
+        gains = self._brought(gains)
         rank = gains[free] / costs[free] ** self.price
         for few in (FIRST, free.size):
             some = leading(rank, few)
@@ -81,6 +82,13 @@ class Filling:
                 break
         chosen: list[int] = best[: max(1, int(np.searchsorted(spent, most, side="right")))].tolist()
         return chosen
+
+    def _brought(self, gains: Scores) -> Scores:
+        """Return gains with a share of what the headings of a tree gain that come along, being paid for."""
+        own = np.where(self.shown, 0.0, gains)
+        for level in self.levels:
+            own[level] += self.field.brings[level] * own[self.field.parent[level]]
+        return own
 
     def _costs(self) -> tuple[Scores, Scores]:
         """Return what each piece is charged, and what showing it alone adds: itself, what leads to it, a

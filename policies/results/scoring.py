@@ -17,6 +17,7 @@ from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
 RECENT = 2.0  # units
+BRINGS = 0.6  # of its heading's gain that a line of a tree counts: a commit's message without its hash is half of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Field:
     values: Places  # of each occurrence of a value which one it is
     places: Places  # and the piece that carries it
     worth: Scores  # of each value, in units of a piece's mean
+    brings: Scores  # how much of the gain of its heading, where that comes along, each piece counts
 
 
 def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
@@ -80,7 +82,8 @@ def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
     typical = float(scale[offer][leaf].mean()) if leaf.any() else 1.0
     worth = worth * (results.weights.values * typical / max(mean, 1e-12))
     unit = np.array([o.unit for o in offers], dtype=np.intp)[offer]
-    return Field(offer, unit, parent, leaf, tokens, base, values, places, worth)
+    brings = np.array([BRINGS * (o.pieces.kind == "tree") for o in offers])[offer]
+    return Field(offer, unit, parent, leaf, tokens, base, values, places, worth, brings)
 
 
 def _standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
 
 import pytest
 
+from benchmarks.results.outputs import commits
 from benchmarks.results.shortening import shorten
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.scoring import Need
@@ -200,3 +202,11 @@ def test_what_stands_around_a_page_is_no_word_of_it() -> None:
 
 def test_records_of_json_stay_json_when_their_kind_is_judged() -> None:
     assert pieces_of(json.dumps([{"a": i} for i in range(200)], indent=1)).kind == "json"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_commit_that_is_asked_for_by_what_it_says_shows_its_hash(seed: int) -> None:
+    case = commits(random.Random(seed))
+    short = shorten(case.text, Need(turn=case.turn, since=1, step=case.call), 500, Results(), count)
+    assert f"commit {case.answer}\n" in short.text
+    assert "Throttle: back off" in short.text

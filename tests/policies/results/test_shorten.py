@@ -199,6 +199,7 @@ def test_what_a_call_takes_is_shared_by_the_pieces_that_come_with_it():
     field = Field(
         offer=unit, unit=unit, parent=np.full(11, -1), leaf=np.ones(11, dtype=bool),
         tokens=np.array([10.0] * 10 + [35.0]), base=np.ones(11), values=none, places=none, worth=np.zeros(0),
+            brings=np.zeros(11),
     )  # fmt: skip
     order = Filling(field, price=0.55, openings=np.array([40.0, 0.0])).fill(150)
     assert order[0] < 10
