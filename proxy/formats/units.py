@@ -48,7 +48,7 @@ def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
     before: list[Address] | None = None
     answer: list[Address] | None = None  # that the model's next words belong to
     led = False  # it has more than what leads
-    spoken = False  # the block before is the model's own
+    spoken = False  # the block before is the model's words or a call that joins them
     for i in range(start, len(items)):
         for b, block in enumerate(items[i].blocks):
             unit = None
@@ -73,7 +73,7 @@ def group(items: Sequence[Item], start: int = 0) -> list[Unit]:
                 callers.update(dict.fromkeys(block.calls, unit))
                 calling = unit
             before = unit
-            spoken = block.role == "assistant" and not block.answers
+            spoken = block.role == "assistant" and (block.joins or block.kind != "tool")
     return [tuple(unit) for unit in units]
 
 

@@ -211,6 +211,22 @@ def test_calls_join_what_the_model_has_said_right_ahead_of_them_and_nothing_else
     assert places(items) == [(0,), (1, 2, 3, 4, 5), (6, 7), (8,), (9,)]
 
 
+@pytest.mark.parametrize("kind", ["tool_search_call", "of_next_year", "item_reference"])
+def test_what_never_goes_keeps_no_call_behind_it(kind: str) -> None:
+    items = [user("hi"), {"type": kind, "id": "x"}, called("a"), output("a"), QUESTION]
+    parsed = read(response(items), wire=WIRE)
+    assert places(items) == [(0,), (1,), (2, 3), (4,)]
+    assert [bool(s.pin) for s in parsed.segments] == [False, True, False, False]
+
+
+def test_a_unit_keeps_its_key_while_calls_and_outputs_join_it_and_the_next_step_is_another() -> None:
+    items = [user("hi"), said("Let me look."), called("a"), called("b"), output("a"), output("b")]
+    steps = [called("c"), output("c"), called("d"), output("d")]
+    keys = [read(response(items[:n]), wire=WIRE).segments[1].key for n in range(2, len(items) + 1)]
+    assert set(keys) == {(1, 0, -1)}
+    assert places(items + steps) == [(0,), (1, 2, 3, 4, 5), (6, 7), (8, 9)]
+
+
 def test_a_long_text_that_a_call_joins_is_not_split() -> None:
     long = said("A word of it. " * 1000)
     assert places([user("hi"), long, called("a"), output("a"), QUESTION])[1] == (1, 2, 3)
