@@ -8,11 +8,12 @@ from foveate.policies.types import MARKS
 from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.tokens import AUDIO, FILE, IMAGE, IMAGE_LOW, TokenCounter
 from foveate.proxy.formats.wire.reading import part_kind
-from foveate.proxy.formats.wire.tools import tools_tokens
+from foveate.proxy.formats.wire.tools import call_tokens, tools_tokens
 
 # As in OpenAI's cookbook, "How to count tokens with tiktoken": the frame of a message, the answer's
 # opening.
 PER_ITEM = 3
+PER_ROLE = 1  # of an item that says by its type whose it is
 PRIMING = 3
 # Encrypted reasoning: base64 of a fixed part and of the text, about four bytes a token, as Codex CLI
 # estimates it.
@@ -33,7 +34,10 @@ def item_tokens(item: dict[str, Any], counter: TokenCounter) -> int:
     if kind == "message":
         said = counter.text(str(item.get("role", ""))) + _content_tokens(item.get("content"), counter)
     elif kind in kinds.OUTPUTS:
-        said = _content_tokens(item.get("output", item.get("result")), counter)
+        said = PER_ROLE + _content_tokens(item.get("output", item.get("result")), counter)
+    elif kind in kinds.PLAIN_CALLS:
+        key, name = item.get("call_id"), item.get("name")
+        said = PER_ROLE + call_tokens(key, name, kinds.given(item), counter)
     elif kind == "image_generation_call":
         said = IMAGE
     else:

@@ -8,7 +8,7 @@ from typing import Any
 from foveate.policies.types import MARKS
 from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest
 from foveate.proxy.formats.responses import kinds
-from foveate.proxy.formats.responses.counting import PER_ITEM, UNSAID, item_tokens
+from foveate.proxy.formats.responses.counting import PER_ITEM, PER_ROLE, UNSAID, item_tokens
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded, part_kind
@@ -106,7 +106,7 @@ def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
     return Block(
         id=_identity(item),
         role=_speaker(kind),
-        text="\n".join(_said(item)),
+        text=_plainly(item) if kind in kinds.PLAIN_CALLS else "\n".join(_said(item)),
         kind="tool",
         tokens=tokens,
         calls=_calls(item, kind),
@@ -116,7 +116,7 @@ def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
         sums_up=kind == kinds.COMPACTION,
         made=_made(item, kind),
         joins=kind in kinds.CALLS,
-        told=_told(item.get("output"), tokens - PER_ITEM, counter)
+        told=_told(item.get("output"), tokens - PER_ITEM - PER_ROLE, counter)
         if kind in kinds.PLAIN_OUTPUTS
         else (),
     )
@@ -216,6 +216,11 @@ def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -
     if isinstance(content, list) and not all(_is_plain(part) for part in content):
         return ()
     return block_pieces(_texts(content), tokens, counter, split_over)
+
+
+def _plainly(item: dict[str, Any]) -> str:
+    """Return a plain call as it is scored, on every wire: the tool's name and what it is given."""
+    return f"{item.get('name', '')} {kinds.given(item)}"
 
 
 def _said(item: dict[str, Any]) -> Iterator[str]:

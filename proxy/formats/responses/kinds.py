@@ -21,6 +21,8 @@ OUTPUTS = frozenset(
 )  # fmt: skip
 # Outputs that are text, or parts of it, in a form of nobody's but the tool's.
 PLAIN_OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
+# Calls of a tool by its name, with a text for what it is given.
+PLAIN_CALLS = frozenset({"function_call", "custom_tool_call"})
 # What the server has done by itself, the result included.
 SERVED = frozenset(
     {
@@ -59,6 +61,12 @@ def kind(item: dict[str, object]) -> str:
     if isinstance(given, str):
         return given
     return "message" if "role" in item else REFERENCE if "id" in item else ""
+
+
+def given(item: dict[str, object]) -> str:
+    """Return what a plain call gives to its tool, empty where that is no text."""
+    found = item.get("arguments", item.get("input"))
+    return found if isinstance(found, str) else ""
 
 
 def is_written(item: dict[str, object]) -> bool:

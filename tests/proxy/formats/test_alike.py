@@ -1,4 +1,4 @@
-"""The same conversation weighs and says the same as Messages have it."""
+"""The same conversation weighs and says the same on every wire."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from foveate.proxy.formats import Format
 from foveate.proxy.formats.chat import Chat
 from foveate.proxy.formats.messages import Messages
+from foveate.proxy.formats.responses import Responses
 from support.deciding import read
 
 GIVEN = {"a": '{"user":"mia"}', "b": '{"date":"2024-05-20"}'}
@@ -42,7 +43,21 @@ def messages() -> dict[str, Any]:
     return {"model": "gpt-4o", "max_tokens": 9, "messages": turns}
 
 
-OTHERS = [(Messages(), messages())]
+def responses() -> dict[str, Any]:
+    """Return the same as input items."""
+    called = [
+        {"type": "function_call", "call_id": key, "name": f"find_{key}", "arguments": given}
+        for key, given in GIVEN.items()
+    ]
+    told = [
+        {"type": "function_call_output", "call_id": key, "output": text}
+        for key, text in RESULTS.items()
+    ]
+    asked = {"role": "assistant", "content": SAID}
+    return {"model": "gpt-4o", "input": [OPENING, asked, *called, *told, QUESTION]}
+
+
+OTHERS = [(Messages(), messages()), (Responses(), responses())]
 
 
 @pytest.mark.parametrize(("wire", "body"), OTHERS)
