@@ -12,7 +12,7 @@ from foveate.proxy.formats.parsed import BY_ORDER, Address, Block, Call, Item, P
 
 Unit = tuple[Address, ...]  # where the blocks of one unit stand, ascending
 WHOLE = -1  # the piece of a key that means all of it
-SHORT = 200  # characters of a result up to which it is not worth a look inside
+SHORT = 20  # characters of a result up to which it says nothing that a later step could miss
 NO_CALL = Call("", "", "")
 
 

@@ -88,3 +88,20 @@ def test_what_the_new_result_says_is_not_quoted_beside_it(quick: Live, upstream:
     post(quick, path, key, by_chat([BUILD]))
     post(quick, path, key, by_chat([BUILD, (LOOK[0], f"found: {LINE}\n" + "and more words\n" * 20)]))
     assert "Excerpts" not in "".join(sent(upstream))
+
+
+@pytest.mark.parametrize("path", WIRES)
+def test_a_short_result_that_was_dropped_comes_back_when_it_is_named(
+    quick: Live, upstream: Upstream, path: str
+) -> None:
+    key, made = f"sk-{secrets.token_hex(8)}", WIRES[path]
+    owners = [f"usr_{n * 7919 % 100000:05d}" for n in range(1, 1900)]
+    steps = [
+        (json.dumps({"ticket": f"TCK-{n}"}), f"owner {owner}, state open")
+        for n, owner in enumerate(owners)
+    ]
+    assert post(quick, path, key, made(steps)).result == "cut"
+    there = "".join(sent(upstream))
+    gone = next(owner for owner in owners if owner not in there)
+    post(quick, path, key, made([*steps, (json.dumps({"user": gone}), "user found, active")]))
+    assert f"owner {gone}, state open" in sent(upstream)[-1]
