@@ -25,21 +25,22 @@ def name(rng: random.Random, n: int = 5) -> str:
     return "".join(rng.choices(LETTERS, k=n))
 
 
-def pods(rng: random.Random) -> Case:
-    """Return `kubectl get pods` with one that crashes."""
-    pods = [f"{rng.choice(WORDS)}-{name(rng, 9)}-{name(rng)}" for _ in range(200)]
-    odd = rng.randrange(20, 180)
-    pods[odd] = f"ledger-{name(rng, 9)}-{name(rng)}"
-    rows = [
-        f"{pod:28} {'0/1     CrashLoopBackOff' if i == odd else '1/1     Running'}   {rng.randrange(99)}d"
-        for i, pod in enumerate(pods)
-    ]
-    return Case(
-        "\n".join(["NAME                         READY   STATUS    AGE", *rows]),
-        "Why is the ledger pod not ready?",
-        "kubectl get pods",
-        pods[odd],
-    )
+def pods(question: str) -> Callable[[random.Random], Case]:
+    """Return what makes `kubectl get pods` with one that crashes."""
+
+    def make(rng: random.Random) -> Case:
+        names = [f"{rng.choice(WORDS)}-{name(rng, 9)}-{name(rng)}" for _ in range(200)]
+        odd = rng.randrange(20, 180)
+        names[odd] = f"ledger-{name(rng, 9)}-{name(rng)}"
+        rows = [
+            f"{pod:28} {'0/1     CrashLoopBackOff' if i == odd else '1/1     Running':24} "
+            f"{rng.randrange(9):8} {rng.randrange(99):6}d"
+            for i, pod in enumerate(names)
+        ]
+        head = "NAME                         READY   STATUS           RESTARTS     AGE"
+        return Case("\n".join([head, *rows]), question, "kubectl get pods", names[odd])
+
+    return make
 
 
 def plan(rng: random.Random) -> Case:
@@ -145,7 +146,8 @@ def manual(heading: str) -> Callable[[random.Random], Case]:
 
 
 OUTPUTS: dict[str, Callable[[random.Random], Case]] = {
-    "`kubectl get pods`": pods,
+    "`kubectl get pods`, by name": pods("Why is the ledger pod not ready?"),
+    "`kubectl get pods`, by state": pods("Which pod is in CrashLoopBackOff?"),
     "`terraform plan`": plan,
     "`psql`": keyed(" {key:20} | {word:8} | {value}\n", " email | state | contract\n-------+-------+----------\n", "What is the contract of {key}?", "psql"),
     "`pom.xml`": keyed("  <dependency>\n    <artifactId>{key}</artifactId>\n    <version>{value}</version>\n  </dependency>\n", "<project>\n", "Which version of {key} do we use?", "cat pom.xml"),
