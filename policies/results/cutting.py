@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from foveate.policies.results.birth import asks_for_part, subject
 from foveate.policies.results.competing import compete
 from foveate.policies.results.instead import Reader, runs_of, written
+from foveate.policies.results.needing import BRIEF
 from foveate.policies.results.pieces.kinds import is_json
 from foveate.policies.results.scoring import Need, Offer
 from foveate.policies.results.settings import Results
@@ -194,7 +195,9 @@ def superseded(segments: Sequence[Segment]) -> frozenset[Key]:
     found = set()
     for segment in reversed(segments):
         found.update([r.key for r in segment.results if r.call in latest or subject(r.call) in latest])
-        calls = [r.call for r in segment.results if r.call]
+        calls = [
+            r.call for r in segment.results if r.call and len(r.text) > BRIEF
+        ]  # a refusal stands for nothing
         latest.update(calls)
         latest.update([subject(call) for call in calls if not asks_for_part(call)])
     return frozenset(found)

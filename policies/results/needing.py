@@ -9,6 +9,9 @@ from foveate.policies.results.scoring import Need
 from foveate.policies.types import INSTRUCTIONS, Segment
 
 LATEST = 3  # steps that say what the agent is doing
+BRIEF = (
+    200  # characters: a result up to there is a word in the conversation, not something to look into
+)
 NAMED_HALF_LIFE = 8.0  # segments since a value was named
 
 
@@ -21,10 +24,16 @@ def need_of(segments: Sequence[Segment], query: str, reader: Reader) -> Need:
     for age, segment in enumerate(reversed([s for s in segments if s.role not in INSTRUCTIONS])):
         spoken = spoken or segment.role == "user"
         since += not spoken
-        words = segment.words
+        words = _words_of(segment)
         if segment.role == "assistant" and len(steps) < LATEST:
             steps.append(words)
         weight = 2 ** (-age / NAMED_HALF_LIFE)
         for value in reader.whole(words).reading.values.tolist():
             named[value] = max(named.get(value, 0.0), weight)
     return Need(query, since, "\n".join(reversed(steps)), named)
+
+
+def _words_of(segment: Segment) -> str:
+    """Return what is said in a segment, its brief results with it."""
+    brief = [r.text for r in segment.results if len(r.text) <= BRIEF]
+    return "\n".join([segment.words, *brief]) if brief else segment.words
