@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Collection
 from statistics import median
 
 LOWEST, HIGHEST = 0.5, 2.0  # tokenizers differ by no more: beyond, something else was counted
@@ -18,9 +19,10 @@ Ratios = deque[float]
 class Calibration:
     """The ratio of the upstream's count to ours, by model, tokenizer and caller.
 
-    A caller's own is the median of its latest; before there are enough, the median of the other
-    callers' medians. So one odd answer moves nothing, and one caller's answers move no other's counts.
-    Where our tokenizer is the model's own the ratio is never below 1.
+    A caller's own is the median of its latest, below 1 the highest: calls, results and talk are not
+    counted alike, and what is counted too low breaks a budget. Before there are enough, it is the
+    median of what other callers have. So one odd answer raises nothing, and one caller's answers move
+    no other's counts. Where our tokenizer is the model's own the ratio is never below 1.
     """
 
     def __init__(self) -> None:
@@ -35,9 +37,9 @@ class Calibration:
             return 1.0
         own = callers.get(caller, ())
         if len(own) >= ENOUGH:
-            return median(own)
+            return _careful(own)
         others = [
-            median(seen) for name, seen in callers.items() if name != caller and len(seen) >= ENOUGH
+            _careful(seen) for name, seen in callers.items() if name != caller and len(seen) >= ENOUGH
         ]
         return median(others) if len(others) >= ENOUGH else 1.0
 
@@ -71,3 +73,9 @@ class Calibration:
         del callers[caller]
         if not callers:
             del self._callers[model, tokenizer]
+
+
+def _careful(ratios: Collection[float]) -> float:
+    """Return the median of ratios; below 1 the highest, as what is counted too low breaks a budget."""
+    middle = median(ratios)
+    return middle if middle >= 1.0 else min(1.0, max(ratios))

@@ -35,6 +35,11 @@ def test_a_caller_who_has_been_answered_often_enough_has_the_median_of_what_it_s
     assert taught(1.2, 1.9, 1.3).ratio(*KEY) == 1.3
 
 
+def test_below_one_the_highest_counts() -> None:
+    assert taught(0.8, 0.95, 0.7).ratio(*KEY) == 0.95
+    assert taught(0.8, 1.3, 0.7).ratio(*KEY) == 1.0
+
+
 def test_one_odd_answer_moves_nothing() -> None:
     calibration = taught(1.1, 1.1, 1.1, 1.1)
     taught(1.99, calibration=calibration)
