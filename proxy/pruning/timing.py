@@ -16,7 +16,7 @@ from foveate.policies.types import Segment
 from foveate.proxy.config import schema as config
 from foveate.proxy.pruning.prices import Rates
 
-NEAR = 0.95  # of the high watermark: from there on the next cut is not far, whoever counts
+NEAR = 0.97  # of the high watermark: from there on the next cut is not far, whoever counts
 TURNS = 5  # user turns whose growth tells how much the next one takes
 
 

@@ -67,18 +67,16 @@ def test_the_user_has_the_last_word_or_a_loop_is_open() -> None:
 
 
 def test_a_cut_that_the_coming_loop_would_force_is_made_at_the_users_turn() -> None:
-    found = timed(near(turns(10, bound=True), high=990), Moment())
+    found = timed(near(turns(10, bound=True), high=970), Moment())
     assert found == Timing(300, 0.0)
     assert timed(near(turns(10, bound=True), high=1100), Moment()) == NO_CUT  # a turn more fits
-    assert timed(near(turns(10), high=990), Moment()) == NO_CUT  # there is no reasoning to spare
+    assert timed(near(turns(10), high=970), Moment()) == NO_CUT  # there is no reasoning to spare
 
 
 def test_a_prompt_that_we_count_a_little_higher_than_the_upstream_is_not_cut_ahead_of_its_time() -> (
     None
 ):
-    assert (
-        timed(near(turns(10, bound=True), high=1010), Moment()) == NO_CUT
-    )  # 94 %, a turn more is over
+    assert timed(near(turns(10, bound=True), high=990), Moment()) == NO_CUT  # 96 %, a turn more is over
 
 
 def test_within_a_loop_no_reasoning_is_cut_for_anything() -> None:
@@ -88,7 +86,7 @@ def test_within_a_loop_no_reasoning_is_cut_for_anything() -> None:
 
 
 def test_a_prompt_near_its_limit_is_cut_once_its_cache_has_expired() -> None:
-    given = near(turns(10), high=990)
+    given = near(turns(10), high=970)
     assert timed(given, Moment(idle=301, rates=RATES)) == Timing(300, 0.0)
     assert timed(given, Moment(idle=299, rates=RATES)) == NO_CUT
     assert timed(given, Moment(idle=9999)) == NO_CUT  # nobody knows when its cache expires
