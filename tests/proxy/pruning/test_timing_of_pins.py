@@ -50,8 +50,8 @@ def test_a_cut_for_money_leaves_a_share_of_what_could_go() -> None:
 
 
 def test_near_the_budget_a_silence_is_a_time_to_cut() -> None:
-    assert timing(talk(10_000, 50), COLD, Budget(62_000, 40_000)).low == 40_000
-    assert timing(talk(10_000, 50), WARM, Budget(62_000, 40_000)).low is None
+    assert timing(talk(10_000, 50), COLD, Budget(61_000, 40_000)).low == 40_000
+    assert timing(talk(10_000, 50), WARM, Budget(61_000, 40_000)).low is None
 
 
 def test_a_silence_is_none_where_all_that_can_go_would_go() -> None:
