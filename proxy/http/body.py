@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from foveate.proxy.errors import RequestError
+from foveate.proxy.http.compression import inflated, is_plain
 from foveate.proxy.http.headers import Headers, value_of
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,7 +34,7 @@ class Body:
         self, headers: Headers, receive: Receive, max_bytes: int, patience: float = PATIENCE
     ) -> None:
         self._receive = receive
-        self.most = max_bytes
+        self._max = max_bytes
         self._patience = patience
         self._taken = 0
         self._waited = 0.0  # seconds, for what was taken
@@ -42,6 +43,7 @@ class Body:
         self._read_out: asyncio.Event | None = None  # for whoever waits for the end
         # Why it broke off: an upload's client wraps what it meets
         self.failure: RequestError | HungUp | None = None
+        self._encoding = value_of(headers, b"content-encoding")
         declared = value_of(headers, b"content-length")
         # None where it comes in chunks, or not at all; of more digits than any has it is too large
         # whatever they are.
@@ -78,6 +80,17 @@ class Body:
             whole.write(await self._piece())
         return whole.getvalue()
 
+    async def inflated(self, content: bytes) -> bytes:
+        """Return `content`, which is the whole body, without its compression, read beside the loop;
+        nothing where it cannot be read, RequestError 413 where it holds more than a body may.
+        """
+        if is_plain(self._encoding):
+            return content
+        found = await asyncio.to_thread(inflated, content, self._encoding, self._max + 1)
+        if len(found) > self._max:
+            raise self._too_large("the request body without its compression")
+        return found
+
     async def _piece(self) -> bytes:
         start = monotonic()
         left = self._patience + self._taken / SLOWEST - self._waited
@@ -101,7 +114,7 @@ class Body:
                 self._read_out.set()
         piece: bytes = message.get("body", b"")
         self._taken += len(piece)
-        if self._taken > self.most:
+        if self._taken > self._max:
             self.failure = self._too_large()
             raise self.failure
         return piece
@@ -124,8 +137,8 @@ class Body:
         listening.cancel()
         return False
 
-    def _too_large(self) -> RequestError:
-        limit = f"{self.most / 1024 / 1024:g} MiB"
+    def _too_large(self, what: str = "the request body") -> RequestError:
+        limit = f"{self._max / 1024 / 1024:g} MiB"
         return RequestError(
-            413, f"the request body is larger than {limit} (server.max_body_mib)", code="body_too_large"
+            413, f"{what} is larger than {limit} (server.max_body_mib)", code="body_too_large"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -10,12 +9,15 @@ from io import BytesIO
 import brotli
 from backports import zstd
 
-from foveate.proxy.errors import RequestError
-
 PLAIN = frozenset({b"", b"identity"})
 STEP = 64 * 1024  # bytes that are read or made at a time
 WIDEST = 23  # bytes, as a power of two, that zstd may look back to: what HTTP allows (RFC 9659)
 MOST = 4 * 1024 * 1024  # bytes that are made of one answer to find its end, a few milliseconds' work
+
+
+def is_plain(encoding: bytes) -> bool:
+    """Say whether a Content-Encoding names no compression."""
+    return encoding.strip().lower() in PLAIN
 
 
 def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
@@ -29,23 +31,6 @@ def inflated(content: bytes, encoding: bytes, limit: int = 0) -> bytes:
             found.truncate(limit)
             break
     return found.getvalue()
-
-
-async def unpacked(body: bytes, encoding: bytes, most: int) -> bytes:
-    """Return a request's body without its compression, read beside the loop; nothing where it cannot be
-    read, RequestError 413 beyond `most` bytes.
-    """
-    if encoding.strip().lower() in PLAIN:
-        return body
-    found = await asyncio.to_thread(inflated, body, encoding, most + 1)
-    if len(found) > most:
-        limit = f"{most / 1024 / 1024:g} MiB"
-        raise RequestError(
-            413,
-            f"the request body without its compression is larger than {limit} (server.max_body_mib)",
-            code="body_too_large",
-        )
-    return found
 
 
 def ends_of(content: bytes, encoding: bytes, size: int) -> tuple[bytes, bytes]:
@@ -67,12 +52,11 @@ def _pieces(content: bytes, encoding: bytes) -> Iterator[bytes]:
     """Yield the content without its compression in pieces of about STEP bytes, as far as it can be
     read.
     """
-    encoding = encoding.strip().lower()
-    if encoding in PLAIN:
+    if is_plain(encoding):
         yield content
         return
     try:
-        yield from _READERS.get(encoding, _nothing)(content)
+        yield from _READERS.get(encoding.strip().lower(), _nothing)(content)
     except (zlib.error, brotli.error, zstd.ZstdError):
         return
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from foveate.proxy.http.compression import PLAIN
+from foveate.proxy.http.compression import is_plain
 from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.refusals import HEAD, MAX_BYTES
 
@@ -26,7 +26,7 @@ def look_at(headers: Headers) -> Look | None:
     """Return how an answer's beginning is looked at; None where it cannot be read, or is too long for
     an error.
     """
-    if value_of(headers, b"content-encoding").strip().lower() not in PLAIN:
+    if not is_plain(value_of(headers, b"content-encoding")):
         return None
     kind = value_of(headers, b"content-type").strip().lower()
     if kind.startswith(EVENTS):

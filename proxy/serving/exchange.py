@@ -12,7 +12,6 @@ from foveate.proxy.callers.caller import ANYBODY, Caller
 from foveate.proxy.formats.wire.usage import Usage, answer_tokens
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body, HungUp
-from foveate.proxy.http.compression import unpacked
 from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.http.strangers import refuses_reasoning
@@ -81,7 +80,7 @@ class Exchange:
         beside their keys.
         """
         self._came = await body.read()
-        content = await unpacked(self._came, value_of(self._scope["headers"], ENCODING), body.most)
+        content = await body.inflated(self._came)
         self._caller.require_model(content, self._model)
         credentials = credentials_of(self._scope["headers"])
         named = value_of(self._scope["headers"], header) if header else b""

@@ -9,7 +9,7 @@ import msgspec
 from pydantic import SecretStr
 
 from foveate.proxy.config import schema as config
-from foveate.proxy.http.compression import inflated
+from foveate.proxy.http.compression import inflated, is_plain
 from foveate.proxy.http.headers import Headers, value_of
 from foveate.proxy.importer import constructor, import_class
 
@@ -47,7 +47,8 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
         whole = self.body
         if not isinstance(whole, bytes):
             whole = b"".join([piece async for piece in whole])
-        return inflated(whole, value_of(self.headers, b"content-encoding"), LARGEST)
+        encoding = value_of(self.headers, b"content-encoding")
+        return whole if is_plain(encoding) else inflated(whole, encoding, LARGEST)
 
 
 class UpstreamResponse(msgspec.Struct, frozen=True):

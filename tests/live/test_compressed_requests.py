@@ -11,6 +11,7 @@ import orjson
 import pytest
 from backports import zstd
 
+from foveate.proxy import upstreams
 from support.client import ask
 from support.conversations import body, long_chat
 from support.server import Live, serve, settings_for
@@ -89,3 +90,9 @@ def test_upstreams_in_this_process_read_it_too() -> None:
         headers = [("Content-Encoding", "zstd")]
         answer = ask(live.url, "POST", "/v1/chat/completions", zstd.compress(CHAT), headers)
         assert answer.status == 200
+
+
+async def test_a_plain_body_is_read_as_it_is_however_large() -> None:
+    whole = bytes(upstreams.LARGEST + 1)
+    request = upstreams.UpstreamRequest("POST", "/v1/chat/completions", [], whole)
+    assert await request.content() is whole
