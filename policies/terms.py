@@ -76,9 +76,9 @@ def postings(history: History) -> Postings:
     )
 
 
-def named(history: History) -> tuple[Places, Places]:
+def named_values(history: History) -> tuple[Places, Places]:
     """Return a number from 0 for each identifier of a history, each once a segment, and the segment that
-    names it, oldest first; ask for them with `history.once(named)`.
+    names it, oldest first; ask for them with `history.once(named_values)`.
     """
     values = [f.values for f in history.features]
     where = np.repeat(np.arange(len(values)), [each.size for each in values])

@@ -27,7 +27,7 @@ from foveate.proxy.pruning.limits.watermarks import Watermarks
 from foveate.proxy.pruning.limits.windows import Windows
 from foveate.proxy.pruning.memory import Memory
 from foveate.proxy.pruning.prices import spent
-from foveate.proxy.pruning.pruner import RequestPruner, Rules, Sources
+from foveate.proxy.pruning.pruner import Means, RequestPruner, Rules
 from foveate.proxy.pruning.states import build_states
 from foveate.proxy.reload import Reloads
 from foveate.proxy.serving.handler import Handler, Routes
@@ -212,14 +212,14 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
     wires = formats.load_formats()
     mode = "dry-run" if settings.mode == "shadow" else settings.mode
     rules = Rules(mode, settings.policy, policies, settings.sticky, settings.economy)
-    sources = Sources(
+    means = Means(
         Parser(parts.worker, parts.cache, settings.segments.split_over),
         Watermarks(parts.windows, parts.calibration, parts.lessons.tell),
         parts.memory,
         parts.histories,
         build_forgotten(settings, parts),
     )
-    pruner = RequestPruner(rules, sources)
+    pruner = RequestPruner(rules, means)
     caller = settings.callers.header.lower().encode()
     origins = Origins(bool(settings.upstream.api_key.get_secret_value()), settings.callers.origins)
     check_named(settings.callers.named, policies)

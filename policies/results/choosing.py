@@ -85,6 +85,8 @@ class Filling:
 
     def _brought(self, gains: Scores) -> Scores:
         """Return gains with a share of what the headings of a tree gain that come along, being paid for."""
+        if not self.field.brings.any():
+            return gains
         own = np.where(self.shown, 0.0, gains)
         for level in self.levels:
             own[level] += self.field.brings[level] * own[self.field.parent[level]]

@@ -195,9 +195,8 @@ def superseded(segments: Sequence[Segment]) -> frozenset[Key]:
     found = set()
     for segment in reversed(segments):
         found.update([r.key for r in segment.results if r.call in latest or subject(r.call) in latest])
-        calls = [
-            r.call for r in segment.results if r.call and len(r.text) > BRIEF
-        ]  # a refusal stands for nothing
+        # A brief one may be a refusal, and stands for nothing
+        calls = [r.call for r in segment.results if r.call and len(r.text) > BRIEF]
         latest.update(calls)
         latest.update([subject(call) for call in calls if not asks_for_part(call)])
     return frozenset(found)

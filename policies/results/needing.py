@@ -9,9 +9,7 @@ from foveate.policies.results.scoring import Need
 from foveate.policies.types import INSTRUCTIONS, Segment
 
 LATEST = 3  # steps that say what the agent is doing
-BRIEF = (
-    200  # characters: a result up to there is a word in the conversation, not something to look into
-)
+BRIEF = 200  # characters: a result up to there is a word of the conversation, not to be looked into
 NAMED_HALF_LIFE = 8.0  # segments since a value was named
 
 

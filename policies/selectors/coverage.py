@@ -12,7 +12,7 @@ from foveate.policies.flow.fusion import best_first
 from foveate.policies.flow.shape import shape_of
 from foveate.policies.selectors.filling import fill
 from foveate.policies.selectors.price import discount, talk_strength
-from foveate.policies.terms import named
+from foveate.policies.terms import named_values
 from foveate.policies.types import History, Places, Scores, Segment
 
 
@@ -62,7 +62,7 @@ class Coverage:
     ) -> list[int]:
         """Return positions in the order of their gains, each given what was taken before it."""
         n = len(history.segments)
-        what, where = history.once(named)
+        what, where = history.once(named_values)
         carried = np.split(what, np.searchsorted(where, np.arange(1, n)))
         worth = self.worths(scores, what, where, int(what.max(initial=-1)) + 1)
         free = np.array([not s.pin for s in history.segments], dtype=bool)

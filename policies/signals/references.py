@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.policies.terms import named
+from foveate.policies.terms import named_values
 from foveate.policies.types import History, Scores
 
 
@@ -41,7 +41,7 @@ def _named_later(history: History) -> Scores:
     """Return the shares of those that name a segment's identifiers which are newer than it, summed up,
     shape (n,).
     """
-    what, where = history.once(named)
+    what, where = history.once(named_values)
     total = np.bincount(what)[what]
     order = np.argsort(what, kind="stable")  # those that name the same one after another, oldest first
     ends = np.searchsorted(what[order], what, side="right")

@@ -57,8 +57,8 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """What a decision asks, in its order."""
+class Means:
+    """What a decision is made with, in its order."""
 
     parser: Parser
     watermarks: Watermarks
@@ -72,14 +72,14 @@ class RequestPruner:
     on.
     """
 
-    def __init__(self, rules: Rules, sources: Sources) -> None:
+    def __init__(self, rules: Rules, means: Means) -> None:
         self._rules = rules
-        self._parser = sources.parser
-        self._watermarks = sources.watermarks
-        self._memory = sources.memory
-        self._histories = sources.histories
-        self._forgotten = sources.forgotten
-        self._worker = sources.histories.worker
+        self._parser = means.parser
+        self._watermarks = means.watermarks
+        self._memory = means.memory
+        self._histories = means.histories
+        self._forgotten = means.forgotten
+        self._worker = means.histories.worker
         self.failures: dict[str, int] = {}
         self._failing = ""
 

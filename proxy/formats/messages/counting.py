@@ -44,7 +44,7 @@ def block_tokens(part: Part, counter: TokenCounter) -> int:
     if kind == RESULT:
         return _content_tokens(part.get("content"), counter)
     if kind in USES:
-        return call_tokens(part.get("id"), part.get("name"), written(part.get("input")), counter)
+        return call_tokens(part.get("id"), part.get("name"), input_of(part), counter)
     if is_thinking(part):
         return thinking_tokens(part, counter)
     if kind == "image":
@@ -52,9 +52,9 @@ def block_tokens(part: Part, counter: TokenCounter) -> int:
     return document_tokens(part, counter) if kind == "document" else other_tokens(part, counter)
 
 
-def written(value: Any) -> str:
+def input_of(use: Part) -> str:
     """Return what a call gives to its tool as the text that a chat completion has it in."""
-    return json_of(value).decode()
+    return json_of(use.get("input")).decode()
 
 
 def holds_guesses(parts: Any) -> bool:

@@ -24,8 +24,8 @@ from foveate.proxy.formats.messages.counting import (
     PER_MESSAGE,
     block_tokens,
     holds_guesses,
+    input_of,
     parts_tokens,
-    written,
 )
 from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thinking_tokens
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
@@ -136,7 +136,7 @@ def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
 
 def _call(part: Part) -> Call:
     tool = str(part.get("name", ""))
-    said = f"{tool} {written(part.get('input'))}"
+    said = f"{tool} {input_of(part)}"
     return Call(str(part.get("id")), tool, said, by_code=bool(_caller_of(part)))
 
 
@@ -156,12 +156,7 @@ def _text(role: str, parts: Sequence[Part]) -> str:
         told = [said_in(text) for text in said]
         meant = [text for text in told if not text.startswith("<system-reminder>")]
         said = meant or told
-    called = [
-        f"{part.get('name', '')} {written(part.get('input'))}"
-        for part in parts
-        if part_kind(part) in USES
-    ]
-    return "\n".join([*said, *called])
+    return "\n".join([*said, *(call.said for call in _made(parts))])
 
 
 def _calls(parts: Sequence[Part]) -> frozenset[str]:
