@@ -11,20 +11,20 @@ import numpy as np
 
 from foveate.policies.results.instead import NAMED, Read, Reader, positions_of
 from foveate.policies.results.needing import need_of
+from foveate.policies.results.pieces.concordance import Concordance
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import gaps
 from foveate.policies.results.pieces.tokens import tokens_of
 from foveate.policies.results.reading import Reading
 from foveate.policies.results.scoring import Need
+from foveate.policies.terms import distinct
 from foveate.policies.types import (
     Extract,
     Key,
-    Places,
     PruneState,
     Scores,
     Selection,
     Shown,
-    Terms,
     ToolResult,
 )
 
@@ -156,21 +156,17 @@ def _cues(reading: Reading, need: Need | None) -> Iterator[tuple[str, Scores]]:
     n = reading.size.size
     terms = [("words of the user's turn", need.turn), ("words of the agent's last step", need.step)]
     for name, text in terms:
-        yield name, having(reading.terms, reading.term_places, tokens_of(text)[0], n)
-    named = sorted(need.named)
-    yield "named lately", having(reading.values, reading.value_places, named, n)
+        yield name, having(reading.terms, tokens_of(text)[0], n)
+    yield "named lately", having(reading.values, sorted(need.named), n)
 
 
-def having(ids: Terms, places: Places, wanted: Sequence[int], n: int) -> Scores:
+def having(said: Concordance, wanted: Sequence[int], n: int) -> Scores:
     """Return 1 for each of `n` pieces that has one of the wanted ids which few of them have."""
-    hits = np.isin(ids, np.array(wanted, dtype=np.uint32))
+    ids = distinct(np.array(wanted, dtype=np.uint32))
+    places, which, _ = said.hits(ids)
+    few = np.bincount(which, minlength=ids.size) <= COMMON * n
     found = np.zeros(n)
-    if not hits.any():
-        return found
-    pairs = np.unique(np.stack([ids[hits].astype(np.intp), places[hits]]), axis=1)
-    _, which, pieces = np.unique(pairs[0], return_inverse=True, return_counts=True)
-    few = pieces[which] <= COMMON * n
-    found[pairs[1][few]] = 1.0
+    found[places[few[which]]] = 1.0
     return found
 
 
@@ -178,7 +174,8 @@ def _kept(cues: Mapping[str, Scores], reading: Reading, first: int, last: int) -
     found = [name for name, marks in cues.items() if marks[first : last + 1].any()]
     found += ["its beginning"] if first == 0 else []
     found += ["its end"] if last == reading.size.size - 1 else []
-    valued = np.isin(reading.value_places, np.arange(first, last + 1)).any()
+    carrying = reading.values.places
+    valued = ((carrying >= first) & (carrying <= last)).any()
     return found or [VALUES if valued else LEADING]
 
 

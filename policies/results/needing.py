@@ -26,7 +26,7 @@ def need_of(segments: Sequence[Segment], query: str, reader: Reader) -> Need:
         if segment.role == "assistant" and len(steps) < LATEST:
             steps.append(words)
         weight = 2 ** (-age / NAMED_HALF_LIFE)
-        for value in reader.whole(words).reading.values.tolist():
+        for value in reader.whole(words).reading.values.ids.tolist():
             named[value] = max(named.get(value, 0.0), weight)
     return Need(query, since, "\n".join(reversed(steps)), named)
 

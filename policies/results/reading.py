@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.policies.results.pieces.concordance import Concordance
 from foveate.policies.results.pieces.kinds import DEFINITION
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import templates
 from foveate.policies.results.pieces.reports import failures
 from foveate.policies.results.pieces.tokens import said_by
-from foveate.policies.terms import distinct
-from foveate.policies.types import Places, Scores, Terms
+from foveate.policies.types import Places, Scores
 
 _TAG = re.compile(r"<[/!]?[A-Za-z][^<>]*>?|&[a-z]{2,8};")
 _NAMING = re.compile(
@@ -34,12 +34,10 @@ _READ = 1_000_000  # characters of a result: of a longer one the beginning of ea
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What scoring needs of the pieces of one result; for every occurrence its piece, ascending."""
+    """What scoring needs of the pieces of one result."""
 
-    terms: Terms
-    term_places: Places
-    values: Terms  # ids of identifiers, paths, numbers, names in code; each once a piece
-    value_places: Places
+    terms: Concordance
+    values: Concordance  # ids of identifiers, paths, numbers, names in code
     size: Scores  # characters of each piece, shape (n,); of one that holds others those around them
     leaf: NDArray[np.bool_]  # whether it holds no other
     failure: Scores  # 1 where a line reports a failure, less where it says it again, shape (n,)
@@ -48,7 +46,6 @@ class Reading:
     repeats: Scores  # how many pieces say the same but for their numbers, itself included
     fresh: Scores  # 1, less where an earlier piece says the very same, 0 right behind it
     definition: Scores  # 1 where code defines a name
-    about: Terms  # of all pieces, each once
     parent: Places  # the piece that each stays with, -1 at the top
     kin: Places  # the piece whose worth it shares: its heading, in JSON the object around it; -1 for none
     # How much of each piece's own worth is left where others say the same, at most 1
@@ -71,9 +68,7 @@ def reading_of(pieces: Pieces) -> Reading:
     parent = np.array([p.parent for p in pieces.all], dtype=np.intp)
     return Reading(
         said.terms,
-        said.term_places,
         said.values,
-        said.value_places,
         size,
         leaf,
         failure=failures(texts) * leaf,
@@ -82,7 +77,6 @@ def reading_of(pieces: Pieces) -> Reading:
         repeats=alike,
         fresh=new,
         definition=defined(pieces) * leaf,
-        about=distinct(said.terms),
         parent=parent,
         kin=kin_of(pieces, parent),
         novelty=alike**-0.5 * new,

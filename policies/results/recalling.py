@@ -11,9 +11,10 @@ import numpy as np
 
 from foveate.policies.results.competing import shown as with_what_leads
 from foveate.policies.results.instead import Read, Reader, positions_of, runs_of, written
+from foveate.policies.results.pieces.concordance import covered, joined
 from foveate.policies.results.pieces.reports import BODY
 from foveate.policies.results.pieces.tokens import LONGEST, TOKEN, is_value, tokens_of
-from foveate.policies.results.scoring import Rarity
+from foveate.policies.terms import distinct
 from foveate.policies.types import Extract, Key, PruneState, Segment, Shown, ToolResult
 
 SHORTEST = 4  # characters of a name
@@ -185,17 +186,11 @@ def _carrying(sources: Sequence[_Source], name: str, seen: bool) -> list[tuple[_
 
 def _saying(sources: Sequence[_Source], text: str) -> list[tuple[_Source, int]]:
     """Return the pieces that are out and have most of a text's rare words, two at least."""
-    wanted = sorted(set(tokens_of(text)[0]))
+    wanted = distinct(np.array(tokens_of(text)[0], dtype=np.uint32))
     starts = np.concatenate([[0], np.cumsum([len(s.read.pieces) for s in sources])]).astype(np.intp)
-    terms = np.concatenate([s.read.reading.terms for s in sources])
-    places = np.concatenate(
-        [s.read.reading.term_places + at for s, at in zip(sources, starts, strict=False)]
-    )
-    rarity = Rarity(terms, places, int(starts[-1]))
-    cover = rarity.cover(wanted)
-    hits = np.isin(terms, np.array(wanted, dtype=np.uint32))
-    pairs = np.unique(np.stack([places[hits], terms[hits].astype(np.intp)]), axis=1)
-    several = np.bincount(pairs[0], minlength=cover.size) > 1
+    places, terms, _ = joined([s.read.reading.terms for s in sources], starts).hits(wanted)
+    cover = covered(places, terms, int(starts[-1]))
+    several = np.bincount(places, minlength=cover.size) > 1
     good = np.flatnonzero((cover >= COVERED) & several)
     found = []
     for at in good[np.argsort(-cover[good], kind="stable")].tolist():

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.policies.results.pieces.concordance import Concordance, Rarity, covered, joined
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.tokens import tokens_of
 from foveate.policies.results.reading import Reading
 from foveate.policies.results.settings import Results
 from foveate.policies.terms import distinct, ranks_of, those_among
-from foveate.policies.types import Places, Scores, Terms
+from foveate.policies.types import Places, Scores
 
-K1, B = 1.2, 0.4
 RECENT = 2.0  # units
 BRINGS = 0.6  # of its heading's gain that a line of a tree counts: a commit's message without its hash is half of it
 
@@ -66,36 +67,57 @@ class Field:
     brings: Scores  # how much of the gain of its heading, where that comes along, each piece counts
 
 
+class _Laid:
+    """Offers laid end to end: where the pieces of each begin, and what is read of all."""
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self.offers = offers
+        self.readings = [o.reading for o in offers]
+        sizes = [len(o.pieces) for o in offers]
+        self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+        self.n = int(self.starts[-1])
+        self.offer = np.repeat(np.arange(len(offers)), sizes)
+        self.said = joined([r.terms for r in self.readings], self.starts)
+        self.carried = joined([r.values for r in self.readings], self.starts)
+        self.novelty = np.concatenate([r.novelty for r in self.readings])
+
+    def shifted(self, places: Sequence[Places]) -> Places:
+        """Return places within each offer as places within all, -1 as it is."""
+        found = np.concatenate(places)
+        return np.where(found >= 0, found + self.starts[self.offer], -1)
+
+
 def field_of(offers: Sequence[Offer], need: Need, results: Results) -> Field:
     """Return the pieces of `offers` with what they are worth for `need`."""
-    sizes = [len(o.pieces) for o in offers]
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
-    offer = np.repeat(np.arange(len(offers)), sizes)
-    parent = _shifted([o.reading.parent for o in offers], starts)
-    leaf = np.concatenate([o.reading.leaf for o in offers])
-    tokens = np.concatenate([o.reading.size * o.ratio + 0.5 for o in offers])
-    scale = _standing(offers, need, results)
-    base = _base(offers, starts, need, results) * scale[offer] * leaf
-    values, places, worth = _values(offers, starts, scale, leaf)
-    total = np.bincount(places, worth[values], offer.size)
+    laid = _Laid(offers)
+    readings, offer = laid.readings, laid.offer
+    leaf = np.concatenate([r.leaf for r in readings])
+    tokens = (
+        np.concatenate([r.size for r in readings]) * np.array([o.ratio for o in offers])[offer] + 0.5
+    )
+    scale = _standing(laid, need, results)[offer]
+    base = _base(laid, need, results) * scale * leaf
+    values, places, worth = _values(laid.carried, scale * laid.novelty, leaf)
+    total = np.bincount(places, worth[values], laid.n)
     mean = float(total[leaf].mean()) if leaf.any() else 0.0
-    typical = float(scale[offer][leaf].mean()) if leaf.any() else 1.0
+    typical = float(scale[leaf].mean()) if leaf.any() else 1.0
     worth = worth * (results.weights.values * typical / max(mean, 1e-12))
     unit = np.array([o.unit for o in offers], dtype=np.intp)[offer]
     brings = np.array([BRINGS * (o.pieces.kind == "tree") for o in offers])[offer]
+    parent = laid.shifted([r.parent for r in readings])
     return Field(offer, unit, parent, leaf, tokens, base, values, places, worth, brings)
 
 
-def _standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
+def _standing(laid: _Laid, need: Need, results: Results) -> Scores:
     """Return how much the pieces of each result count: recent ones, and those that the turn or the step
     is about.
 
     What has just come counts most, unless the user has just asked about something else.
     """
-    w = results.weights
+    w, offers = results.weights, laid.offers
     ages = np.array([o.age for o in offers], dtype=float)
     fresh = float(np.exp2(-need.since / results.turn_half_life))
-    turn, step = about(offers, [need.turn, need.step])
+    turn, step = about(laid, [need.turn, need.step])
     elsewhere = fresh * float(turn.max())
     recency = np.exp2(-ages / results.half_life) + w.recent * (1.0 - elsewhere) * np.exp2(
         -ages / RECENT
@@ -105,28 +127,18 @@ def _standing(offers: Sequence[Offer], need: Need, results: Results) -> Scores:
     return counts
 
 
-def _shifted(places: Sequence[Places], starts: Places) -> Places:
-    """Return places within each offer as places within all, -1 as it is."""
-    return np.concatenate([np.where(p >= 0, p + s, -1) for p, s in zip(places, starts, strict=False)])
-
-
-def _base(offers: Sequence[Offer], starts: Places, need: Need, results: Results) -> Scores:
+def _base(laid: _Laid, need: Need, results: Results) -> Scores:
     """Return the worth of each piece beside its values, from its words, cues and place."""
-    w = results.weights
-    offer = np.repeat(np.arange(len(offers)), np.diff(starts))
-    terms = np.concatenate([o.reading.terms for o in offers])
-    places = np.concatenate([o.reading.term_places + s for o, s in zip(offers, starts, strict=False)])
-    n = int(starts[-1])
-    idf = Rarity(terms, places, n)
+    w, readings = results.weights, laid.readings
+    rarity = Rarity(laid.said, laid.n)
     turn = w.turn * float(np.exp2(-need.since / results.turn_half_life))
-    base = turn * idf.match(tokens_of(need.turn)[0]) + w.step * idf.match(tokens_of(need.step)[0])
-    readings = [o.reading for o in offers]
-    json = np.array([o.pieces.kind == "json" for o in offers], dtype=bool)[offer]
-    base += results.kin * shared(base, _shifted([r.kin for r in readings], starts), json)
-    base += _cues(readings, offer, results) + w.named * _named(offers, starts, need)
-    base = smoothed(base, offer, results.smoothing)
-    own = (w.floor + _ends(starts, offer, results)) * np.concatenate([r.novelty for r in readings])
-    worded = np.bincount(places, minlength=n) > 0
+    base = turn * rarity.match(tokens_of(need.turn)[0]) + w.step * rarity.match(tokens_of(need.step)[0])
+    json = np.array([o.pieces.kind == "json" for o in laid.offers], dtype=bool)[laid.offer]
+    base += results.kin * shared(base, laid.shifted([r.kin for r in readings]), json)
+    base += _cues(readings, laid.offer, results) + w.named * _named(laid.carried, laid.n, need)
+    base = smoothed(base, laid.offer, results.smoothing)
+    own = (w.floor + _ends(laid.starts, laid.offer, results)) * laid.novelty
+    worded = rarity.lengths > 0
     fresh = np.concatenate([r.fresh for r in readings])
     return np.asarray((base + own * worded) * fresh, dtype=float)
 
@@ -180,87 +192,44 @@ def smoothed(scores: Scores, offer: Places, share: float) -> Scores:
     return out
 
 
-class Rarity:
-    """BM25 over pieces."""
-
-    def __init__(self, terms: Terms, places: Places, n: int) -> None:
-        self.n = n
-        self.terms, self.places = terms, places
-        lengths = np.bincount(places, minlength=n).astype(float)
-        self.norm = K1 * (1 - B + B * lengths / max(1e-9, float(lengths.mean()) if n else 1.0))
-
-    def match(self, wanted: Sequence[int]) -> Scores:
-        """Return how well each piece matches the wanted terms, at most 1."""
-        place, term, counts, idf = self._hits(wanted)
-        part = idf[term] * counts * (K1 + 1) / (counts + self.norm[place])
-        scores = np.asarray(np.bincount(place, part, self.n), dtype=float)
-        # What one rare word gives: words that are everywhere must not pass for it
-        rare = float(np.log1p(self.n))
-        return np.asarray(scores / max(float(scores.max(initial=0.0)), rare))
-
-    def cover(self, wanted: Sequence[int]) -> Scores:
-        """Return the share of the wanted terms that each piece has, those that stand nowhere left out."""
-        place, term, _, idf = self._hits(wanted)
-        return np.bincount(place, idf[term], self.n) / max(float(idf[np.unique(term)].sum()), 1e-9)
-
-    def _hits(self, wanted: Sequence[int]) -> tuple[Places, Places, Places, Scores]:
-        """Return where wanted terms stand: pieces, terms, how often; and how rare each term is."""
-        ids = distinct(np.array(wanted, dtype=np.uint32))
-        if not ids.size or not self.terms.size:
-            none = np.zeros(0, dtype=np.intp)
-            return none, none, none, np.zeros(ids.size)
-        hits, which = those_among(self.terms, ids)
-        pairs, counts = np.unique(self.places[hits] * ids.size + which, return_counts=True)
-        place, term = pairs // ids.size, pairs % ids.size
-        df = np.bincount(term, minlength=ids.size)
-        return place, term, counts, np.log1p((self.n - df + 0.5) / (df + 0.5))
-
-
-def about(offers: Sequence[Offer], queries: Sequence[str]) -> list[Scores]:
+def about(laid: _Laid, queries: Sequence[str]) -> list[Scores]:
     """Return for each query the share of its words, rare ones counting more, that each result and its
     call have.
     """
-    terms, places = [], []
-    for i, offer in enumerate(offers):
-        said = np.concatenate(
-            [np.array(tokens_of(offer.call)[0], dtype=np.uint32), offer.reading.about]
-        )
-        terms.append(said)
-        places.append(np.full(said.size, i))
-    found = Rarity(np.concatenate(terms), np.concatenate(places), len(offers))
-    return [found.cover(tokens_of(query)[0]) for query in queries]
+    n = len(laid.offers)
+    calls = [tokens_of(o.call)[0] for o in laid.offers]
+    ids = np.concatenate([laid.said.ids, np.fromiter(chain.from_iterable(calls), np.uint32)])
+    sizes = [*(r.terms.ids.size for r in laid.readings), *map(len, calls)]
+    offer = np.repeat(np.concatenate([np.arange(n), np.arange(n)]), sizes)
+    found = []
+    for query in queries:
+        hits, which = those_among(ids, distinct(np.array(tokens_of(query)[0], dtype=np.uint32)))
+        pairs = np.unique(offer[hits] << 32 | which)
+        found.append(covered(pairs >> 32, pairs & 0xFFFFFFFF, n))
+    return found
 
 
-def _named(offers: Sequence[Offer], starts: Places, need: Need) -> Scores:
+def _named(values: Concordance, n: int, need: Need) -> Scores:
     """Return how lately the conversation named a value that each piece carries, at most 1."""
     ids = np.array(sorted(need.named), dtype=np.uint32)
     weights = np.array([need.named[int(i)] for i in ids])
-    best = np.zeros(int(starts[-1]))
-    raw, places = carried_by(offers, starts)
-    hits, which = those_among(raw, ids)
-    np.maximum.at(best, places[hits], weights[which])
+    best = np.zeros(n)
+    places, which, _ = values.hits(ids)
+    np.maximum.at(best, places, weights[which])
     return best
 
 
-def carried_by(offers: Sequence[Offer], starts: Places) -> tuple[Terms, Places]:
-    """Return the values of all offers with the pieces that carry them."""
-    raw = np.concatenate([o.reading.values for o in offers])
-    places = np.concatenate([o.reading.value_places + s for o, s in zip(offers, starts, strict=False)])
-    return raw, places
-
-
 def _values(
-    offers: Sequence[Offer], starts: Places, scale: Scores, leaf: NDArray[np.bool_]
+    carried: Concordance, scale: Scores, leaf: NDArray[np.bool_]
 ) -> tuple[Places, Places, Scores]:
     """Return which value stands in which piece, and the worth of each: rare ones of recent results
-    count most.
+    count most. `scale` is of each piece.
     """
-    raw, places = carried_by(offers, starts)
-    keep = leaf[places]
-    values, places = ranks_of(raw[keep]), places[keep]
-    offer = np.repeat(np.arange(len(offers)), np.diff(starts))[places]
+    values, places = np.repeat(ranks_of(carried.ids), carried.sizes), carried.places
+    if not leaf.all():
+        keep = leaf[places]
+        values, places = values[keep], places[keep]
     df = np.bincount(values).astype(float)
     latest = np.zeros(df.size)
-    fresh = np.concatenate([o.reading.novelty for o in offers])
-    np.maximum.at(latest, values, scale[offer] * fresh[places])
+    np.maximum.at(latest, values, scale[places])
     return values, places, latest / np.maximum(df, 1.0) ** 0.5

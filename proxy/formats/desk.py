@@ -29,7 +29,7 @@ class Desk:
         if found is None:
             found = read_divided(text)
             self._divided.put(
-                text, found, size=600 + PIECE * len(found.pieces) + 8 * found.reading.terms.size
+                text, found, size=600 + PIECE * len(found.pieces) + 8 * found.reading.terms.places.size
             )
         return found
 
@@ -38,7 +38,7 @@ class Desk:
         found: Read | None = self._whole.get(text)
         if found is None:
             found = read_whole(text)
-            self._whole.put(text, found, size=1200 + 8 * found.reading.terms.size + len(text))
+            self._whole.put(text, found, size=1200 + 8 * found.reading.terms.places.size + len(text))
         return found
 
     def count(self, text: str) -> int:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.policies.language.words import normal, terms_of, words
-from foveate.policies.terms import distinct, term_id
-from foveate.policies.types import Places, Terms
+from foveate.policies.results.pieces.concordance import Concordance, concordance, spans
+from foveate.policies.terms import term_id
+from foveate.policies.types import Places
 
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
 TOKEN = re.compile(r"[#@]?\w++(?:[-.:/\\@+]\w++)*+")
@@ -42,12 +43,10 @@ class Token(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What the tokens of several texts stand for, laid end to end: with each its text, ascending."""
+    """What the tokens of several texts stand for."""
 
-    terms: Terms
-    term_places: Places
-    values: Terms  # each once a text
-    value_places: Places
+    terms: Concordance
+    values: Concordance
     trouble: NDArray[np.bool_]  # whether a text has a word of trouble, shape (texts,)
     total: NDArray[np.bool_]  # or one that sums up
 
@@ -68,17 +67,12 @@ def said_by(texts: Sequence[str], longest: int) -> Said:
     which = np.fromiter(map(numbers.__getitem__, flat), np.intp, len(flat))
     del flat  # the strings take most of the memory
     place = np.cumsum(which == 0)
-    terms, term_places = _laid_out([token.terms for token in known], which, place)
-    values, value_places = _laid_out([token.values for token in known], which, place)
-    once = distinct(value_places.astype(np.uint64) << np.uint64(32) | values)
     trouble, total = np.zeros((2, len(texts)), dtype=bool)
     trouble[place[np.array([token.trouble for token in known], dtype=bool)[which]]] = True
     total[place[np.array([token.total for token in known], dtype=bool)[which]]] = True
     return Said(
-        terms,
-        term_places,
-        once.astype(np.uint32),  # the lower half
-        (once >> np.uint64(32)).astype(np.intp),
+        _laid_out([token.terms for token in known], which, place),
+        _laid_out([token.values for token in known], which, place),
         trouble,
         total,
     )
@@ -95,15 +89,12 @@ def _parted(texts: Sequence[str], longest: int) -> list[str]:
     return (_ASCII if whole.isascii() else _PARTED).findall(whole)
 
 
-def _laid_out(ids: Sequence[tuple[int, ...]], which: Places, place: Places) -> tuple[Terms, Places]:
-    """Return the ids of every occurrence of a token, and where it stands."""
+def _laid_out(ids: Sequence[tuple[int, ...]], which: Places, place: Places) -> Concordance:
+    """Return where the ids of tokens stand, given for every occurrence of a token which it is and its text."""
     sizes = np.array([len(some) for some in ids], dtype=np.intp)
-    flat = np.fromiter(chain.from_iterable(ids), np.uint32, int(sizes.sum()))
-    counts = sizes[which]
-    begins = (np.cumsum(sizes) - sizes)[which]
-    before = np.cumsum(counts) - counts
-    at = np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
-    return flat[at], np.repeat(place, counts)
+    table = np.fromiter(chain.from_iterable(ids), np.uint32, int(sizes.sum()))
+    begins = np.cumsum(sizes) - sizes
+    return concordance(table, spans(begins[which], sizes[which]), np.repeat(place, sizes[which]))
 
 
 def tokens_of(text: str) -> tuple[list[int], list[int]]:
