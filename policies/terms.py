@@ -48,6 +48,12 @@ def ranks_of(ids: Terms) -> Places:
     return ranks
 
 
+def order_of(numbers: Places, most: int) -> Places:
+    """Return the positions of numbers below `most`, the smallest number first, equal ones as they come."""
+    # Numbers of 16 bits are put in order ten times as fast
+    return np.argsort(numbers.astype(np.uint16) if most <= 1 << 16 else numbers, kind="stable")
+
+
 def those_among(terms: Terms, wanted: Terms) -> tuple[Places, Places]:
     """Return where terms are `wanted` ones, and which of them, `wanted` being ascending.
 

@@ -32,17 +32,16 @@ def compete(
     if not offers:
         return []
     field = field_of(offers, need, results)
-    openings = openings_of(offers)
     costs = _Costs(offers, field, count)
-    order = Filling(field, results.price, openings).fill(room * SPARE)
+    filling = Filling(field, results.price, openings_of(offers))
+    order = filling.fill(room * SPARE)
     taken = order[: longest([], order, int(room * (1.0 - results.finish)), costs)]
     taken += finishing(taken, field, room, costs)
     for _ in range(REFILLS):  # what did not fit stood in the way of smaller ones
         left = room - costs.of(taken)
         if left <= NEAR * room:
             break
-        filling = Filling(field, results.price, openings)
-        filling.take(taken)
+        filling.begin(taken)
         order = filling.fill(filling.spent() + left)
         fit = longest(taken, order, room, costs)
         taken = taken + order[:fit]
