@@ -141,7 +141,8 @@ class Filling:
         mark = np.full(own.size, MARK)
         mark[1:] -= MARK * (self.shown[:-1] & self.same)
         mark[:-1] -= MARK * (self.shown[1:] & self.same)
-        return own + mark
+        bare: Scores = own + mark
+        return bare
 
     def take(self, taken: Sequence[int]) -> None:
         """Show pieces, and with each what leads to it."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.policies.results.pieces.alike import templates
 from foveate.policies.results.pieces.concordance import Concordance
 from foveate.policies.results.pieces.kinds import DEFINITION
 from foveate.policies.results.pieces.piece import Pieces
-from foveate.policies.results.pieces.render import templates
 from foveate.policies.results.pieces.reports import failures
 from foveate.policies.results.pieces.tokens import said_by
 from foveate.policies.types import Places, Scores

@@ -43,7 +43,7 @@ class Desk:
 
     def count(self, text: str) -> int:
         """Return the tokens of a text."""
-        return self._counter.text(text)
+        return self._counter.lines(text)
 
     def texts(self, segments: Sequence[Segment], shown: Mapping[Key, Shown]) -> Mapping[Key, str]:
         """Return what is written in place of results, by their keys."""

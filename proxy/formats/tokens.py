@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,12 @@ IMAGE, IMAGE_LOW, AUDIO, FILE = 765, 85, 600, 1500
 FALLBACK = "o200k_base"
 SLICE = 32 * 1024  # characters that are counted at a time
 MUCH = 4096  # characters, from where on a list of tokens takes longer to make than an array
+KNOWN = 16384  # lines whose tokens are remembered,
+LINE = 320  # of so many characters at most
+# Line ends across which no token of the vocabularies in `LINEWISE` reaches, by their expressions: blank
+# lines join the end of the line before, and so does a slash behind punctuation.
+_APART = re.compile(r"\n(?=[^\s/]|[ \t]+[^\s])")
+LINEWISE = ("o200k_base", "o200k_harmony", "cl100k_base")
 # tiktoken's own names of the vocabularies in `data`: sha1 of their addresses.
 _BUNDLED = {
     "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
@@ -70,6 +77,7 @@ class TokenCounter:
     def __init__(self, name: str) -> None:
         self.name = name
         self._encoding = load_encoding(name)
+        self._line = lru_cache(maxsize=KNOWN)(self._counted)
 
     def text(self, text: str) -> int:
         """Return the tokens of plain text; special tokens written in it count as text.
@@ -80,6 +88,16 @@ class TokenCounter:
         if len(text) <= SLICE:
             return self._counted(text)
         return sum([self._counted(text[start : start + SLICE]) for start in range(0, len(text), SLICE)])
+
+    def lines(self, text: str) -> int:
+        """Return what `text` returns; lines are counted once, for texts that are made of known ones."""
+        if len(text) > SLICE or self.name not in LINEWISE:
+            return self.text(text)
+        *lines, last = _APART.split(text)
+        return sum(map(self._one, [f"{line}\n" for line in lines])) + self._one(last)
+
+    def _one(self, line: str) -> int:
+        return self._line(line) if len(line) <= LINE else self._counted(line)
 
     def _counted(self, text: str) -> int:
         try:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
+
+from foveate.policies.results.pieces.alike import repeating
 
 ResultKind = Literal["json", "diff", "html", "table", "grep", "listing", "code", "tree", "log", "text"]
 Form = Literal["lines", "part", "leaf", "object", "array", "string", "chunk"]
@@ -29,9 +32,12 @@ class ResultPiece(NamedTuple):
     lead: int = 0  # in JSON where the blanks before it begin
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pieces:
-    """A result's text and its pieces in order; those that are no JSON follow each other without a gap."""
+    """A result's text and its pieces in order; those that are no JSON follow each other without a gap.
+
+    What marks say of it is worked out when first asked for.
+    """
 
     text: str
     kind: ResultKind
@@ -40,6 +46,16 @@ class Pieces:
 
     def __len__(self) -> int:
         return len(self.all)
+
+    @cached_property
+    def lines(self) -> int:
+        """How many lines there are."""
+        return sum([piece.extent for piece in self.all])
+
+    @cached_property
+    def repeating(self) -> Sequence[int]:
+        """For each number of lines how many of the first ones repeat the line above."""
+        return repeating(self.text)
 
     def text_of(self, i: int) -> str:
         """Return the characters of one piece; of an object, array or long string with all that it

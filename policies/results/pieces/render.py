@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Sequence
 
 from foveate.policies.results.pieces.kinds import number_of
 from foveate.policies.results.pieces.piece import Pieces, ResultPiece
 
 INVITATION = "; ask for a narrower range to read them"
-_VARYING = re.compile(r"(?=[\da-fA-F])(?:[\da-fA-F]{8,}+|\d++)")
 LONGEST_REPEAT = 10_000  # characters that are compared with the line above them
-COMPARED = 200  # characters of a line
-APART = "\x00"  # between lines that are read at once
 MOST_KEYS = 12  # that a mark names
 
 
@@ -66,7 +62,6 @@ class _Marks:
 
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
-        self.total = lines_in(pieces.all)
         self.first = True
 
     def of(self, first: int, last: int) -> str:
@@ -81,28 +76,22 @@ class _Marks:
 
     def _line(self, begin: ResultPiece, end: ResultPiece) -> str:
         low, high = begin.number, end.number + max(0, end.extent - 1)
-        total = f" of {self.total:,} left out" if self.first else ""
+        like = ", like the line above" if self._repeats(low, high, end.end - begin.start) else ""
+        total = f" of {self.pieces.lines:,} left out" if self.first else ""
         if self.pieces.numbered:
             ours = number_of(self._text(begin)), number_of(self._text(end))
             if 0 < ours[0] <= ours[1]:
                 (low, high), total = ours, " left out" if self.first else ""
         lines = f"line {low:,}" if low == high else f"lines {low:,}-{high:,}"
-        like = self._alike(begin, end)
         close = "\n" if end.end < len(self.pieces.text) or self.pieces.text.endswith("\n") else ""
         return f"[... {lines}{total}{like}{self._invitation()} ...]{close}"
 
-    def _alike(self, begin: ResultPiece, end: ResultPiece) -> str:
-        """Return a remark where all that is left out repeats the line above but for its numbers."""
-        text = self.pieces.text
-        if end.end - begin.start > LONGEST_REPEAT:
-            return ""
-        above = text.rfind("\n", 0, max(0, begin.start - 1)) + 1
-        if begin.start == 0 or self.pieces.kind not in ("log", "text") or self.pieces.numbered:
-            return ""
-        rest = text[begin.start : end.end].splitlines()
-        template, first = templates([text[above : begin.start], *rest[:1]])
-        alike = template == first != "" and {template} == {*templates(rest)}
-        return ", like the line above" if alike else ""
+    def _repeats(self, low: int, high: int, size: int) -> bool:
+        """Say whether all lines from `low` to `high` repeat the one above but for their numbers."""
+        plain = self.pieces.kind in ("log", "text") and not self.pieces.numbered
+        if not plain or low == 1 or size > LONGEST_REPEAT:
+            return False
+        return self.pieces.repeating[high] - self.pieces.repeating[low - 1] == high - low + 1
 
     def _text(self, piece: ResultPiece) -> str:
         return self.pieces.text[piece.start : min(piece.end, piece.start + 40)]
@@ -111,18 +100,6 @@ class _Marks:
         words = INVITATION if self.first else ""
         self.first = False
         return words
-
-
-def templates(lines: Sequence[str]) -> list[str]:
-    """Return each line with its numbers taken out: what a log repeats."""
-    begins = [line.strip()[:COMPARED] for line in lines]
-    found = _VARYING.sub("0", APART.join(begins)).split(APART)
-    return found if len(found) == len(lines) else [_VARYING.sub("0", line) for line in begins]
-
-
-def lines_in(pieces: Sequence[ResultPiece]) -> int:
-    """Return how many lines the pieces of a text have."""
-    return sum(p.extent for p in pieces)
 
 
 # ---- JSON

@@ -189,7 +189,7 @@ def test_steps_grow_with_the_length_alone():
     sizes = []
     for n in (500, 1000, 2000):
         reading = reading_of(pieces_of("".join(f"line {i} names value_{i}\n" for i in range(n))))
-        sizes.append(reading.terms.size + reading.values.size)
+        sizes.append(reading.terms.counts.sum() + reading.values.counts.sum())
     assert np.allclose(np.diff(sizes) / [500, 1000], (sizes[1] - sizes[0]) / 500, rtol=0.01)
 
 

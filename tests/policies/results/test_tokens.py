@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foveate.policies.results.pieces.concordance import Concordance, joined
 from foveate.policies.results.pieces.tokens import said_by, token_of, tokens_of
 from foveate.policies.terms import distinct, ranks_of, term_id, those_among
 
@@ -24,15 +25,36 @@ LINES = st.lists(
 @given(LINES)
 def test_texts_read_at_once_say_what_each_says_alone(lines):
     said = said_by(lines, 10_000)
-    terms, values = defaultdict(list), defaultdict(set)
-    for place, term in zip(said.term_places.tolist(), said.terms.tolist(), strict=True):
-        terms[place].append(term)
-    for place, value in zip(said.value_places.tolist(), said.values.tolist(), strict=True):
-        assert value not in values[place]
-        values[place].add(value)
+    terms, values = _by_text(said.terms), _by_text(said.values)
     for i, line in enumerate(lines):
         alone = tokens_of(line)
-        assert (terms[i], values[i]) == (alone[0], set(alone[1]))
+        assert terms[i] == Counter(alone[0])
+        assert set(values[i]) == set(alone[1])
+
+
+def _by_text(said: Concordance) -> dict[int, Counter[int]]:
+    found: dict[int, Counter[int]] = defaultdict(Counter)
+    rows = np.repeat(said.ids, said.sizes).tolist()
+    for i, place, count in zip(rows, said.places.tolist(), said.counts.tolist(), strict=True):
+        assert i not in found[place]
+        found[place][i] = count
+    return found
+
+
+@given(LINES, st.sets(st.integers(0, 30)))
+def test_wanted_terms_are_found_where_they_stand(lines, some):
+    said = said_by(lines, 10_000).terms
+    wanted = np.unique(np.array([7, *said.ids[[i for i in some if i < said.ids.size]]], np.uint32))
+    places, which, counts = joined([said, said], np.array([0, len(lines), 2 * len(lines)])).hits(wanted)
+    there = sorted(zip(places.tolist(), wanted[which].tolist(), counts.tolist(), strict=True))
+    by_text = _by_text(said)
+    assert there == sorted(
+        (place + start, i, count)
+        for start in (0, len(lines))
+        for place, counted in by_text.items()
+        for i, count in counted.items()
+        if i in wanted
+    )
 
 
 def test_cues_are_told_by_their_text():

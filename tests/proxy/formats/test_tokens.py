@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foveate.proxy.formats.tokens import TokenCounter, encoding_name
 
@@ -37,6 +39,36 @@ def test_a_models_encoding(model: str, encoding: str) -> None:
 )
 def test_any_text_can_be_counted(text: str) -> None:
     assert TokenCounter("o200k_base").text(text) >= len(text) // 20
+
+
+PARTS = [
+    "\n",
+    "\n\n",
+    " ",
+    "\t",
+    "/",
+    "a",
+    "Bc",
+    "1234",
+    "'s",
+    "].",
+    "\r\n",
+    "\x0b",
+    "\u2028",
+    "\u0301",
+    "\u65e5",
+    "\ud800",
+    "[...",
+]
+
+
+@given(
+    st.lists(st.sampled_from(PARTS)).map("".join),
+    st.sampled_from(["o200k_base", "cl100k_base", "p50k_base"]),
+)
+def test_counting_line_by_line_comes_to_the_same(text: str, encoding: str) -> None:
+    counter = TokenCounter(encoding)
+    assert counter.lines(text) == counter.text(text)
 
 
 def test_special_tokens_in_a_text_count_as_text() -> None:
