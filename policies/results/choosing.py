@@ -107,7 +107,7 @@ class Filling:
         rank[self.shown | ~self.field.leaf | (bare + self.opening > left) | (self.gains <= 0.0)] = 0.0
         for least in self._leasts(rank):
             some = np.flatnonzero(rank >= least)
-            best = some[np.lexsort((-gains[some], -rank[some]))]
+            best = some[np.lexsort((-some, -rank[some]))]
             spent = np.cumsum(costs[best])
             if spent.size and spent[-1] > most:
                 break

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import gaps, opened, render
 from foveate.policies.results.scoring import Field, Need, Offer, field_of
 from foveate.policies.results.settings import Results
+from foveate.policies.terms import order_of
 from foveate.policies.types import Scores
 
 BRIDGE = 16.0  # tokens: a shorter gap is shown, since its mark would be as hard to read
@@ -80,14 +82,14 @@ def finishing(taken: Sequence[int], field: Field, room: int, costs: _Costs) -> l
     """
     left = room - costs.of(taken)
     sets = costs.sets(taken)
-    lacking = {n: costs.lacking(n, chosen) for n, chosen in enumerate(sets) if chosen}
+    lacking = {n: costs.whole(n) - costs.one(n, chosen) for n, chosen in enumerate(sets) if chosen}
     some = np.fromiter(taken, dtype=np.intp)
     worth = np.bincount(field.offer[some], field.base[some], len(sets))
     found: list[int] = []
     for n in sorted(lacking, key=lambda n: -worth[n] / max(1, lacking[n])):
         if 0 < lacking[n] <= left:
             left -= lacking[n]
-            start = costs.starts[n]
+            start = int(costs.starts[n])
             rest = [start + i for i in range(len(costs.offers[n].pieces)) if i not in sets[n]]
             found += [i for i in rest if field.leaf[i]]
     return found
@@ -112,7 +114,7 @@ def shown(pieces: Pieces, chosen: Collection[int], ratio: float) -> frozenset[in
     for first, last in gaps(len(pieces), found):
         if (pieces.all[last].end - pieces.all[first].start) * ratio <= BRIDGE:
             bits += range(first, last + 1)
-    return opened(pieces, [*found, *bits])
+    return opened(pieces, found.union(bits)) if bits else found
 
 
 def _names(pieces: Pieces, found: frozenset[int]) -> set[int]:
@@ -137,27 +139,35 @@ class _Costs:
     def __init__(self, offers: Sequence[Offer], field: Field, count: Count) -> None:
         self.offers = offers
         self.offer = field.offer
-        self.starts = np.concatenate([[0], np.cumsum([len(o.pieces) for o in offers])]).tolist()
+        sizes = np.array([len(o.pieces) for o in offers])
+        self.starts = np.cumsum(sizes) - sizes
         self.count = count
         self.known: dict[tuple[int, frozenset[int]], int] = {}
         self.units = [o.unit for o in offers]
         self.always = {o.unit for o in offers if o.pinned}
 
-    def sets(self, taken: Iterable[int]) -> list[frozenset[int]]:
+    def sets(self, taken: Sequence[int]) -> list[frozenset[int]]:
         """Return the pieces of each result, from their positions in the field."""
-        sets: list[set[int]] = [set() for _ in self.offers]
-        for i in taken:
-            n = int(self.offer[i])
-            sets[n].add(i - self.starts[n])
-        return [frozenset(s) for s in sets]
+        return [frozenset(own) for own in self.parted(taken)]
+
+    def parted(self, order: Sequence[int]) -> list[list[int]]:
+        """Return the pieces of each result in the order given, from their positions in the field."""
+        positions = np.array(order, dtype=np.intp)
+        offer = self.offer[positions]
+        own = (positions - self.starts[offer])[order_of(offer, len(self.offers))].tolist()
+        ends = np.cumsum(np.bincount(offer, minlength=len(self.offers))).tolist()
+        return [own[begin:end] for begin, end in pairwise([0, *ends])]
 
     def of(self, taken: Sequence[int]) -> int:
         """Return the tokens of all results with these pieces."""
         return _Prefixes(self, taken).of(len(taken))
 
-    def lacking(self, i: int, chosen: frozenset[int]) -> int:
-        """Return what a result that shows these pieces takes less than whole."""
-        return self.one(i, frozenset(range(len(self.offers[i].pieces)))) - self.one(i, chosen)
+    def whole(self, i: int) -> int:
+        """Return the tokens of a result with all its pieces."""
+        offer = self.offers[i]
+        if offer.whole is not None and not offer.frame:
+            return offer.opening + offer.whole
+        return self.one(i, frozenset(range(len(offer.pieces))))
 
     def one(self, i: int, chosen: frozenset[int]) -> int:
         """Return the tokens of a result with these pieces."""
@@ -179,12 +189,8 @@ class _Prefixes:
 
     def __init__(self, costs: _Costs, order: Sequence[int]) -> None:
         self.costs = costs
-        positions = np.fromiter(order, np.intp, len(order))
-        self.offer = costs.offer[positions]
-        by_offer = np.argsort(self.offer, kind="stable")
-        ends = np.cumsum(np.bincount(self.offer, minlength=len(costs.offers)))
-        own = np.split(positions[by_offer], ends[:-1])
-        self.own = [some - start for some, start in zip(own, costs.starts, strict=False)]
+        self.offer = costs.offer[np.array(order, dtype=np.intp)]
+        self.own = costs.parted(order)
         self.known: dict[tuple[int, int], int] = {}
 
     def of(self, many: int) -> int:
@@ -197,6 +203,6 @@ class _Prefixes:
     def _one(self, i: int, many: int) -> int:
         found = self.known.get((i, many))
         if found is None:
-            found = self.costs.one(i, frozenset(self.own[i][:many].tolist()))
+            found = self.costs.one(i, frozenset(self.own[i][:many]))
             self.known[i, many] = found
         return found

@@ -48,6 +48,11 @@ class Pieces:
         return len(self.all)
 
     @cached_property
+    def flat(self) -> bool:
+        """Whether no piece leads to another."""
+        return all(piece.parent < 0 for piece in self.all)
+
+    @cached_property
     def lines(self) -> int:
         """How many lines there are."""
         return sum([piece.extent for piece in self.all])

@@ -27,6 +27,8 @@ def render(pieces: Pieces, chosen: Collection[int]) -> str:
 
 def opened(pieces: Pieces, chosen: Collection[int]) -> frozenset[int]:
     """Return the chosen pieces with all that lead to them."""
+    if pieces.flat:
+        return frozenset(chosen)
     shown: set[int] = set()
     for i in chosen:
         at = i
