@@ -64,7 +64,7 @@ def concordance(table: Terms, occurrences: Places, places: Places) -> Concordanc
     return Concordance(ids, np.bincount(ranks[begins], minlength=ids.size), places[begins], counts)
 
 
-def joined(parts: Sequence[Concordance], starts: Places) -> Concordance:
+def end_to_end(parts: Sequence[Concordance], starts: Places) -> Concordance:
     """Return the concordances of several results as one, the texts of each beginning at its start."""
     places = np.concatenate([part.places for part in parts])
     return Concordance(
