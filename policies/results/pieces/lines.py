@@ -42,11 +42,14 @@ def lines(text: str, kind: ResultKind, grain: int) -> list[ResultPiece]:
         [text[a : min(b, a + 200)] for a, (b, _) in zip(starts, stops, strict=True)]
     )
     numbers = accumulate([count for _, count in stops], initial=1)
+    long = any(
+        stop - start > grain for start, (stop, count) in zip(starts, stops, strict=True) if count == 1
+    )
     whole = [
         ResultPiece("lines", start, stop, head, number, count)
         for start, (stop, count), head, number in zip(starts, stops, heads, numbers, strict=False)
     ]
-    return whole if all(_stays(line, grain) for line in whole) else divided(whole, text, grain)
+    return divided(whole, text, grain) if long else whole
 
 
 def divided(lines: Sequence[ResultPiece], text: str, grain: int) -> list[ResultPiece]:

@@ -114,33 +114,24 @@ def token_of(raw: str) -> Token:
         number = (term_id(raw),)
         return Token(number, number if len(raw) > 1 else (), False, False)
     lower = raw.lower()
-    terms = tuple(chain.from_iterable(map(_ids_of, words(normal(raw)))))
-    values = _values_of(raw, lower)
-    if values:
-        terms += tuple([i for i in values if i not in terms])  # a name in full is rarer than its words
+    terms = list(chain.from_iterable(map(_ids_of, words(normal(raw)))))
+    values = set(map(_value_of, _JOINT.split(raw)))
+    if is_value(raw):
+        values.add(term_id(lower))
+        if raw[0] == "#":
+            values.add(_id_of(lower.lstrip("#")))
+    if "/" in raw:
+        values.add(_id_of(lower[lower.rindex("/") + 1 :]))
+    values.discard(0)
+    terms += values.difference(terms)  # a name in full is rarer than its words
     trouble = lower in _TROUBLE or raw.endswith(("Error", "Exception"))
-    return Token(terms, values, trouble, raw in _TOTALS)
+    return Token(tuple(terms), tuple(sorted(values)), trouble, raw in _TOTALS)
 
 
 @lru_cache(maxsize=65536)
 def _ids_of(word: str) -> tuple[int, ...]:
     """Return the ids of the terms that a word counts as."""
     return tuple([term_id(term) for term in terms_of(word)])
-
-
-def _values_of(raw: str, lower: str) -> tuple[int, ...]:
-    """Return the ids of the names that a token is, or has as parts, ascending."""
-    found = {term_id(lower)} if is_value(raw) else set()
-    if found and raw[0] == "#":
-        found.add(_id_of(lower.lstrip("#")))
-    if not raw.isalnum():
-        parts = _JOINT.split(raw)
-        if len(parts) > 1:
-            found.update(map(_value_of, parts))
-        if "/" in raw:
-            found.add(_id_of(lower.rsplit("/", 1)[-1]))
-    found.discard(0)
-    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
 
 
 @lru_cache(maxsize=65536)
