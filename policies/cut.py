@@ -114,7 +114,10 @@ def favoured_by(
     judged = [
         judged_tokens(s, divided.get(i, ())) for i, s in zip(rows, competing.segments, strict=True)
     ]
-    thin = [replace(s, tokens=tokens) for s, tokens in zip(competing.segments, judged, strict=True)]
+    thin = [
+        s if s.tokens == tokens else replace(s, tokens=tokens)
+        for s, tokens in zip(competing.segments, judged, strict=True)
+    ]
     chosen, _ = policy.select(replace(competing, segments=thin), scores, max(0, room))
     favour = favour_of(policy.results.favour, competing.once(shape_of).tool_share)
     return {i: favour if n in chosen else 1.0 for n, i in enumerate(rows)}
@@ -131,7 +134,9 @@ def pinned_inside(
         for i, s in enumerate(segments)
     ]
     pins = pinned(marked, policy, low, spent, inside=True)
-    return tuple([replace(s, pin=p.pin) for s, p in zip(segments, pins, strict=True)])
+    return tuple(
+        [s if s.pin == p.pin else replace(s, pin=p.pin) for s, p in zip(segments, pins, strict=True)]
+    )
 
 
 def _mended(

@@ -124,6 +124,7 @@ def _shortened(
     return Shown(shown.runs, saved, born=True) if saved > (1 - WORTH) * result.tokens else None
 
 
+@lru_cache(maxsize=1024)
 def asks_for_part(call: str) -> bool:
     """Say whether a call asks for an exact part: a range of lines, a page, a number of results."""
     _, _, given = call.partition(" ")

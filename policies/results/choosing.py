@@ -157,16 +157,17 @@ class Filling:
             at = at[(at >= 0) & ~self.shown[at]]
 
     def _carry(self, pieces: Places) -> None:
-        """Count the values of pieces no more, in all pieces that carry them."""
+        """Count the values of pieces that are shown no more, in all others that carry them."""
         values = self.carried.of(pieces)
         values = distinct(values[self.worth[values] > 0.0])
         self.worth[values] = 0.0
         touched = np.zeros(self.shown.size, dtype=bool)
-        touched[self.carriers.of(values)] = True
-        some = np.flatnonzero(touched)
-        owner = np.repeat(np.arange(some.size), self.carried.sizes[some])
-        left = np.bincount(owner, self.worth[self.carried.of(some)], some.size)
-        self.gains[some] = self.field.base[some] + left
+        touched[self.carriers.of(values[self.carriers.sizes[values] > 1])] = True
+        some = np.flatnonzero(touched & ~self.shown)
+        if some.size:
+            owner = np.repeat(np.arange(some.size), self.carried.sizes[some])
+            left = np.bincount(owner, self.worth[self.carried.of(some)], some.size)
+            self.gains[some] = self.field.base[some] + left
 
 
 def levels(parent: Places) -> list[Places]:

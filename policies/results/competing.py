@@ -89,9 +89,7 @@ def finishing(taken: Sequence[int], field: Field, room: int, costs: _Costs) -> l
     for n in sorted(lacking, key=lambda n: -worth[n] / max(1, lacking[n])):
         if 0 < lacking[n] <= left:
             left -= lacking[n]
-            start = int(costs.starts[n])
-            rest = [start + i for i in range(len(costs.offers[n].pieces)) if i not in sets[n]]
-            found += [i for i in rest if field.leaf[i]]
+            found += costs.rest(n, sets[n], field)
     return found
 
 
@@ -162,6 +160,18 @@ class _Costs:
         """Return the tokens of all results with these pieces."""
         return _Prefixes(self, taken).of(len(taken))
 
+    def rest(self, i: int, chosen: frozenset[int], field: Field) -> list[int]:
+        """Return the leaves of a result that are not chosen, as positions in the field."""
+        start = int(self.starts[i])
+        leaves = np.flatnonzero(field.leaf[start : start + len(self.offers[i].pieces)]).tolist()
+        return [start + k for k in leaves if k not in chosen]
+
+    def one(self, i: int, chosen: frozenset[int]) -> int:
+        """Return the tokens of a result with these pieces."""
+        if (i, chosen) not in self.known:
+            self.known[i, chosen] = self.offers[i].opening + self._tokens(self.offers[i], chosen)
+        return self.known[i, chosen]
+
     def whole(self, i: int) -> int:
         """Return the tokens of a result with all its pieces."""
         offer = self.offers[i]
@@ -169,19 +179,16 @@ class _Costs:
             return offer.opening + offer.whole
         return self.one(i, frozenset(range(len(offer.pieces))))
 
-    def one(self, i: int, chosen: frozenset[int]) -> int:
-        """Return the tokens of a result with these pieces."""
-        if (i, chosen) not in self.known:
-            offer = self.offers[i]
-            pieces = shown(offer.pieces, chosen, offer.ratio)
-            if offer.frame:
-                tokens = 0
-            elif offer.whole is not None and len(pieces) == len(offer.pieces):
-                tokens = offer.whole
-            else:
-                tokens = self.count(render(offer.pieces, pieces))
-            self.known[i, chosen] = offer.opening + tokens
-        return self.known[i, chosen]
+    def _tokens(self, offer: Offer, chosen: frozenset[int]) -> int:
+        if offer.frame:
+            return 0
+        n = len(offer.pieces)
+        if offer.whole is not None and len(chosen) == n:
+            return offer.whole
+        pieces = shown(offer.pieces, chosen, offer.ratio)
+        if offer.whole is not None and len(pieces) == n:
+            return offer.whole
+        return self.count(render(offer.pieces, pieces))
 
 
 class _Prefixes:

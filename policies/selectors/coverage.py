@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -63,7 +64,8 @@ class Coverage:
         """Return positions in the order of their gains, each given what was taken before it."""
         n = len(history.segments)
         what, where = history.once(named_values)
-        carried = np.split(what, np.searchsorted(where, np.arange(1, n)))
+        ends = np.searchsorted(where, np.arange(n + 1)).tolist()
+        carried = [what[begin:end] for begin, end in pairwise(ends)]
         worth = self.worths(scores, what, where, int(what.max(initial=-1)) + 1)
         free = np.array([not s.pin for s in history.segments], dtype=bool)
         worth[what[~free[where]]] = 0.0  # what is pinned carries them already
