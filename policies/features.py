@@ -68,24 +68,31 @@ def extract_query(text: str) -> Features:
 def _terms(word: str) -> tuple[int, ...]:
     """Return the numbers of the terms that a word counts as; of what is too long for a word, that of
     all of it.
+
+    What has digits in it is hardly met again: it is not remembered.
     """
-    return _known_terms(word) if len(word) <= LONGEST_WORD else (term_id(word),)
+    if len(word) > LONGEST_WORD:
+        return (term_id(word),)
+    return _known_terms(word) if word.isalpha() else _terms_of(word)
 
 
-@lru_cache(maxsize=16384)
-def _known_terms(word: str) -> tuple[int, ...]:
-    return tuple(term_id(term) for term in terms_of(word))
+def _terms_of(word: str) -> tuple[int, ...]:
+    return tuple([term_id(term) for term in terms_of(word)])
+
+
+_known_terms = lru_cache(maxsize=16384)(_terms_of)
 
 
 def _identifier(raw: str) -> str:
     """Return the identifier that a stretch of text is, lower case; empty where it is a plain word or
     encoded data.
     """
-    return _known_identifier(raw) if len(raw) <= LONGEST_VALUE else ""
+    if len(raw) > LONGEST_VALUE:
+        return ""
+    return _known_identifier(raw) if raw.isalpha() else _read_identifier(raw)
 
 
-@lru_cache(maxsize=16384)
-def _known_identifier(raw: str) -> str:
+def _read_identifier(raw: str) -> str:
     value = raw.strip(".:/-")
     if len(value) < 2:
         return ""
@@ -96,6 +103,9 @@ def _known_identifier(raw: str) -> str:
         or ("/" in value and len(value) > 6)
     )
     return value.lstrip("#").lower() if literal or (value.isupper() and len(value) > 2) else ""
+
+
+_known_identifier = lru_cache(maxsize=16384)(_read_identifier)
 
 
 def _speaker_of(text: str, name: str) -> str:

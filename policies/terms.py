@@ -21,7 +21,7 @@ class Postings:
     """
 
     terms: Terms
-    segments: Places
+    segments: NDArray[np.int32]  # of half the size of positions: a history may have a million
     counts: Counts
 
 
@@ -75,10 +75,10 @@ def postings(history: History) -> Postings:
     features = history.features
     lengths = [f.terms.size for f in features]
     if not sum(lengths):
-        return Postings(np.zeros(0, np.uint32), np.zeros(0, np.intp), np.zeros(0, np.uint16))
+        return Postings(np.zeros(0, np.uint32), np.zeros(0, np.int32), np.zeros(0, np.uint16))
     return Postings(
         np.concatenate([f.terms for f in features]),
-        np.repeat(np.arange(len(features)), lengths),
+        np.repeat(np.arange(len(features), dtype=np.int32), lengths),
         np.concatenate([f.counts for f in features]),
     )
 
@@ -98,4 +98,4 @@ def occurrences(history: History, wanted: Terms) -> tuple[Places, Places, Counts
     """
     found = history.once(postings)
     hits, places = those_among(found.terms, wanted)
-    return found.segments[hits], places, found.counts[hits]
+    return found.segments[hits].astype(np.intp), places, found.counts[hits]

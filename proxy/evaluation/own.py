@@ -122,8 +122,8 @@ def looks_like_messages(plain: dict[str, Any]) -> bool:
 def message_of(block: Block) -> Message:
     """Return a block of any API as a chat completion's message."""
     if block.answers:
-        return {"role": "tool", "tool_call_id": block.answers, "content": block.text}
-    message: Message = {"role": block.role, "content": block.text}
+        return {"role": "tool", "tool_call_id": block.answers, "content": block.whole}
+    message: Message = {"role": block.role, "content": block.whole}
     if block.made:
         message["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.tool, "arguments": call.said}}

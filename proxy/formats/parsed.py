@@ -76,7 +76,7 @@ class Block(msgspec.Struct, frozen=True):
 
     id: str  # hash of what it says: its wire content less cache marks
     role: str  # user, assistant, tool, system or developer: a user's block opens a turn
-    text: str
+    text: str  # empty where its pieces, one behind another, are it; `whole` has it then too
     kind: Kind
     tokens: int
     name: str = ""  # of the participant, where the wire gives one
@@ -96,6 +96,11 @@ class Block(msgspec.Struct, frozen=True):
     sums_up: bool = False  # it stands for all before it
     made: tuple[Call, ...] = ()  # the calls that it makes, as far as a tool is named
     told: tuple[Told, ...] = ()  # the texts of the result that it is, which can be shown in part
+
+    @property
+    def whole(self) -> str:
+        """Its text, whether or not it is in pieces."""
+        return self.text or "".join([piece.text for piece in self.pieces])
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -148,8 +153,8 @@ class Parsed(msgspec.Struct, frozen=True):
         blocks = (block for item in reversed(self.items) for block in reversed(item.blocks))
         last = next(blocks, None)
         if last is None or last.role == "user":
-            return last.text if last else ""
-        return next((block.text for block in blocks if block.role == "user"), last.text)
+            return last.whole if last else ""
+        return next((block.whole for block in blocks if block.role == "user"), last.whole)
 
 
 class Prompt(msgspec.Struct, frozen=True):

@@ -132,7 +132,7 @@ def _whole(blocks: Sequence[Block], unit: Unit, turn: int) -> Segment:
         kind=first.kind
         if alone
         else next((block.kind for block in blocks if block.kind == "tool"), first.kind),
-        text=first.text if alone else "\n".join([block.text for block in blocks if block.text]),
+        text=first.whole if alone else _joined(blocks),
         tokens=first.tokens if alone else sum([block.tokens for block in blocks]),
         turn=turn,
         key=(item, block, WHOLE),
@@ -141,10 +141,12 @@ def _whole(blocks: Sequence[Block], unit: Unit, turn: int) -> Segment:
         thought=0 if clings else sum([block.thought for block in blocks]),
         bound=not clings and any(block.bound for block in blocks),
         results=results,
-        said="\n".join([block.text for block in blocks if block.text and not block.answers])
-        if results
-        else "",
+        said=_joined([block for block in blocks if not block.answers]) if results else "",
     )
+
+
+def _joined(blocks: Sequence[Block]) -> str:
+    return "\n".join(filter(None, [block.whole for block in blocks]))
 
 
 def _results(blocks: Sequence[Block], unit: Unit) -> tuple[ToolResult, ...]:

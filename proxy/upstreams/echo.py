@@ -113,7 +113,7 @@ def _report(wire: Format, outline: Outline, items: list[Item], counter: TokenCou
     roles = Counter(block.role for block in blocks)
     heard = wire.priming + sum(item.tokens for item in items)
     said = ", ".join(f"{n} {role}" for role, n in roles.items())
-    latest = next((block.text for block in reversed(blocks) if block.role == "user"), "")
+    latest = next((block.whole for block in reversed(blocks) if block.role == "user"), "")
     text = f"echo received {len(blocks)} messages ({said}), {heard} tokens."
     if latest:
         text += f" The latest user turn ends: {latest[-200:]}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from foveate.policies.features import extract_query
-from foveate.policies.types import INSTRUCTIONS, Features, History, Scores, Segment
+from foveate.policies.types import INSTRUCTIONS, Features, History, Scores, Segment, Vectors
 from foveate.proxy.vectors.indexes import Entry, Vector
 from foveate.proxy.vectors.store import Known
 
@@ -71,18 +71,27 @@ def filled(
     found = next((v for v in vectors if v is not None), None)
     if found is None:
         return bare
-    nothing = np.zeros_like(found)
-    rows = np.concatenate([entry.vector if entry else nothing for entry in entries])
     full = replace(
         bare,
-        vectors=rows.reshape(len(entries), nothing.size),
-        query_vector=nothing if query is None else query,
+        vectors=_laid_out(entries, found.size),
+        query_vector=np.zeros_like(found) if query is None else query,
         age_hours=np.array(
             [max(0.0, now - entry.first_seen) / 3600 if entry else 0.0 for entry in entries]
         ),
         recalls=np.array([entry.recalls if entry else 0 for entry in entries], dtype=float),
     )
     return replace(full, likeness=likened(full, like)) if like else full
+
+
+def _laid_out(entries: Sequence[Entry | None], size: int) -> Vectors:
+    """Return a row for each entry; those of nothing, of a history that is mostly new, take no memory."""
+    there = [(i, entry.vector) for i, entry in enumerate(entries) if entry]
+    if len(there) == len(entries):
+        return np.concatenate([vector for _, vector in there]).reshape(len(entries), size)
+    rows = np.zeros((len(entries), size), dtype=np.float32)
+    for i, vector in there:
+        rows[i] = vector
+    return rows
 
 
 def likened(history: History, like: Mapping[str, float]) -> Scores:

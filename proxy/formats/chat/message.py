@@ -13,7 +13,7 @@ from foveate.proxy.formats.parsed import BY_ORDER, Block, Call, Piece, Told, dig
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded
-from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
+from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import sorted_json
 
 SPLIT_ROLES = ("user", "assistant")
@@ -59,7 +59,7 @@ def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) ->
     return Block(
         id=_identity(wire),
         role=role,
-        text=text,
+        text=text_beside(pieces, text),
         kind="tool" if calls or role in RESULT_ROLES else text_kind(text),
         tokens=tokens,
         name=name if isinstance(name, str) and role != "function" else "",

@@ -39,7 +39,7 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
             written.append(raw)
             tokens.append(ahead + parsed.items[row.item].tokens)
             continue
-        fields = _changed(parsed, row, fields_of(raw))
+        fields = _changed(parsed, row, raw)
         if row.shown:
             fields = _telling(
                 fields, {part: texts[row.item, block, part] for block, part, _ in row.shown}
@@ -55,7 +55,9 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
     )
 
 
-def _changed(parsed: Parsed, row: Row, message: Fields) -> Fields:
+def _changed(parsed: Parsed, row: Row, raw: bytes) -> Fields:
+    """Return the fields of a message less the parts and the reasoning that go."""
+    message = fields_of(raw, retold="" if row.left is None else "content")
     if row.left is not None:
         _, kept = row.left[0]
         message = _shortened(message, parsed.items[row.item].blocks[0].pieces, kept or ())

@@ -31,7 +31,7 @@ from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thi
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.reading import decoded, part_kind
-from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
+from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import sorted_json
 
 ROLES = frozenset({"user", "assistant", "system"})
@@ -85,7 +85,7 @@ def _block(role: str, parts: list[Part], counter: TokenCounter, split_over: int)
     return Block(
         id=_identity(role, parts),
         role=role,
-        text=text,
+        text=text_beside(pieces, text),
         kind="tool" if calls else text_kind(text),
         tokens=tokens,
         calls=calls,

@@ -12,7 +12,7 @@ from foveate.proxy.formats.responses.counting import PER_ITEM, PER_ROLE, UNSAID,
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded, part_kind
-from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_kind
+from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import json_of, sorted_json
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})
@@ -71,7 +71,7 @@ def _message(item: dict[str, Any], counter: TokenCounter, split_over: int) -> Bl
     return Block(
         id=_identity(item),
         role=role,
-        text=text,
+        text=text_beside(pieces, text),
         kind=text_kind(text),
         tokens=tokens,
         pin=marks.found(item),

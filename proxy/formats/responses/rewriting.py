@@ -54,11 +54,12 @@ def _left(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
         if row.extracts:
             fields["output"] = with_frame(fields["output"].strip(), parsed, row, "input_text")
         return _object(fields)
-    item = item_of(raw)
+    text = raw.startswith(b'"')
+    retold = "" if row.left is None else "content"
+    fields = {"content": raw} if text else fields_of(raw, retold=retold)
+    item = {} if text else item_of(_object(fields))
     if row.bare and kinds.kind(item) == "reasoning":
         return b""
-    text = raw.startswith(b'"')
-    fields = {"content": raw} if text else fields_of(raw)
     quoting = row.quotes
     named = "id" in fields and (row.left is not None or quoting or kinds.is_written(item))
     if named:  # an id names the item as the server has it, with the reasoning that led to it

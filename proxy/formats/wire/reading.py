@@ -154,9 +154,9 @@ def _stands_in(top: TopLevel, short: bytes) -> Any:
     return wire if isinstance(raws, list) and raws and bytes(raws[0]) == STAND_IN else None
 
 
-def fields_of(raw: bytes, aside: Container[str] = ()) -> dict[str, bytes]:
+def fields_of(raw: bytes, aside: Container[str] = (), retold: str = "") -> dict[str, bytes]:
     """Return an object's fields in the caller's own bytes; those `aside` are empty, since they are much to
-    copy.
+    copy, and so is the text of the one that is `retold`.
     """
     try:
         found = _decode_object(raw)
@@ -165,7 +165,13 @@ def fields_of(raw: bytes, aside: Container[str] = ()) -> dict[str, bytes]:
         found = _decode_object(readable)
         values = own([bytes(value) for value in found.values()], readable, raw)
         return dict(zip(found, values, strict=True))
-    return {name: b"" if name in aside else bytes(value) for name, value in found.items()}
+    fields = {
+        name: b"" if name in aside or name == retold else bytes(value) for name, value in found.items()
+    }
+    if retold in fields:
+        value = found[retold]
+        fields[retold] = b'""' if bytes(memoryview(value)[:1]) == b'"' else bytes(value)
+    return fields
 
 
 def elements_of(raw: bytes) -> list[bytes]:

@@ -129,6 +129,16 @@ def block_pieces(
     return pieces if len(pieces) > 1 and beside <= MOST_BESIDE else ()
 
 
+def text_beside(pieces: Sequence[Piece], text: str) -> str:
+    """Return a block's text to keep beside its pieces: empty where they spell it, one behind another."""
+    end = 0
+    for piece in pieces:
+        if not text.startswith(piece.text, end):
+            return text
+        end += len(piece.text)
+    return "" if pieces and end == len(text) else text
+
+
 def beside_of(tokens: int, pieces: Sequence[Piece]) -> int:
     """Return the most that keeping one piece costs beside its text.
 
