@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 # Of the addresses that clients send requests to, what stands behind the base address.
 ENDS = ("/chat/completions", "/responses", "/messages", "/models")
+REDIS = ("redis", "rediss", "unix")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -26,6 +27,16 @@ def checked(url: str) -> str:
     if end:
         base = shown_address(url).rstrip("/").removesuffix(end)
         raise ValueError(f"it is where requests of one kind go; name the base address, {base}")
+    return url
+
+
+def checked_redis(url: str) -> str:
+    """Return the address of a Redis server as it is; ValueError where it is none."""
+    parts = urlsplit(url)
+    if parts.scheme not in REDIS:
+        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    if parts.scheme != "unix" and (not parts.hostname or parts.port == 0):
+        raise ValueError(f"{shown_address(url)} names no host")
     return url
 
 

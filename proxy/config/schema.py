@@ -12,12 +12,13 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from foveate.proxy.config.addresses import checked, checked_key
+from foveate.proxy.config.addresses import checked, checked_key, checked_redis
 
 Share = Annotated[float, Field(gt=0, le=1)]
 LEAST = 256  # tokens: a smaller number of them is more likely a percentage
@@ -184,6 +185,11 @@ class State(Section):
     url: str = "redis://127.0.0.1:6379/0"
     max_mib: float = Field(default=64, gt=0)
     ttl_hours: float = Field(default=24, gt=0)
+
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, url: str, given: ValidationInfo) -> str:
+        return checked_redis(url) if given.data.get("type") == "redis" else url
 
 
 class MemorySettings(Section):

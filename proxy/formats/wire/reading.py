@@ -211,7 +211,9 @@ def check_items(body: bytes, field: str) -> None:
 
 def _commas(body: bytes) -> int:
     """Return how many commas a body has, which is six times as fast as its own `count`."""
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(",")))
+    read = np.frombuffer(body, np.uint8)
+    slices = [read[start : start + LARGE] for start in range(0, len(body), LARGE)]
+    return sum([int(np.count_nonzero(some == ord(","))) for some in slices])
 
 
 @lru_cache(maxsize=4)

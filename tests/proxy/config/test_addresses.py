@@ -18,6 +18,17 @@ def test_an_address_that_cannot_be_is_refused(setting: str, url: str) -> None:
         load_settings(None, {setting: {"url": url}})
 
 
+@pytest.mark.parametrize(
+    "url", ["foo", "", "http://host:6379", "redis://", "redis://:SECRET@/0", "redis://host:0"]
+)
+def test_an_address_that_is_no_redis_server_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"state\.url") as refused:
+        load_settings(None, {"state": {"type": "redis", "url": url}})
+    assert "SECRET" not in str(refused.value)
+    load_settings(None, {"state": {"type": "redis", "url": "unix:///run/redis.sock"}})
+    load_settings(None, {"state": {"type": "sqlite", "url": url}})
+
+
 def test_passwords_in_addresses_are_never_shown() -> None:
     given = {
         "upstream": {"url": "http://svc:SECRET@host/v1"},
