@@ -40,12 +40,19 @@ def distinct(ids: NDArray[Number]) -> NDArray[Number]:
 
 def ranks_of(ids: Terms) -> Places:
     """Return the rank of each of some numbers among those that differ."""
+    return ranked(ids)[1]
+
+
+def ranked(ids: Terms) -> tuple[Terms, Places]:
+    """Return each of some numbers once, ascending, and the rank of each among them."""
     # With its position below each number, sorting puts the positions in order too, twice as fast
     packed = np.sort(ids.astype(np.uint64) << np.uint64(32) | np.arange(ids.size, dtype=np.uint64))
-    ordered, order = packed >> np.uint64(32), packed.astype(np.uint32)
-    ranks = np.zeros(ids.size, dtype=np.intp)
-    ranks[order[1:]] = np.cumsum(ordered[1:] != ordered[:-1])
-    return ranks
+    ordered, order = (packed >> np.uint64(32)).astype(np.uint32), packed.astype(np.uint32)
+    first = np.ones(ids.size, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    ranks = np.empty(ids.size, dtype=np.intp)
+    ranks[order] = np.cumsum(first) - 1
+    return ordered[first], ranks
 
 
 def order_of(numbers: Places, most: int) -> Places:

@@ -19,6 +19,7 @@ REST = 0.005  # of the room: so little is not filled, since sizes are estimates
 # Of what falls due with the first piece of a unit: what each piece is charged by itself, as if no other
 # came with it; the rest is shared by their sizes
 ALONE = 0.3
+MANY = 30  # where one in so many occurrences of values has changed, all gains are worked out anew
 TINY = 5e-324  # of the ranks that count
 FIRST = 512  # pieces that are put in order at first: mostly they are enough for a round
 
@@ -161,13 +162,20 @@ class Filling:
         values = self.carried.of(pieces)
         values = distinct(values[self.worth[values] > 0.0])
         self.worth[values] = 0.0
+        carriers = self.carriers.of(values[self.carriers.sizes[values] > 1])
+        field = self.field
+        if carriers.size * MANY > field.places.size:
+            self.gains = field.base + np.bincount(
+                field.places, self.worth[field.values], self.shown.size
+            )
+            return
         touched = np.zeros(self.shown.size, dtype=bool)
-        touched[self.carriers.of(values[self.carriers.sizes[values] > 1])] = True
+        touched[carriers] = True
         some = np.flatnonzero(touched & ~self.shown)
         if some.size:
             owner = np.repeat(np.arange(some.size), self.carried.sizes[some])
             left = np.bincount(owner, self.worth[self.carried.of(some)], some.size)
-            self.gains[some] = self.field.base[some] + left
+            self.gains[some] = field.base[some] + left
 
 
 def levels(parent: Places) -> list[Places]:

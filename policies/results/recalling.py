@@ -12,6 +12,7 @@ import numpy as np
 from foveate.policies.results.competing import shown as with_what_leads
 from foveate.policies.results.instead import Read, Reader, positions_of, runs_of, written
 from foveate.policies.results.pieces.concordance import covered, end_to_end
+from foveate.policies.results.pieces.kinds import unnumbered
 from foveate.policies.results.pieces.reports import BODY
 from foveate.policies.results.pieces.tokens import LONGEST, TOKEN, is_value, tokens_of
 from foveate.policies.terms import distinct
@@ -33,7 +34,6 @@ PER_TURN = 4  # pieces that are quoted for words
 # A string among a call's arguments that is one word: a name, whatever it looks like.
 _ARGUMENT = re.compile(r'"([^"\\\s]{4,80})"(?!\s*:)')
 _PARTS = re.compile(r"[/:\\@]")
-_NUMBER = re.compile(r"\s*\d+[:|\t\u2192]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def _saying(sources: Sequence[_Source], text: str) -> list[tuple[_Source, int]]:
 def _said(source: _Source, i: int, came: str) -> bool:
     """Say whether a result that has just come says a piece anyhow."""
     text = source.read.pieces.text_of(i)
-    line = _NUMBER.sub("", text, count=1).strip()
+    line = unnumbered(text).strip()
     return not line or line in came
 
 

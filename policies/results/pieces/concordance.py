@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.policies.terms import distinct, order_of, ranks_of, those_among
+from foveate.policies.terms import distinct, order_of, ranked, those_among
 from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
@@ -53,8 +53,8 @@ def concordance(table: Terms, occurrences: Places, places: Places) -> Concordanc
     """Return where ids stand, given for every occurrence its position in a table of ids, and its text,
     ascending.
     """
-    ids = distinct(table)
-    ranks = ranks_of(table)[occurrences]
+    ids, ranks = ranked(table)
+    ranks = ranks[occurrences]
     order = order_of(ranks, ids.size)
     ranks, places = ranks[order], places[order]
     first = np.ones(ranks.size, dtype=bool)

@@ -39,7 +39,7 @@ _CODE = re.compile(
     r"(?:\s*+\d++[:|\t])?"
     r"(?:\s+\S|\s*+[})\]]|.*[{};:,(]\s*+$|\s*+(?:#|//|/\*|import |from |return ))"
 )
-_NUMBERED = re.compile(r"(?:Line )?\s*+(\d++)[:|\t\u2192]")
+_NUMBERED = re.compile(r"(?:Line )?\s*+(\d++)(?:[\t\u2192]|[:|] ?)")
 _DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -125,6 +125,12 @@ def number_of(line: str) -> int:
     """Return the number that a line begins with, 0 where it has none."""
     found = _NUMBERED.match(line[:40])
     return int(found[1][:9]) if found else 0
+
+
+def unnumbered(line: str) -> str:
+    """Return a line without the number that it begins with."""
+    found = _NUMBERED.match(line)
+    return line[found.end() :] if found else line
 
 
 def _share(lines: Sequence[str], test: Callable[[str], object]) -> float:

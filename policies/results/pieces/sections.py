@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from foveate.policies.results.pieces.kinds import SAMPLE
+from foveate.policies.results.pieces.kinds import SAMPLE, numbered, unnumbered
 
-_NUMBER = re.compile(
-    r"\s*+\d++(?:\t|\u2192|: ?|\| ?|$)"
-)  # ahead of each line, as `cat -n` shows a file
 _HASHES = re.compile(r"#{1,6}(?=[ \t]+\S)")  # Markdown
 _SECTION = re.compile(r"\[{1,2}[^\[\]\s][^\[\]]*\]{1,2}$")  # INI, TOML
 _UNDERLINE = re.compile(r"([=\-~^\"'*+#])\1{2,}$")  # reStructuredText, Markdown
@@ -24,7 +21,8 @@ def under_sections(lines: Sequence[str]) -> list[int]:
     """Return the heading that each line of a document stands under, for a heading the one above it that
     ranks higher; -1 for none, and for all lines of what is no document.
     """
-    said = _unnumbered([line.partition("\n")[0].rstrip() for line in lines])
+    bare = unnumbered if numbered(lines[:SAMPLE]) else str
+    said = [bare(line.partition("\n")[0]).rstrip() for line in lines]
     ranks = ranked(headings(said))
     if not FEWEST <= len(ranks) <= MOST * sum(map(bool, said)):
         return [-1] * len(lines)
@@ -85,11 +83,3 @@ def _style(line: str, above: str, below: str) -> str:
     if under and len(below) >= len(line) - _MARGIN and not _UNDERLINE.match(line):
         return f"{under[1]}_"
     return "A" if below[:1] == " " and _CAPITALS.match(line) else ""
-
-
-def _unnumbered(lines: list[str]) -> list[str]:
-    """Return lines without the numbers that an editor puts ahead of them."""
-    first = [line for line in lines[:SAMPLE] if line]
-    if 2 * sum(_NUMBER.match(line) is not None for line in first) <= len(first):
-        return lines
-    return [_NUMBER.sub("", line, count=1) for line in lines]
