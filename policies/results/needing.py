@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from foveate.policies.recall import need
 from foveate.policies.results.instead import Reader
 from foveate.policies.results.scoring import Need
 from foveate.policies.types import INSTRUCTIONS, Segment
@@ -28,7 +29,7 @@ def need_of(segments: Sequence[Segment], query: str, reader: Reader) -> Need:
         weight = 2 ** (-age / NAMED_HALF_LIFE)
         for value in reader.whole(words).reading.values.ids.tolist():
             named[value] = max(named.get(value, 0.0), weight)
-    return Need(query, since, "\n".join(reversed(steps)), named)
+    return Need(query, need(query) or 0.0, since, "\n".join(reversed(steps)), named)
 
 
 def _words_of(segment: Segment) -> str:

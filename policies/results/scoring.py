@@ -18,6 +18,8 @@ from foveate.policies.terms import distinct, ranks_of, those_among
 from foveate.policies.types import Places, Scores
 
 RECENT = 2.0  # units
+# Exponent of how well a piece matches the turn: what answers it has most of its rare words
+CLOSE = 1.5
 BRINGS = 0.6  # of its heading's gain that a line of a tree counts: a commit's message without its hash is half of it
 
 
@@ -26,6 +28,7 @@ class Need:
     """What the agent is doing: what a result is read for."""
 
     turn: str = ""  # the user's
+    asks: float = 0.0  # how much of it asks for something, 0..1
     # Units of the conversation since that turn: the more, the less it says what comes next
     since: int = 0
     step: str = ""  # the names and arguments of the latest calls, and the agent's words beside them
@@ -131,8 +134,9 @@ def _base(laid: _Laid, need: Need, results: Results) -> Scores:
     """Return the worth of each piece beside its values, from its words, cues and place."""
     w, readings = results.weights, laid.readings
     rarity = Rarity(laid.said, laid.n)
-    turn = w.turn * float(np.exp2(-need.since / results.turn_half_life))
-    base = turn * rarity.match(tokens_of(need.turn)[0]) + w.step * rarity.match(tokens_of(need.step)[0])
+    turn = w.turn * (1.0 + w.asked * need.asks) * float(np.exp2(-need.since / results.turn_half_life))
+    base = turn * rarity.match(tokens_of(need.turn)[0]) ** CLOSE
+    base += w.step * rarity.match(tokens_of(need.step)[0])
     json = np.array([o.pieces.kind == "json" for o in laid.offers], dtype=bool)[laid.offer]
     base += results.kin * shared(base, laid.shifted([r.kin for r in readings]), json)
     base += _cues(readings, laid.offer, results) + w.named * _named(laid.carried, laid.n, need)

@@ -15,7 +15,8 @@ Switch = Literal["on", "off"]
 class Weights:
     """What each signal adds to the worth of a piece; fitted by benchmarks/results/fit.py."""
 
-    turn: float = 4.0  # words of the user's turn
+    turn: float = 5.0  # words of the user's turn
+    asked: float = 2.0  # how much more they count where all of the turn asks for something
     step: float = 0.8  # words of the agent's last step: its call, its arguments, what it said
     named: float = 0.4  # values that the conversation named elsewhere, lately
     failure: float = 6.0  # a line that reports a failure

@@ -36,3 +36,9 @@ def test_values_of_a_brief_result_are_named_and_those_of_a_long_one_are_not() ->
     brief = need_of([step(1, "owner usr_14187")], "Go on.", Plain())
     long = need_of([step(1, "owner usr_14187 " + "x" * BRIEF)], "Go on.", Plain())
     assert len(brief.named) == len(long.named) + 1
+
+
+def test_it_is_told_how_much_of_the_turn_asks():
+    turns = ("What did the ledger say?", "Thanks. What did it say?", "Go on with the ledger.")
+    asked = [need_of([step(0, "ledger 1")], turn, Plain()).asks for turn in turns]
+    assert asked[0] == 1.0 > asked[1] > asked[2] == 0.0

@@ -14,7 +14,7 @@ from foveate.policies.results.cutting import divided_of
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import reading_of
-from foveate.policies.results.scoring import Field, Need, Offer
+from foveate.policies.results.scoring import Field, Need, Offer, field_of
 from foveate.policies.results.settings import Results, Weights
 from foveate.policies.types import ToolResult
 from support.conversations import segment
@@ -161,6 +161,17 @@ def test_tools_and_kinds_can_be_exempt():
     assert results.exempt("read_file", "code")
     assert results.exempt("bash", "diff")
     assert not results.exempt("bash", "log")
+
+
+def test_the_words_of_a_turn_count_more_the_more_of_it_asks():
+    answer = "The keeper painted the doors green since no other paint was left.\n"
+    asked = "Why are the doors painted green?"
+    worth = [
+        field_of([offer(LOG + answer + LOG)], Need(asked, asks), Results()).base
+        for asks in (0.0, 0.5, 1.0)
+    ]
+    above = [found[900] - np.median(found) for found in worth]
+    assert 0 < above[0] < above[1] < above[2]
 
 
 @pytest.mark.parametrize("name", ["turn", "tail", "values"])
