@@ -40,10 +40,10 @@ def distinct(ids: NDArray[Number]) -> NDArray[Number]:
 
 def ranks_of(ids: Terms) -> Places:
     """Return the rank of each of some numbers among those that differ."""
-    return ranked(ids)[1]
+    return distinct_ranks(ids)[1]
 
 
-def ranked(ids: Terms) -> tuple[Terms, Places]:
+def distinct_ranks(ids: Terms) -> tuple[Terms, Places]:
     """Return each of some numbers once, ascending, and the rank of each among them."""
     # With its position below each number, sorting puts the positions in order too, twice as fast
     packed = np.sort(ids.astype(np.uint64) << np.uint64(32) | np.arange(ids.size, dtype=np.uint64))
@@ -53,6 +53,12 @@ def ranked(ids: Terms) -> tuple[Terms, Places]:
     ranks = np.empty(ids.size, dtype=np.intp)
     ranks[order] = np.cumsum(first) - 1
     return ordered[first], ranks
+
+
+def begins_of(sizes: Places) -> Places:
+    """Return where each of several spans begins that lie one after the other."""
+    begins: Places = np.cumsum(sizes) - sizes
+    return begins
 
 
 def order_of(numbers: Places, most: int) -> Places:

@@ -9,7 +9,7 @@ import numpy as np
 
 from foveate.policies.results.pieces.concordance import spans
 from foveate.policies.results.scoring import Field
-from foveate.policies.terms import distinct, order_of
+from foveate.policies.terms import begins_of, distinct, order_of
 from foveate.policies.types import Places, Scores
 
 MARK = 9.0  # tokens of a mark
@@ -40,7 +40,7 @@ class Groups:
 def grouped(things: Places, owners: Places, n: int) -> Groups:
     """Return things by which of `n` owners each belongs to, those of one owner in their order."""
     sizes = np.bincount(owners, minlength=n)
-    return Groups(np.cumsum(sizes) - sizes, sizes, things[order_of(owners, n)])
+    return Groups(begins_of(sizes), sizes, things[order_of(owners, n)])
 
 
 class Filling:

@@ -12,7 +12,7 @@ from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.render import gaps, opened, render
 from foveate.policies.results.scoring import Field, Need, Offer, field_of
 from foveate.policies.results.settings import Results
-from foveate.policies.terms import order_of
+from foveate.policies.terms import begins_of, order_of
 from foveate.policies.types import Scores
 
 BRIDGE = 16.0  # tokens: a shorter gap is shown, since its mark would be as hard to read
@@ -138,7 +138,7 @@ class _Costs:
         self.offers = offers
         self.offer = field.offer
         sizes = np.array([len(o.pieces) for o in offers])
-        self.starts = np.cumsum(sizes) - sizes
+        self.starts = begins_of(sizes)
         self.count = count
         self.known: dict[tuple[int, frozenset[int]], int] = {}
         self.units = [o.unit for o in offers]

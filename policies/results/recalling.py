@@ -11,7 +11,7 @@ import numpy as np
 
 from foveate.policies.results.competing import shown as with_what_leads
 from foveate.policies.results.instead import Read, Reader, positions_of, runs_of, written
-from foveate.policies.results.pieces.concordance import covered, end_to_end
+from foveate.policies.results.pieces.concordance import covered, laid_together
 from foveate.policies.results.pieces.kinds import unnumbered
 from foveate.policies.results.pieces.reports import BODY
 from foveate.policies.results.pieces.tokens import LONGEST, TOKEN, is_value, tokens_of
@@ -188,7 +188,7 @@ def _saying(sources: Sequence[_Source], text: str) -> list[tuple[_Source, int]]:
     """Return the pieces that are out and have most of a text's rare words, two at least."""
     wanted = distinct(np.array(tokens_of(text)[0], dtype=np.uint32))
     starts = np.concatenate([[0], np.cumsum([len(s.read.pieces) for s in sources])]).astype(np.intp)
-    places, terms, _ = end_to_end([s.read.reading.terms for s in sources], starts).hits(wanted)
+    places, terms, _ = laid_together([s.read.reading.terms for s in sources], starts).hits(wanted)
     cover = covered(places, terms, int(starts[-1]))
     several = np.bincount(places, minlength=cover.size) > 1
     good = np.flatnonzero((cover >= COVERED) & several)

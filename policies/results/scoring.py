@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.policies.results.pieces.concordance import Concordance, Rarity, covered, end_to_end
+from foveate.policies.results.pieces.concordance import Concordance, Rarity, covered, laid_together
 from foveate.policies.results.pieces.piece import Pieces
 from foveate.policies.results.pieces.tokens import tokens_of
 from foveate.policies.results.reading import Reading
@@ -80,8 +80,8 @@ class _Laid:
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
         self.n = int(self.starts[-1])
         self.offer = np.repeat(np.arange(len(offers)), sizes)
-        self.said = end_to_end([r.terms for r in self.readings], self.starts)
-        self.carried = end_to_end([r.values for r in self.readings], self.starts)
+        self.said = laid_together([r.terms for r in self.readings], self.starts)
+        self.carried = laid_together([r.values for r in self.readings], self.starts)
         self.novelty = np.concatenate([r.novelty for r in self.readings])
 
     def shifted(self, places: Sequence[Places]) -> Places:

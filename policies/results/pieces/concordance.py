@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.policies.terms import distinct, order_of, ranked, those_among
+from foveate.policies.terms import begins_of, distinct, distinct_ranks, order_of, those_among
 from foveate.policies.types import Places, Scores, Terms
 
 K1, B = 1.2, 0.4
@@ -37,15 +37,14 @@ class Concordance:
         """Return where the `wanted` ids stand, which are ascending."""
         rows, which = those_among(self.ids, wanted)
         sizes = self.sizes[rows]
-        begins = (np.cumsum(self.sizes) - self.sizes)[rows]
+        begins = begins_of(self.sizes)[rows]
         at = spans(begins, sizes)
         return Hits(self.places[at], np.repeat(which, sizes), self.counts[at])
 
 
 def spans(begins: Places, sizes: Places) -> Places:
     """Return the positions of several spans, one after the other."""
-    before = np.cumsum(sizes) - sizes
-    found: Places = np.arange(int(sizes.sum())) + np.repeat(begins - before, sizes)
+    found: Places = np.arange(int(sizes.sum())) + np.repeat(begins - begins_of(sizes), sizes)
     return found
 
 
@@ -53,7 +52,7 @@ def concordance(table: Terms, occurrences: Places, places: Places) -> Concordanc
     """Return where ids stand, given for every occurrence its position in a table of ids, and its text,
     ascending.
     """
-    ids, ranks = ranked(table)
+    ids, ranks = distinct_ranks(table)
     ranks = ranks[occurrences]
     order = order_of(ranks, ids.size)
     ranks, places = ranks[order], places[order]
@@ -64,7 +63,7 @@ def concordance(table: Terms, occurrences: Places, places: Places) -> Concordanc
     return Concordance(ids, np.bincount(ranks[begins], minlength=ids.size), places[begins], counts)
 
 
-def end_to_end(parts: Sequence[Concordance], starts: Places) -> Concordance:
+def laid_together(parts: Sequence[Concordance], starts: Places) -> Concordance:
     """Return the concordances of several results as one, the texts of each beginning at its start."""
     places = np.concatenate([part.places for part in parts])
     return Concordance(

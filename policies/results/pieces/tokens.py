@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from foveate.policies.language.words import normal, terms_of, words
 from foveate.policies.results.pieces.concordance import Concordance, concordance, spans
-from foveate.policies.terms import term_id
+from foveate.policies.terms import begins_of, term_id
 from foveate.policies.types import Places
 
 LONGEST = 120  # characters of a token: a longer one is data that nobody names
@@ -93,8 +93,9 @@ def _laid_out(ids: Sequence[tuple[int, ...]], which: Places, place: Places) -> C
     """Return where the ids of tokens stand, given for every occurrence of a token which it is and its text."""
     sizes = np.array([len(some) for some in ids], dtype=np.intp)
     table = np.fromiter(chain.from_iterable(ids), np.uint32, int(sizes.sum()))
-    begins = np.cumsum(sizes) - sizes
-    return concordance(table, spans(begins[which], sizes[which]), np.repeat(place, sizes[which]))
+    return concordance(
+        table, spans(begins_of(sizes)[which], sizes[which]), np.repeat(place, sizes[which])
+    )
 
 
 def tokens_of(text: str) -> tuple[list[int], list[int]]:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.policies.results.pieces.concordance import Concordance, end_to_end
+from foveate.policies.results.pieces.concordance import Concordance, laid_together
 from foveate.policies.results.pieces.tokens import said_by, token_of, tokens_of
 from foveate.policies.terms import distinct, ranks_of, term_id, those_among
 
@@ -45,7 +45,7 @@ def _by_text(said: Concordance) -> dict[int, Counter[int]]:
 def test_wanted_terms_are_found_where_they_stand(lines, some):
     said = said_by(lines, 10_000).terms
     wanted = np.unique(np.array([7, *said.ids[[i for i in some if i < said.ids.size]]], np.uint32))
-    places, which, counts = end_to_end([said, said], np.array([0, len(lines), 2 * len(lines)])).hits(
+    places, which, counts = laid_together([said, said], np.array([0, len(lines), 2 * len(lines)])).hits(
         wanted
     )
     there = sorted(zip(places.tolist(), wanted[which].tolist(), counts.tolist(), strict=True))
