@@ -38,7 +38,7 @@ from foveate.proxy.upstreams import Upstream, build_upstream
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.embedders import build_embedder
 from foveate.proxy.vectors.histories import Histories
-from foveate.proxy.vectors.indexes import IndexPlace, build_index
+from foveate.proxy.vectors.indexes.building import IndexPlace, build_index
 from foveate.proxy.worker import Worker
 
 
@@ -288,6 +288,7 @@ def build_tracer() -> Observer:
     installed.
     """
     try:
+        # Tells with opentelemetry, an extra
         from foveate.proxy.observers.tracing import Tracer
     except ImportError as error:
         raise ConfigError(

@@ -59,7 +59,7 @@ CLIENTS = {
     "pinecone": "foveate.proxy.vectors.indexes.pinecone",
     "litellm": "foveate.proxy.upstreams.litellm foveate.proxy.library.litellm",
     "onnx": "foveate.proxy.vectors.embedders.plain",
-    "onnxruntime": "foveate.proxy.vectors.embedders.onnx foveate.proxy.vectors.embedders.multilingual",
+    "onnxruntime": "foveate.proxy.vectors.embedders.runtime",
     "tokenizers": "foveate.proxy.vectors.embedders.onnx",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers",
     "torch": "foveate.proxy.vectors.embedders.sentence_transformers",
@@ -86,9 +86,11 @@ FAMILIES = (
 )
 HELPERS = {
     "foveate.proxy.vectors.indexes.apart",  # an index in a process of its own, which several may ask
+    "foveate.proxy.vectors.indexes.owner",
     "foveate.proxy.vectors.indexes.filters",  # a language that several databases speak
     "foveate.proxy.vectors.indexes.aside",  # what makes room for a new index
     "foveate.proxy.vectors.indexes.lock",  # what keeps a folder to one process
+    "foveate.proxy.vectors.embedders.runtime",  # what runs a model's graph
     "foveate.proxy.vectors.embedders.minilm",  # the model that the default embedder runs
     "foveate.proxy.vectors.embedders.weights",
     "foveate.proxy.vectors.embedders.plain",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 from foveate.proxy.errors import ArchiveError, ConfigError
 
@@ -17,11 +18,14 @@ class Cipher:
     """Seals bytes together with what they are said to be: neither can be changed or swapped unseen."""
 
     def __init__(self, secret: str, salt: bytes) -> None:
+        # An extra, of use only where memory is on: its import takes longer than that of most of ours
+        from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
         from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
         key = Scrypt(salt=salt, length=32, n=COST, r=8, p=1).derive(secret.encode())
         self._aead = AESGCM(key)
+        self._refused = (InvalidTag, ValueError)
 
     def seal(self, content: bytes, about: bytes) -> bytes:
         """Return content that only the key opens, with the same `about`."""
@@ -30,20 +34,16 @@ class Cipher:
 
     def open(self, sealed: bytes, about: bytes) -> bytes:
         """Return what was sealed; ArchiveError where the key or `about` is another, or it was changed."""
-        from cryptography.exceptions import InvalidTag
-
         try:
             return self._aead.decrypt(sealed[:NONCE], sealed[NONCE:], about)
-        except (InvalidTag, ValueError):
+        except self._refused:
             raise ArchiveError("what is kept cannot be decrypted") from None
 
 
 def check_secret(secret: str) -> None:
     """Raise ConfigError where memory.key cannot serve, or what encrypts is not installed."""
-    try:
-        import cryptography  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(f"memory.enabled: {error.name} is not installed: {INSTALL}") from None
+    if find_spec("cryptography") is None:
+        raise ConfigError(f"memory.enabled: cryptography is not installed: {INSTALL}")
     if len(secret) < LEAST:
         told = "is empty" if not secret else f"has {len(secret)} characters"
         raise ConfigError(

@@ -12,9 +12,10 @@ from foveate.proxy.cli.options import ConfigOption, find
 from foveate.proxy.config.loading import load_settings
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.evaluation.evidence import Case
+from foveate.proxy.evaluation.evidence import Case, load_cases
 
 commands = typer.Typer()
+# What measures and fits is imported by its command: the others begin 45 ms earlier without it.
 DataArgument = Annotated[
     Path | None,
     typer.Argument(
@@ -93,7 +94,6 @@ def _cases(
     """Return the cases of a folder, of a file of requests, or of what a server keeps; ConfigError without
     any.
     """
-    from foveate.proxy.evaluation.evidence import load_cases
     from foveate.proxy.evaluation.own import kept_cases, own_cases
 
     if kept == (data is not None):

@@ -13,6 +13,7 @@ from rich.console import Console
 from foveate.proxy.cli.options import ConfigOption, find
 from foveate.proxy.config.loading import load_settings
 from foveate.proxy.errors import ConfigError
+from foveate.proxy.evaluation import once
 from foveate.proxy.evaluation.table import verdicts_table
 from foveate.proxy.formats import FORMATS, load_formats
 
@@ -25,6 +26,7 @@ def demo(
 ) -> None:
     """Send a bundled conversation through the proxy, without a key, and show what is kept and dropped."""
     try:
+        # Asks with openai, an extra
         from foveate.proxy.evaluation import demo as demonstration
     except ImportError as error:
         raise ConfigError(
@@ -50,8 +52,6 @@ def explain(
     ] = False,
 ) -> None:
     """Show what would be kept and dropped of a request, and why; nothing is sent or remembered."""
-    from foveate.proxy.evaluation import once
-
     settings = load_settings(
         find(config_file),
         {

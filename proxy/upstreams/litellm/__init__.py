@@ -139,6 +139,7 @@ def check_kept(litellm: ModuleType, body: Mapping[str, Any]) -> None:
     """RequestError where a request goes on from an answer that its provider does not keep."""
     if body.get("previous_response_id") is None:
         return
+    # Not an attribute of the module: litellm.responses is a function
     from litellm.responses.main import provider_stores_the_conversation
 
     model = body["model"]

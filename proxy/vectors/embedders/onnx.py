@@ -17,6 +17,7 @@ from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders import minilm
 from foveate.proxy.vectors.embedders.minilm import ModelWeights
+from foveate.proxy.vectors.embedders.runtime import session
 from foveate.proxy.vectors.embedders.weights import OwnWeights
 
 DATA = files("foveate.proxy.vectors.embedders").joinpath("data")
@@ -53,21 +54,12 @@ class Onnx:
         """Read the model and its tokenizer; ConfigError where one is missing or not the expected file."""
         verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256, REINSTALL)
         weights = weights_of(self._model)
-        import onnxruntime
-
         self._tokenizer = tokenizer(minilm.MAX_WORDPIECES)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
-        self._dimensions = minilm.DIMENSIONS
-        model = minilm.compiled(weights)
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._session._model_bytes = None  # kept for other providers, of which there are none
+        self._session = session(minilm.compiled(weights), self._threads)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), 384), float32."""
-        out = np.zeros((len(texts), self._dimensions), dtype=np.float32)
+        out = np.zeros((len(texts), minilm.DIMENSIONS), dtype=np.float32)
         for row, text in enumerate(texts):
             ids = self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
             out[row] = self._session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0]
@@ -80,7 +72,7 @@ class Onnx:
 
 def tokenizer(longest: int) -> Any:
     """Return the model's tokenizer, which cuts a text after so many wordpieces and pads none."""
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer  # like the runtime, loaded while requests are served already
 
     made = Tokenizer.from_buffer(TOKENIZER.read_bytes())
     made.enable_truncation(longest)
@@ -107,6 +99,7 @@ def weights_of(model: str) -> ModelWeights:
         place = plain_model()
         content = verify(str(place), _read(place, INSTALL_PLAIN), PLAIN_SHA256, INSTALL_PLAIN)
         try:
+            # Reads with onnx, an extra
             from foveate.proxy.vectors.embedders.plain import PackageWeights
         except ImportError as error:
             raise ConfigError(f"embedder.model {PLAIN} needs {error.name}; {INSTALL_PLAIN}") from None

@@ -64,7 +64,7 @@ class SentenceTransformers:
             raise ConfigError(
                 "embedder.model is empty; name a model of sentence-transformers or its folder"
             )
-        # Read when these packages are imported.
+        # Read when these packages are imported, which takes seconds and 400 MB.
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         try:
@@ -128,7 +128,7 @@ def folder_of(model: str) -> str:
     sentence-transformers would look a name up on the network when huggingface_hub was imported before
     HF_HUB_OFFLINE was set; a folder it only reads.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import snapshot_download  # reads HF_HUB_OFFLINE when it is imported
 
     folder = Path(model).expanduser()
     return (

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from foveate.proxy.importer import constructor, import_class
 
 Vector = NDArray[np.float32]
 EntryKey = tuple[str, str]  # tenant and segment id
@@ -70,15 +67,6 @@ class Only:
 ANY = Only()
 
 
-@dataclass(frozen=True, slots=True)
-class IndexPlace:
-    """Where an index may keep what it holds."""
-
-    folder: Path  # for files
-    url: str = ""  # of a server
-    key: str = ""  # that the server asks for
-
-
 class VectorIndex(Protocol):
     """Keeps entries by tenant and segment id. Blocking; called from one thread at a time.
 
@@ -114,23 +102,3 @@ class VectorIndex(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
-
-
-def build_index(
-    kind: str, collection: str, place: IndexPlace, options: Mapping[str, Any], address: str = ""
-) -> VectorIndex:
-    """Return the index that the setting index.type names, not opened; ConfigError where there is none.
-
-    `collection` names the vectors of one embedder. At `address`, where there is one, a process has the
-    index for several workers.
-    """
-    from foveate.proxy.vectors.indexes.apart import POSSIBLE, Apart
-    from foveate.proxy.vectors.indexes.owner import Joint
-
-    given = {"collection": collection, **asdict(place)}
-    found = import_class("index.type", INDEXES, kind)
-    make = constructor("index", found, given, options)
-    if POSSIBLE and getattr(found, "apart", False):
-        return Joint(make, address) if address else Apart(make)
-    made: VectorIndex = make()
-    return made

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import nlargest
 from operator import itemgetter
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ class Chroma:
         self._folder = folder
         self._url = url
         self._collection: Any = None
+        self._faults: tuple[type[Exception], ...] = ()  # what its client raises, once that is loaded
         self._lock: IO[str] | None = None
 
     def open(self) -> None:
@@ -45,33 +47,31 @@ class Chroma:
         fails. What is in the folder and cannot be read is set aside.
         """
         try:
-            from chromadb.errors import ChromaError
+            import chromadb  # a second and 100 MB: the index's own process alone loads it
+            import httpx  # chromadb's own client lets its errors through
         except ImportError as error:
             raise ConfigError(
                 f"index.type chroma needs {error.name}, which is not installed: pip install chromadb, or set "
                 "index.type in_memory"
             ) from None
-
+        refused: type[Exception] = chromadb.errors.ChromaError
+        self._faults = (refused, ValueError, httpx.HTTPError)
         where = self._url or self._folder
         try:
             if not self._url:
                 self._lock = held(self._folder, os.getppid())
             try:
-                self._connect()
-            except ChromaError as error:
+                self._connect(chromadb)
+            except refused as error:
                 if self._url or not set_aside(self._folder, error):
                     raise
-                self._connect()
-        except (ChromaError, ValueError, OSError) as error:
+                self._connect(chromadb)
+        except (refused, ValueError, OSError) as error:
             self.close()
             raise ConfigError(f"the Chroma index at {where} cannot be opened: {error}") from None
 
-    def _connect(self) -> None:
-        import chromadb
-        from chromadb.api.shared_system_client import SharedSystemClient
-        from chromadb.config import Settings
-
-        settings = Settings(anonymized_telemetry=False)
+    def _connect(self, chromadb: ModuleType) -> None:
+        settings = chromadb.config.Settings(anonymized_telemetry=False)
         if self._url:
             parts = urlsplit(self._url)
             client: Any = chromadb.HttpClient(
@@ -82,7 +82,7 @@ class Chroma:
             )
         else:
             if not (self._folder / FILE).is_file():  # what it holds open of an earlier one is gone
-                SharedSystemClient.clear_system_cache()
+                chromadb.api.shared_system_client.SharedSystemClient.clear_system_cache()
             client = chromadb.PersistentClient(str(self._folder), settings=settings)
         self._collection = client.get_or_create_collection(
             self._name,
@@ -180,15 +180,12 @@ class Chroma:
 
         What has gone, or can no longer be read, is begun anew.
         """
-        import httpx  # chromadb's own client lets its errors through
-        from chromadb.errors import ChromaError
-
         # An open database answers from its handle and would lose every write unseen
         if not self._url and not (self._folder / FILE).is_file():
             self._begin_anew("it is gone")
         try:
             return getattr(self._collection, method)(**options)
-        except (ChromaError, ValueError, httpx.HTTPError) as error:
+        except self._faults as error:
             if not self._url and any(word in str(error) for word in BROKEN):
                 self._begin_anew(error)
             raise VectorIndexError(f"Chroma: {error}") from None

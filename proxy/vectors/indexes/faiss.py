@@ -44,17 +44,19 @@ class Faiss:
         self._path = folder / f"foveate-{collection}.sqlite3"
         self._file: sqlite3.Connection | None = None
         self._lock: IO[str] | None = None
+        self._faiss: Any = None  # the library, once it is loaded
         self._flat: dict[str, Any] = {}  # by tenant
 
     def open(self) -> None:
         """Read the file; ConfigError names what is missing or cannot be read."""
         try:
-            import faiss
+            import faiss  # an extra; the index's own process alone loads it
         except ImportError as error:
             raise ConfigError(
                 f"index.type faiss: {error.name} is not installed: pip install 'foveate[faiss]'"
             ) from None
         faiss.omp_set_num_threads(1)
+        self._faiss = faiss
         try:
             self._lock = held(self._folder, os.getppid())
             try:
@@ -112,8 +114,6 @@ class Faiss:
 
     def search(self, tenant: str, vector: Vector, most: int, only: Only = ANY) -> Mapping[str, float]:
         """Return the cosine of the most similar entries, which is exact."""
-        import faiss
-
         flat = self._flat.get(tenant)
         if flat is None or not flat.ntotal or not most:
             return {}
@@ -122,7 +122,7 @@ class Faiss:
             allowed = np.array(self._allowed(tenant, only), dtype=np.int64)
             if not allowed.size:
                 return {}
-            chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))  # type: ignore[call-arg]
+            chosen = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBatch(allowed))
         scores, rows = flat.search(
             np.asarray(vector, dtype=np.float32).reshape(1, -1), min(most, flat.ntotal), params=chosen
         )
@@ -173,11 +173,9 @@ class Faiss:
             self._lock = None
 
     def _add(self, tenant: str, rows: Sequence[int], vectors: Sequence[bytes]) -> None:
-        import faiss
-
         stacked = np.frombuffer(b"".join(vectors), dtype=np.float32).reshape(len(rows), -1)
         if tenant not in self._flat:
-            self._flat[tenant] = faiss.IndexIDMap2(faiss.IndexFlatIP(stacked.shape[1]))
+            self._flat[tenant] = self._faiss.IndexIDMap2(self._faiss.IndexFlatIP(stacked.shape[1]))
         self._flat[tenant].add_with_ids(stacked, np.array(rows, dtype=np.int64))
 
     def _allowed(self, tenant: str, only: Only) -> list[int]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from pathlib import Path
 from typing import IO
 
 from foveate.proxy.errors import ConfigError
+
+if sys.platform != "win32":
+    import fcntl
 
 NAME = "foveate.lock"
 PATIENCE = 5.0  # seconds that an earlier process has to let go, as when one takes over from another
@@ -21,9 +25,7 @@ def held(folder: Path, owner: int, patience: float = PATIENCE) -> IO[str] | None
     ConfigError where another owner has it. None where this one has it already, or the system has no
     such locks.
     """
-    try:
-        import fcntl
-    except ImportError:
+    if sys.platform == "win32":
         return None
     folder.mkdir(parents=True, exist_ok=True)
     lock = open(folder / NAME, "a+")  # noqa: SIM115

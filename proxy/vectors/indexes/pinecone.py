@@ -32,26 +32,27 @@ class Pinecone:
         self._url = url
         self._key = key
         self._index: Any = None
+        self._fault: type[Exception] = VectorIndexError  # what its client raises, once that is loaded
         self._dimensions = 0
 
     def open(self) -> None:
         """Connect; ConfigError names what is missing, or an address that fails."""
         try:
-            from pinecone import Pinecone as Client
-            from pinecone import PineconeError
+            import pinecone  # an extra
         except ImportError as error:
             raise ConfigError(
                 f"index.type pinecone: {error.name} is not installed: pip install 'foveate[pinecone]'"
             ) from None
+        self._fault = pinecone.PineconeError
         if not self._url or not self._key:
             missing = "index.key" if self._url else "index.url"
             raise ConfigError(
                 f"index.type pinecone: {missing} is empty; set index.url to the index's host and index.key to a key"
             )
         try:
-            self._index = Client(api_key=self._key, timeout=PATIENCE).Index(host=self._url)
+            self._index = pinecone.Pinecone(api_key=self._key, timeout=PATIENCE).Index(host=self._url)
             self._dimensions = int(self._index.describe_index_stats().dimension or 0)
-        except (PineconeError, ValueError) as error:
+        except (self._fault, ValueError) as error:
             raise ConfigError(f"the Pinecone index at {self._url} cannot be opened: {error}") from None
 
     def ids(self) -> Iterable[EntryKey] | None:
@@ -159,11 +160,9 @@ class Pinecone:
 
     def _asked(self, method: str, **options: Any) -> Any:
         """Return what the index says; VectorIndexError where it cannot."""
-        from pinecone import PineconeError
-
         try:
             return getattr(self._index, method)(**options)
-        except PineconeError as error:
+        except self._fault as error:
             raise VectorIndexError(f"Pinecone: {error}") from None
 
 

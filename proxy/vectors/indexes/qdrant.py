@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 import numpy as np
@@ -38,21 +39,24 @@ class Qdrant:
         self._url = url
         self._key = key
         self._client: Any = None
+        self._faults: tuple[type[Exception], ...] = ()  # what its client raises, once that is loaded
         self._lock: IO[str] | None = None
         self._there = False  # the collection, which is made once a vector's size is known
 
     def open(self) -> None:
         """Connect; ConfigError names the folder or address that fails, or the extra that is missing."""
         try:
-            from qdrant_client import QdrantClient
+            import qdrant_client  # an extra; the index's own process alone loads it
             from qdrant_client.http.exceptions import ApiException
         except ImportError as error:
             raise ConfigError(
                 f"index.type qdrant: {error.name} is not installed: pip install 'foveate[qdrant]'"
             ) from None
+        self._models: ModuleType = qdrant_client.models
+        self._faults = (ApiException, RuntimeError, ValueError)
         try:
             if self._url:
-                self._client = QdrantClient(
+                self._client = qdrant_client.QdrantClient(
                     url=self._url,
                     api_key=self._key or None,
                     timeout=PATIENCE,
@@ -60,11 +64,11 @@ class Qdrant:
                 )
             else:
                 self._lock = held(self._folder, os.getppid())
-                self._client = QdrantClient(
+                self._client = qdrant_client.QdrantClient(
                     path=str(self._folder), force_disable_check_same_thread=True
                 )
             self._there = self._client.collection_exists(self._name)
-        except (ApiException, RuntimeError, ValueError, OSError) as error:
+        except (*self._faults, OSError) as error:
             where = self._url or self._folder
             raise ConfigError(f"the Qdrant index at {where} cannot be opened: {error}") from None
 
@@ -85,13 +89,11 @@ class Qdrant:
 
     def upsert(self, tenant: str, entries: Sequence[Entry]) -> None:
         """Store entries; the first one of all makes the collection."""
-        from qdrant_client.models import PointStruct
-
         if entries and not self._there:
             self._make(entries[0].vector.size)
         for start in range(0, len(entries), AT_ONCE):
             points = [
-                PointStruct(
+                self._models.PointStruct(
                     id=point_of(tenant, entry.id),
                     vector=entry.vector.tolist(),
                     payload={"segment": entry.id, **metadata_of(tenant, entry)},
@@ -114,28 +116,25 @@ class Qdrant:
 
     def search(self, tenant: str, vector: Vector, most: int, only: Only = ANY) -> Mapping[str, float]:
         """Return the cosine of the most similar entries; exact where it is asked for `ids`."""
-        from qdrant_client.models import SearchParams
-
         if not self._there or not most or (only.ids is not None and not only.ids):
             return {}
+        exactly = self._models.SearchParams(exact=only.ids is not None)
         found = self._asked(
             "query_points",
             query=vector.tolist(),
-            query_filter=filter_of(tenant, only),
+            query_filter=filter_of(self._models, tenant, only),
             limit=most,
             with_payload=["tenant", "segment"],
-            search_params=SearchParams(exact=only.ids is not None) if self._url else None,
+            search_params=exactly if self._url else None,
         )
         return {key_of(row)[1]: float(row.score) for row in found.points}
 
     def delete(self, keys: Sequence[EntryKey]) -> None:
         """Delete entries."""
-        from qdrant_client.models import PointIdsList
-
         points: list[Any] = [point_of(*key) for key in keys]
         for start in range(0, len(points) if self._there else 0, AT_ONCE):
             some = points[start : start + AT_ONCE]
-            self._asked("delete", points_selector=PointIdsList(points=some), wait=True)
+            self._asked("delete", points_selector=self._models.PointIdsList(points=some), wait=True)
 
     def expired(self, max_entries: int, oldest: int) -> Sequence[EntryKey]:
         """Return the keys of up to EXPIRED_AT_ONCE that are too old, else first seen first beyond
@@ -143,7 +142,7 @@ class Qdrant:
         """
         if not self._there:
             return []
-        rows = self._oldest(EXPIRED_AT_ONCE, filter_of("", Only(until=oldest - 1)))
+        rows = self._oldest(EXPIRED_AT_ONCE, filter_of(self._models, "", Only(until=oldest - 1)))
         beyond = 0 if rows else self._asked("count", exact=True).count - max_entries
         if beyond > 0:
             rows = self._oldest(min(beyond, EXPIRED_AT_ONCE), None)
@@ -170,27 +169,25 @@ class Qdrant:
         return rows
 
     def _make(self, size: int) -> None:
-        from qdrant_client.models import Distance, KeywordIndexParams, PayloadSchemaType, VectorParams
-
+        models = self._models
         if not self._asked("collection_exists"):
             self._asked(
                 "create_collection",
-                vectors_config=VectorParams(size=size, distance=Distance.COSINE),
+                vectors_config=models.VectorParams(size=size, distance=models.Distance.COSINE),
             )
         for name in WORDS if self._url else ():
-            schema = KeywordIndexParams(type="keyword", is_tenant=name == "tenant")
+            schema = models.KeywordIndexParams(type="keyword", is_tenant=name == "tenant")
             self._asked("create_payload_index", field_name=name, field_schema=schema)
         for name in NUMBERS if self._url else ():
-            self._asked("create_payload_index", field_name=name, field_schema=PayloadSchemaType.INTEGER)
+            schema = models.PayloadSchemaType.INTEGER
+            self._asked("create_payload_index", field_name=name, field_schema=schema)
         self._there = True
 
     def _asked(self, method: str, **options: Any) -> Any:
         """Return what the collection says; VectorIndexError where it cannot."""
-        from qdrant_client.http.exceptions import ApiException
-
         try:
             return getattr(self._client, method)(collection_name=self._name, **options)
-        except (ApiException, RuntimeError, ValueError) as error:
+        except self._faults as error:
             raise VectorIndexError(f"Qdrant: {error}") from None
 
 
@@ -204,23 +201,25 @@ def key_of(row: Any) -> EntryKey:
     return row.payload["tenant"], row.payload["segment"]
 
 
-def filter_of(tenant: str, only: Only) -> Any:
-    """Return a filter in Qdrant's language."""
-    from qdrant_client.models import FieldCondition, Filter, HasIdCondition, MatchAny, MatchValue, Range
-
+def filter_of(models: ModuleType, tenant: str, only: Only) -> Any:
+    """Return a filter in Qdrant's language, whose words its client's `models` has."""
     words = (("tenant", tenant), ("conversation", only.conversation))
     rules: list[Any] = [
-        FieldCondition(key=name, match=MatchValue(value=value)) for name, value in words if value
+        models.FieldCondition(key=name, match=models.MatchValue(value=value))
+        for name, value in words
+        if value
     ]
     lists = (("kind", only.kinds), ("role", only.roles))
     rules += [
-        FieldCondition(key=name, match=MatchAny(any=list(values))) for name, values in lists if values
+        models.FieldCondition(key=name, match=models.MatchAny(any=list(values)))
+        for name, values in lists
+        if values
     ]
     if only.topic is not None:
-        rules.append(FieldCondition(key="topic", match=MatchValue(value=only.topic)))
+        rules.append(models.FieldCondition(key="topic", match=models.MatchValue(value=only.topic)))
     if only.since is not None or only.until is not None:
-        span = Range(gte=only.since, lte=only.until)
-        rules.append(FieldCondition(key="first_seen", range=span))
+        span = models.Range(gte=only.since, lte=only.until)
+        rules.append(models.FieldCondition(key="first_seen", range=span))
     if only.ids is not None:
-        rules.append(HasIdCondition(has_id=[point_of(tenant, i) for i in only.ids]))
-    return Filter(must=rules) if rules else None
+        rules.append(models.HasIdCondition(has_id=[point_of(tenant, i) for i in only.ids]))
+    return models.Filter(must=rules) if rules else None

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from foveate.proxy.errors import ConfigError, VectorIndexError
-from foveate.proxy.vectors.indexes import Entry, IndexPlace, VectorIndex, build_index
+from foveate.proxy.vectors.indexes import Entry, VectorIndex
 from foveate.proxy.vectors.indexes.apart import Apart
+from foveate.proxy.vectors.indexes.building import IndexPlace, build_index
 from foveate.proxy.vectors.indexes.chroma import Chroma
 from foveate.proxy.vectors.indexes.in_memory import InMemory
 from support.parts import word_vector

@@ -1,0 +1,20 @@
+"""Runs an embedding model's graph: onnxruntime, as both bundled models want it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def session(model: bytes, threads: int) -> Any:
+    """Return the session of a graph. Called from the thread that loads the model: importing the runtime
+    takes longer than all of ours, while requests are served already.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # it never gives back what the longest text took
+    made = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    made._model_bytes = None  # kept for other providers, of which there are none
+    return made
