@@ -21,6 +21,11 @@ NO_TEXTS: Texts = MappingProxyType({})
 BY_ORDER = "\0"
 
 
+def pairing(given: object) -> str:
+    """Return what pairs a call with its result: an id, or the order that they come in."""
+    return BY_ORDER if given is None or given == "" else str(given)
+
+
 class Outline(msgspec.Struct, frozen=True):
     """A request whose items are told apart but not read."""
 

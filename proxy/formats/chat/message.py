@@ -9,7 +9,7 @@ from typing import Any
 
 from foveate.proxy.formats.chat.counting import PER_MESSAGE, is_guessed, message_tokens
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, thinks, thought_tokens
-from foveate.proxy.formats.parsed import BY_ORDER, Block, Call, Piece, Told, digest
+from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest, pairing
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.reading import decoded
@@ -29,19 +29,27 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Bl
     """
     wire = decoded(raw)
     if not isinstance(wire, dict):
-        return _opaque(raw, "", counter), True
+        return _opaque(raw, {}, counter), True
     try:
         return _understood(wire, counter, split_over), is_guessed(wire)
     except (RecursionError, TypeError):  # nested too deep to be written anew, or of no shape there is
-        return _opaque(raw, _role(wire), counter), True
+        return _opaque(raw, wire, counter), True
 
 
-def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Block:
-    """Return a message of which no more is known than its JSON."""
+def _opaque(raw: bytes, wire: dict[str, Any], counter: TokenCounter) -> Block:
+    """Return a message of which no more is known than its JSON, and which calls it makes or answers."""
+    role = _role(wire)
     text = raw.decode("utf-8", "replace")
-    tokens = PER_MESSAGE + counter.text(text)
-    pin = "" if role else "no message"
-    return Block(id=digest([raw]), role=role, text=text, kind="document", tokens=tokens, pin=pin)
+    return Block(
+        id=digest([raw]),
+        role=role,
+        text=text,
+        kind="document",
+        tokens=PER_MESSAGE + counter.text(text),
+        calls=_calls(wire),
+        answers=_answers(wire, role),
+        pin="" if role else "no message",
+    )
 
 
 def _understood(wire: dict[str, Any], counter: TokenCounter, split_over: int) -> Block:
@@ -104,7 +112,7 @@ def _identity(wire: dict[str, Any]) -> str:
 def _calls(wire: dict[str, Any]) -> frozenset[str]:
     calls = wire.get("tool_calls")
     given = calls if isinstance(calls, list) else [calls] if calls else []
-    ids = {_id(call.get("id") if isinstance(call, dict) else None) for call in given}
+    ids = {pairing(call.get("id") if isinstance(call, dict) else None) for call in given}
     # The form that tool_calls replaced: answered by name
     if isinstance(wire.get("function_call"), dict):
         ids.add(f"function {wire['function_call'].get('name')}")
@@ -115,7 +123,7 @@ def _made(wire: dict[str, Any]) -> tuple[Call, ...]:
     """Return the calls that a message makes, as far as they name a function."""
     calls = wire.get("tool_calls")
     given = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    made = [(_id(call.get("id")), call.get("function")) for call in given]
+    made = [(pairing(call.get("id")), call.get("function")) for call in given]
     older = wire.get("function_call")
     if isinstance(older, dict):
         made.append((f"function {older.get('name')}", older))
@@ -151,13 +159,8 @@ def _told(wire: dict[str, Any], tokens: int, counter: TokenCounter) -> tuple[Tol
 
 def _answers(wire: dict[str, Any], role: str) -> str:
     if role == "tool":
-        return _id(wire.get("tool_call_id"))
+        return pairing(wire.get("tool_call_id"))
     return f"function {wire.get('name')}" if role == "function" else ""
-
-
-def _id(given: object) -> str:
-    """Return what pairs a call with its result: an id, or the order that they come in."""
-    return BY_ORDER if given is None or given == "" else str(given)
 
 
 def _text(wire: dict[str, Any]) -> str:

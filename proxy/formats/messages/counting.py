@@ -38,7 +38,7 @@ def parts_tokens(parts: list[Part], counter: TokenCounter) -> int:
 
 def block_tokens(part: Part, counter: TokenCounter) -> int:
     """Return the tokens of one content block; those of what is no text are stated estimates."""
-    kind = part.get("type")
+    kind = part_kind(part)
     if kind == "text" and isinstance(part.get("text"), str):
         return counter.text(part["text"])
     if kind == RESULT:

@@ -28,7 +28,7 @@ from foveate.proxy.formats.messages.counting import (
     parts_tokens,
 )
 from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thinking_tokens
-from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest
+from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest, pairing
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.reading import decoded, part_kind
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
@@ -46,7 +46,7 @@ def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
     wire = decoded(raw)
     parts = parts_of(wire.get("content")) if isinstance(wire, dict) else None
     if parts is None:
-        return _opaque(raw, role_of(wire), counter)
+        return _opaque(raw, wire, counter)
     role = role_of(wire)
     try:
         made = [
@@ -54,7 +54,7 @@ def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
             for places in sections(role, parts)
         ]
     except (RecursionError, TypeError):  # nested too deep to be written anew, or of no shape there is
-        return _opaque(raw, role, counter)
+        return _opaque(raw, wire, counter)
     tokens = sum([block.tokens for block in made]) - PER_MESSAGE * (len(made) - 1)
     identity = made[0].id if len(made) == 1 else digest([block.id.encode() for block in made])
     return Item(identity, tokens, tuple(made), holds_guesses(parts))
@@ -66,9 +66,25 @@ def role_of(wire: Any) -> str:
     return role if isinstance(role, str) else ""
 
 
-def _opaque(raw: bytes, role: str, counter: TokenCounter) -> Item:
+def _opaque(raw: bytes, wire: Any, counter: TokenCounter) -> Item:
+    """Return a message of which no more is known than its JSON, and which calls it makes or answers."""
+    content = wire.get("content") if isinstance(wire, dict) else None
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    role = role_of(wire)
+    answers = next(
+        (pairing(part.get("tool_use_id")) for part in parts if part_kind(part) == RESULT), ""
+    )
     text = raw.decode("utf-8", "replace")
-    block = Block(digest([raw]), role, text, "document", PER_MESSAGE + counter.text(text), pin=NO_FORM)
+    block = Block(
+        id=digest([raw]),
+        role="tool" if answers else role,
+        text=text,
+        kind="document",
+        tokens=PER_MESSAGE + counter.text(text),
+        calls=_calls(parts),
+        answers=answers,
+        pin=NO_FORM,
+    )
     return Item(block.id, block.tokens, (block,))
 
 
@@ -109,7 +125,7 @@ def _result(parts: list[Part], counter: TokenCounter) -> Block:
         text="\n".join(texts_of(content)),
         kind="tool",
         tokens=PER_MESSAGE + tokens + parts_tokens(parts[1:], counter),
-        answers=str(parts[0].get("tool_use_id", "")),
+        answers=pairing(parts[0].get("tool_use_id")),
         pin=_pin("tool", parts),
         told=_told(content, tokens, counter),
     )
@@ -137,7 +153,7 @@ def _made(parts: Sequence[Part]) -> tuple[Call, ...]:
 def _call(part: Part) -> Call:
     tool = str(part.get("name", ""))
     said = f"{tool} {input_of(part)}"
-    return Call(str(part.get("id")), tool, said, by_code=bool(_caller_of(part)))
+    return Call(pairing(part.get("id")), tool, said, by_code=bool(_caller_of(part)))
 
 
 def _identity(role: str, parts: Sequence[Part]) -> str:
@@ -161,24 +177,31 @@ def _text(role: str, parts: Sequence[Part]) -> str:
 
 def _calls(parts: Sequence[Part]) -> frozenset[str]:
     """Return the ids of the calls that these parts leave open."""
-    answered = {part.get("tool_use_id") for part in parts}
-    made = [part.get("id") for part in parts if part_kind(part) in USES]
-    return frozenset([str(each) for each in made if each not in answered])
+    return frozenset(_made_by(parts).difference(_answered_by(parts)))
+
+
+def _made_by(parts: Sequence[Part]) -> set[str]:
+    return {pairing(part.get("id")) for part in parts if part_kind(part) in USES}
+
+
+def _answered_by(parts: Sequence[Part]) -> list[str]:
+    return [pairing(part.get("tool_use_id")) for part in parts if part_kind(part).endswith(RESULT)]
 
 
 def _continues(parts: Sequence[Part]) -> str:
     """Return the id of a call that an earlier message of the same turn has made and these parts answer,
     or are made by: code that runs at the provider calls tools in several messages.
     """
-    made = {part.get("id") for part in parts if part_kind(part) in USES}
-    named = [part.get("tool_use_id", _caller_of(part)) for part in parts]
-    return next((each for each in named if isinstance(each, str) and each and each not in made), "")
+    made = _made_by(parts)
+    named = [*_answered_by(parts), *[_caller_of(part) for part in parts]]
+    return next((each for each in named if each and each not in made), "")
 
 
-def _caller_of(part: Part) -> object:
+def _caller_of(part: Part) -> str:
     """Return the id of the call that has made a call, empty where the model itself has."""
     caller = part.get("caller")
-    return caller.get("tool_id", "") if isinstance(caller, dict) else ""
+    made = caller.get("tool_id") if isinstance(caller, dict) else None
+    return made if isinstance(made, str) else ""
 
 
 def _pin(role: str, parts: Sequence[Part]) -> str:

@@ -14,7 +14,7 @@ from foveate.proxy.formats.messages.spans import moved_marks, with_mark
 from foveate.proxy.formats.parsed import Block, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.excerpts import frame_of, with_frame
-from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of, part_kind
 from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
 from foveate.proxy.formats.wire.writing import array, changed, json_of, text_part
 
@@ -83,7 +83,7 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
 
 def _quoting(parts: Raws, parsed: Parsed, row: Row) -> Raws:
     """Return the parts with excerpts ahead of the user's words, or behind what the last result tells."""
-    results = [n for n, part in enumerate(parts) if decoded(part).get("type") == RESULT]
+    results = [n for n, part in enumerate(parts) if part_kind(decoded(part)) == RESULT]
     if parsed.items[row.item].blocks[-1].told:
         last = parts[results[-1]]
         content = with_frame(fields_of(last)["content"].strip(), parsed, row)

@@ -75,7 +75,7 @@ def _part_tokens(part: Any, counter: TokenCounter) -> int:
     """Return the tokens of one part; those of what is no text are stated estimates."""
     if not isinstance(part, dict):
         return counter.json(part)
-    kind = part.get("type")
+    kind = part_kind(part)
     if kind in IMAGES:
         return IMAGE_LOW if part.get("detail") == "low" else IMAGE
     if kind == "input_file":

@@ -29,9 +29,9 @@ def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
     """
     item = item_of(raw)
     try:
-        return _understood(item, counter, split_over) if item else _opaque(raw, counter)
+        return _understood(item, counter, split_over) if item else _opaque(raw, {}, counter)
     except (RecursionError, TypeError):  # nested too deep to be written anew, or of no shape there is
-        return _opaque(raw, counter)
+        return _opaque(raw, item, counter)
 
 
 def item_of(raw: bytes) -> dict[str, Any]:
@@ -44,12 +44,21 @@ def item_of(raw: bytes) -> dict[str, Any]:
     return item if isinstance(item, dict) else {}
 
 
-def _opaque(raw: bytes, counter: TokenCounter) -> Block:
-    """Return an item of which no more is known than its JSON."""
+def _opaque(raw: bytes, item: dict[str, Any], counter: TokenCounter) -> Block:
+    """Return an item of which no more is known than its JSON, whose it is and what it belongs to."""
+    kind, role = kinds.kind(item), item.get("role")
     text = raw.decode("utf-8", "replace")
-    tokens = PER_ITEM + counter.text(text)
     return Block(
-        id=digest([raw]), role="assistant", text=text, kind="document", tokens=tokens, pin=UNKNOWN
+        id=digest([raw]),
+        role=role if isinstance(role, str) and role in ROLES else _speaker(kind),
+        text=text,
+        kind="document",
+        tokens=PER_ITEM + counter.text(text),
+        calls=_calls(item, kind),
+        answers=_answers(item, kind),
+        pin=UNKNOWN,
+        joins=kind in kinds.CALLS,
+        leads=kind == "reasoning",
     )
 
 
@@ -164,8 +173,9 @@ def _calls(item: dict[str, Any], kind: str) -> frozenset[str]:
         return frozenset({str(item.get("id", ""))})
     if kind not in kinds.CALLS:
         return frozenset()
-    named = [item[name] for name in ("call_id", "id") if isinstance(item.get(name), str)]
-    return frozenset(named or [kind])
+    called, own = item.get("call_id"), item.get("id")
+    named = [called if isinstance(called, str) and called else kind]
+    return frozenset([*named, own] if isinstance(own, str) and own else named)
 
 
 def _answers(item: dict[str, Any], kind: str) -> str:
@@ -173,7 +183,7 @@ def _answers(item: dict[str, Any], kind: str) -> str:
         return str(item.get("approval_request_id", ""))
     if kind in kinds.OUTPUTS:
         named = item.get("call_id") or (item.get("id") if kind == "local_shell_call_output" else None)
-        return named if isinstance(named, str) else kind.removesuffix("_output")
+        return named if isinstance(named, str) and named else kind.removesuffix("_output")
     return _caller_of(item)
 
 

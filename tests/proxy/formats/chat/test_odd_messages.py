@@ -208,3 +208,13 @@ def test_a_number_beyond_all_bounds_stands_as_it_is(number: bytes) -> None:
     call = b'{"role": "assistant", "tool_calls": [{"id": %b, "function": {"name": "f"}}]}' % number
     answer = b'{"role": "tool", "tool_call_id": %b, "content": "x"}' % number
     assert block(answer).answers in block(call).calls
+
+
+def test_a_call_nested_too_deep_to_be_written_anew_stays_with_its_result() -> None:
+    call = b'{"id": "a", "function": {"name": "f", "arguments": "{}"}, "x": ' + DEEP + b"}"
+    raws = [
+        b'{"role": "assistant", "tool_calls": [' + call + b"]}",
+        b'{"role": "user", "content": "wait"}',
+        b'{"role": "tool", "tool_call_id": "a", "content": ' + DEEP + b"}",
+    ]
+    assert group([Chat().parse(raw, COUNTER, 300) for raw in raws]) == [((0, 0), (2, 0)), ((1, 0),)]

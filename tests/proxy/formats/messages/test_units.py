@@ -164,3 +164,36 @@ def test_a_long_text_comes_in_pieces() -> None:
     long = "\n\n".join(f"paragraph {n} " + "word " * 60 for n in range(40))
     found = read(request([user(long), assistant("ok"), QUESTION]), split_over=500, wire=WIRE).places
     assert len([place for place in found if place.piece is not None]) > 3
+
+
+@pytest.mark.parametrize("made", ["", None, "missing"])
+@pytest.mark.parametrize("answered", ["", None, "missing"])
+def test_calls_and_results_without_ids_pair_by_their_order(made: Any, answered: Any) -> None:
+    asking, told = use("a"), result("a")
+    asking["id"], told["tool_use_id"] = made, answered
+    asking = {name: value for name, value in asking.items() if value != "missing"}
+    told = {name: value for name, value in told.items() if value != "missing"}
+    talk = [user("q"), assistant("I look", asking), user(told), assistant("done")]
+    assert addresses(*talk, *talk) == [
+        ((0, 0),), ((1, 0), (2, 0)), ((3, 0),), ((4, 0),), ((5, 0), (6, 0)), ((7, 0),),
+    ]  # fmt: skip
+
+
+DEEP: Any = "x"
+for _ in range(700):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize("odd", ["a string", 5, None, ["a list"], {"type": "text", "text": DEEP}])
+def test_what_cannot_be_looked_into_keeps_its_calls_and_results(odd: Any) -> None:
+    made, told = assistant(use("a")), user(result("a"))
+    beside = {**told, "content": [*told["content"], odd]}
+    asking = {**made, "content": [odd, *made["content"]]}
+    assert addresses(user("q"), made, beside, QUESTION)[1] == ((1, 0), (2, 0))
+    assert addresses(user("q"), asking, told, QUESTION)[1] == ((1, 0), (2, 0))
+
+
+def test_a_part_whose_type_is_a_list_is_one_of_an_unknown_kind() -> None:
+    odd = {"type": ["text"], "text": "x"}
+    inside = user(result("a", [text("done"), odd]))
+    assert addresses(user("q"), assistant(use("a")), inside, QUESTION)[1] == ((1, 0), (2, 0))

@@ -230,3 +230,27 @@ def test_a_unit_keeps_its_key_while_calls_and_outputs_join_it_and_the_next_step_
 def test_a_long_text_that_a_call_joins_is_not_split() -> None:
     long = said("A word of it. " * 1000)
     assert places([user("hi"), long, called("a"), output("a"), QUESTION])[1] == (1, 2, 3)
+
+
+@pytest.mark.parametrize("made", ["", None, 7, ["a"]])
+@pytest.mark.parametrize("answered", ["", None, 7, ["a"]])
+@pytest.mark.parametrize("own", [{}, {"id": "fc_1"}])
+def test_what_has_no_id_to_pair_by_pairs_by_its_order(made: Any, answered: Any, own: Any) -> None:
+    calling = {**called("a"), "call_id": made, **own}
+    items = [user("q"), calling, user("wait"), {**output("a"), "call_id": answered}, QUESTION]
+    assert places(items) == [(0,), (1, 3), (2,), (4,)]
+
+
+def test_what_is_nested_too_deep_to_be_written_anew_keeps_its_place() -> None:
+    deep: Any = "x"
+    for _ in range(700):
+        deep = [deep]
+    wait = user("wait")
+    assert places([user("q"), {**called("a"), "x": deep}, wait, output("a"), QUESTION])[1] == (1, 3)
+    assert places([user("q"), called("a"), wait, {**output("a"), "x": deep}, QUESTION])[1] == (1, 3)
+    assert [s.role for s in read(response([{**user("q"), "x": deep}]), wire=WIRE).segments] == ["user"]
+
+
+def test_a_part_whose_type_is_a_list_is_one_of_an_unknown_kind() -> None:
+    odd = {**output("a"), "output": [{"type": ["input_text"], "text": "x"}]}
+    assert places([user("q"), called("a"), user("wait"), odd, QUESTION])[1] == (1, 3)
