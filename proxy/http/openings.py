@@ -20,6 +20,7 @@ AHEAD = frozenset(
     {"ping", "message_start", "response.created", "response.queued", "response.in_progress"}
 )
 FAILED = frozenset({"error", "response.failed"})
+TOLD = ("detail", "errors", "error_msg")  # what an error is told under, beside `error`
 
 
 def look_at(headers: Headers) -> Look | None:
@@ -60,15 +61,20 @@ def error_in_events(content: bytes, ended: bool) -> bytes | None:
     *whole, rest = content.replace(b"\r\n", b"\n").split(b"\n\n")
     for event in [*whole, rest] if ended else whole:
         lines = event.split(b"\n")
-        data = b"\n".join([line[5:].strip() for line in lines if line[:5] == b"data:"])
+        data = _field(lines, b"data:")
         if not data:  # a comment
             continue
         told = _loaded(data)
-        if _is_error(told) or b"event: error" in lines:
+        if _is_error(told) or _field(lines, b"event:") == b"error":
             return data
         if not _is_ahead(told):
             return b""
     return b"" if ended else None
+
+
+def _field(lines: list[bytes], name: bytes) -> bytes:
+    """Return what an event says under a name, empty where it has nothing of it."""
+    return b"\n".join([line[len(name) :].strip() for line in lines if line.startswith(name)])
 
 
 def _loaded(data: bytes) -> Any:
@@ -82,7 +88,10 @@ def _is_error(event: Any) -> bool:
     if not isinstance(event, dict):
         return False
     kind = event.get("type")
-    return bool(event.get("error")) or (isinstance(kind, str) and kind in FAILED)
+    if event.get("error") or (isinstance(kind, str) and kind in FAILED):
+        return True
+    # No API's words come so
+    return isinstance(event.get("message"), str) or any(event.get(name) for name in TOLD)
 
 
 def _is_ahead(event: Any) -> bool:

@@ -39,7 +39,19 @@ ABOUT = 200  # characters of a message that say what it is about
 # The names that errors are told under, lower case and without underscores
 CODED = ("code", "type", "status", "errorcode", "errortype", "key", "reason")
 WORDED = ("message", "msg", "errormessage", "errormsg", "statusmsg", "description")
-HOLDING = frozenset({"error", "errors", "detail", "details", "baseresp", "metadata", "raw", "response"})
+HOLDING = frozenset(
+    {
+        "error",
+        "errors",
+        "previouserrors",
+        "detail",
+        "details",
+        "baseresp",
+        "metadata",
+        "raw",
+        "response",
+    }
+)
 _decoder = json.JSONDecoder()
 DEEPEST = 8  # errors in errors: a gateway's message holds its provider's as JSON
 

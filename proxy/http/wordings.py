@@ -16,7 +16,8 @@ CODES = frozenset(
 CODE = re.compile(
     r"(?:(?:err|error|model|max(?:imum)?)[_ .-]?)?(?:context|prompt|input|chat)[_ .-]?"
     r"(?:(?:length|window|size|limit|tokens?|text)[_ .-]?){0,2}(?:is[_ .-]?)?"
-    r"(?:too[_ .-]?(?:long|large)|(?:limit[_ .-]?)?exceeded|overflow(?:ed)?)(?:[_ .-]?(?:error|exception))?",
+    r"(?:too[_ .-]?(?:long|large)|(?:limit[_ .-]?)?exceeded|overflow(?:ed)?)(?:[_ .-]?(?:error|exception))?"
+    r"|exceeded[_ .-]?(?:model[_ .-]?|max[_ .-]?)?context[_ .-]?(?:length|window|size|limit)(?:[_ .-]?size)?",
     re.IGNORECASE,
 )
 
@@ -48,17 +49,20 @@ OTHER = re.compile(
     r"\btime[ d]?-?(?:out|limit)|\b(?:execution|maximum|processing) time|\btook\b|\bseconds?\b|\bminutes?\b|\bhours?\b"
     r"|\bimages?\b|\baudio\b|\bvideos?\b|\bfiles?\b|\bpages?\b|\bpdfs?\b|\btools?\b|\bfunctions?\b|\bnames?\b|\bids?\b"
     r"|\bidentifiers?\b|\bkeys?\b|\btitles?\b|\blabels?\b|\bheaders?\b|\bur[il]s?\b|\bmetadata\b|\blogit|\bstop\b"
-    r"|\bschemas?\b|\bdescriptions?\b|图片|图像|音频|视频|文件|时间",
+    r"|\bschemas?\b|\bdescriptions?\b|\bbytes?\b|\brequires?\b|\bminimum\b|图片|图像|音频|视频|文件|时间",
     re.IGNORECASE,
 )
 # What gateways and services write ahead of a provider's own words.
 WRAPPER = re.compile(
     r"(?:[\w.-]+ ){0,2}?(?:litellm\.)?[\w.-]*(?:error|exception)(?: -|:) |(?:context window error|error code: \d+) - "
-    r"|<\d{3}> [\w.]+: |\[[\w ./-]{1,40}\] |[45]\d\d(?: bad request)?[:,-] ?"
+    r"|<\d{3}> [\w.]+: |\[[\w ./:=,-]{1,60}\] |[45]\d\d(?: bad request)?[:,-] ?"
     r"|invalid (?:request|params?|argument)[:,] |invalid input argument for model '[^']{0,200}': "
     r"|input validation error: |unable to submit request because |bad request: |provider returned error[:,]? "
     r"|the model returned the following errors?: |malformed input request: |b?['\"]"
     r"|an error occurred \(\w+\) when calling the \w+ operation(?: \(reached max retries: \d+\))?: "
+    r"|mediapipe execution failed\. mp status - \w+: "
+    r"|in ensemble '[^']{0,80}', executor failed process requestid \d+ due to the following error: "
+    r"|encountered an error in \w+ function: "
     r"|received (?:client|server) error \(\d+\) from [\w-]+ with message ",
     re.IGNORECASE,
 )
@@ -72,15 +76,19 @@ OPENINGS = re.compile(
             rf"{_SUBJECT}{_BETWEEN}\btokens?\b{_BETWEEN}\b{_EXCEEDS} {_NUMBER}",
             r"(?:max(?:imum)? )?context (?:length|window|size|limit)[^.'\"`]{0,30}exceed(?:s|ed)\b",
             r"exceed(?:s|ed|ing)? (?:the )?(?:model'?s )?max(?:imum)? (?:context|prompt|input)",
+            r"exceed(?:s|ed|ing)? (?:the )?(?:available |model'?s? )*context (?:length|window|size)",
             r"max(?:imum)? tokens of \d+ exceeded",
-            r"too many (?:input |prompt )?tokens\b(?! in )",
+            r"(?:prompt has )?too many (?:input |prompt )?tokens\b(?! in )",
             r"please reduce the length of (?:the|your) (?:messages|prompt|input)",
             r"range of input length should be",
             rf"prompt is {_NUMBER} tokens,? but the model",
             rf"the input token count is {_NUMBER} but",
             r"input length and `max_tokens` exceed context limit",
-            r"`inputs` (?:tokens \+ `max_new_tokens` must be|must have less)",
-            r"you passed \d+ input tokens and requested",
+            r"`?inputs`? (?:tokens \+ `?max_new_tokens`? must be|must have less)",
+            r"you passed \d+ input (?:tokens|characters) and requested",
+            r"default_max_tokens \(-?\d+\) must be greater than 0, default_max_tokens .{0,20}max_seq_len",
+            r"prompt sequence length is greater than \d",
+            r"number of (?:prompt|input) tokens:? \(?\d+\)? exceeds",
             r"total tokens of image and text exceed",
             r"(?:the )?(?:input )?prompt (?:is|was) too big\b",
             r"trying to keep the first \d+ tokens when context the overflows",
@@ -112,10 +120,14 @@ _NO_ANSWER = r"(?! (?:output|completion|generated))"
 WINDOW = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
+        rf"\(\d[\d,_]{{0,11}} ?> ?{_NUMBER}\)",
+        rf"model's context length is (?:only )?{_NUMBER}",
         rf"maximum (?:allowed )?(?:context|input) length(?: is| of|:)? ?\(?{_NUMBER}",
         rf"tokens > {_NUMBER}",
         rf"context limit: [\d,]+ \+ [\d,]+ > {_NUMBER}",
-        rf"tokens allowed \(?{_NUMBER}",
+        rf"tokens allowed(?: is)? \(?{_NUMBER}",
+        rf"exceeds? model limit \({_NUMBER} tokens\)",
+        rf"sequence length is greater than {_NUMBER}",
         rf"with {_NUMBER} maximum context",
         rf"must be <= {_NUMBER}",
         rf"context (?:length|window|size)(?: limit)? (?:of|is) (?:only )?\(?{_NUMBER}",
@@ -134,7 +146,7 @@ WINDOW = [
         rf"cannot exceed (?:the total tokens limit )?{_NUMBER}",
         rf"max size: {_NUMBER} tokens",
         rf"max(?:imum)? input tokens(?: is|:)? {_NUMBER}",
-        rf"max(?:imum)?(?: allowed)?(?: tokens? size| length| of| is) \(?{_NUMBER}{_NO_ANSWER}",
+        rf"max(?:imum)?(?: allowed)?(?: tokens? size| length:?| of| is) \(?{_NUMBER}{_NO_ANSWER}",
         rf"max(?:imum)? tokens of {_NUMBER}",
         rf"max_(?:seq|model|num|prompt|input)\w*:? \(?{_NUMBER}",
         rf"(?:session_len|n_ctx):? \(?{_NUMBER}",
@@ -154,7 +166,11 @@ PROMPT = [
         rf"input token count(?: is|:)? \(?{_NUMBER}",
         rf"prompt token count (?:of )?\(?{_NUMBER}",
         rf"prompt contains (?:at least )?{_NUMBER} (?:input )?tokens",
-        rf"prompt (?:is|tokens) \(?{_NUMBER}",
+        rf"prompt (?:is|tokens:?) \(?{_NUMBER}",
+        rf"prompt_len \({_NUMBER}",
+        rf"tokens in (?:your|the) prompt \({_NUMBER}",
+        rf"requested {_NUMBER} tokens in the messages",
+        rf"\({_NUMBER} ?> ?\d[\d,_]*\)",
         rf"(?:input|prompt)[_ ]tokens \(?{_NUMBER}",
         rf"requested tokens \({_NUMBER}\)",
         rf"given: {_NUMBER}",

@@ -65,6 +65,15 @@ STREAMS: dict[str, tuple[str, list[bytes]]] = {
         "/v1/chat/completions",
         [event({"error": ERROR}).replace(b"\n", b"\r\n")],
     ),
+    "an error that is no object of its own": (
+        "/v1/chat/completions",
+        [event({"object": "error", "message": LONG_ANSWER.format(103000), "code": 400})],
+    ),
+    "a detail": ("/v1/chat/completions", [event({"detail": LONG_ANSWER.format(103000)})]),
+    "an event's name without a blank": (
+        "/v1/chat/completions",
+        [b"event:error\n:HTTP_STATUS/400\n" + event({"msg": LONG_ANSWER.format(103000)}).replace(b"data: ", b"data:")],
+    ),
     "no events at all": ("/v1/chat/completions", [json.dumps({"error": ERROR}).encode()]),
     "anthropic": ("/v1/messages", [event(ANTHROPIC, "error")]),
     "anthropic, begun": (

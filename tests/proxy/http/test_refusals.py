@@ -151,6 +151,74 @@ REFUSALS: dict[str, tuple[int, Any, int | None, int | None]] = {
     "groq": (400, openai_error("Please reduce the length of the messages or completion."), None, None),
     "bedrock": (400, {"message": "Input is too long for requested model."}, None, None),
     "with separators": (400, openai_error("This model's maximum context length is 128,000 tokens."), 128000, None),
+    "ai21": (422, {"detail": "Prompt has too many tokens (9012). The maximum is 8192."}, 8192, None),
+    "bedrock, jurassic": (400, {"message": "Prompt has too many tokens. The max number of tokens allowed is 8192"}, 8192, None),
+    "openrouter, an earlier error": (
+        400,
+        {
+            "error": {
+                "message": "Provider returned error", "code": 400,
+                "metadata": {"raw": "ERROR", "previous_errors": [{"code": 400, "message": "prompt is too long: 9012 tokens > 8192 maximum"}]},
+            }
+        },
+        8192, 9012,
+    ),
+    "vllm, counted by characters": (
+        400,
+        openai_error(
+            "You passed 90120 input characters and requested 100 output tokens. However, the model's context length is only "
+            "8192 tokens, resulting in a maximum input length of 8092 tokens (at most 80920 characters).", None
+        ),
+        8192, None,
+    ),
+    "vllm, less the answer": (
+        400,
+        openai_error(
+            "You passed 9012 input tokens and requested 100 output tokens. However, the model's context length is only 8192 "
+            "tokens, resulting in a maximum input length of 8092 tokens. Please reduce the length of the input prompt.", None
+        ),
+        8192, 9012,
+    ),
+    "tgi, without quotes": (
+        400, openai_error("inputs tokens + max_new_tokens must be <= 8192. Given: 9012 inputs tokens and 100 max_new_tokens", None),
+        8192, 9012,
+    ),
+    "tensorrt-llm": (
+        400,
+        {
+            "object": "error",
+            "message": "default_max_tokens (-820) must be greater than 0, default_max_tokens (-820) = max_seq_len (8192) - "
+            "splited_prompt_len (9012) - query_token_len (0)",
+        },
+        8192, 9012,
+    ),
+    "triton": (
+        400,
+        {
+            "error": "in ensemble 'ensemble', Executor failed process requestId 1 due to the following error: Encountered an "
+            "error in forwardAsync function: Prompt length (9012) exceeds maximum input length (8192)."
+        },
+        8192, 9012,
+    ),
+    "xinference": (
+        400, {"detail": "[address=10.0.0.1:4120, pid=71] " + OPENAI + "you requested 9012 tokens in the messages."}, 8192, 9012,
+    ),
+    "mistral.rs": (422, {"message": "Prompt sequence length is greater than 8192, perhaps consider using `truncate_sequence`?"}, 8192, None),
+    "openvino": (
+        400,
+        {
+            "error": "Mediapipe execution failed. MP status - INVALID_ARGUMENT: Number of prompt tokens: 9012 exceeds model max "
+            "length: 8192"
+        },
+        8192, 9012,
+    ),
+    "apple": (400, openai_error("Exceeded model context window size", None), None, None),
+    "apple, by its code": (400, openai_error("No.", "exceededContextWindowSize"), None, None),
+    "both in brackets": (400, {"detail": "Prompt exceeds the context window (9012 > 8192)"}, 8192, 9012),
+    "dashscope": (400, {"code": "InvalidParameter", "message": "Total message token length exceed model limit (8192 tokens)."}, 8192, None),
+    "in the prompt": (
+        400, openai_error("The number of tokens in your prompt (9012) exceeds the model's context length of 8192.", None), 8192, 9012,
+    ),
 }  # fmt: skip
 
 
@@ -185,6 +253,25 @@ UNRELATED = {
     "too many images": openai_error("Too many images: at most 50 are allowed in a request", None),
     "tokens a minute": openai_error(
         "Request too large for model `llama` on tokens per minute (TPM): Limit 6000, Requested 9012"
+    ),
+    "too short for the cache": openai_error(
+        "Prompt caching requires a prompt of more than 1024 tokens.", None
+    ),
+    "bytes": {"message": "Request body exceeds the maximum allowed size of 10485760 bytes"},
+    "memory": openai_error(
+        "The model's max seq len (131072) is larger than the maximum number of tokens that can be stored in KV cache (8000).",
+        None,
+    ),
+    "a deadline": openai_error("context deadline exceeded", None),
+    "a blocked text": openai_error(
+        "Your request was blocked: the prompt contains a text longer than the policy allows to scan",
+        None,
+    ),
+    "a tool's output": openai_error(
+        "Tool output for call_x exceeds the maximum length of 1048576 characters.", None
+    ),
+    "an edit": openai_error(
+        "context_management.edits.0.trigger.value: Input should be greater than or equal to 1024", None
     ),
     "nothing": {},
 }
