@@ -221,7 +221,7 @@ def assemble(settings: schema.Settings, parts: Parts) -> Services:
     )
     pruner = RequestPruner(rules, means)
     caller = settings.callers.header.lower().encode()
-    origins = Origins(bool(settings.upstream.api_key.get_secret_value()), settings.callers.origins)
+    origins = Origins(bool(loading.spent_key(settings)), settings.callers.origins)
     check_named(settings.callers.named, policies)
     routes = Routes(
         formats=wires,

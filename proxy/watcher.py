@@ -144,10 +144,16 @@ def within_reach(wanted: Settings, running: Settings) -> tuple[Settings, str]:
     nothing is left.
     """
     kept = {name: getattr(running.server, name) for name in RESTART}
+    on_disk = running.recent.on_disk
     reached = wanted.model_copy(
-        update={"data": running.data, "server": wanted.server.model_copy(update=kept)}
+        update={
+            "data": running.data,
+            "server": wanted.server.model_copy(update=kept),
+            "recent": wanted.recent.model_copy(update={"on_disk": on_disk}),
+        }
     )
     left = [f"server.{name}" for name in kept if getattr(wanted.server, name) != kept[name]]
+    left += ["recent.on_disk"] if wanted.recent.on_disk != on_disk else []
     left += ["data"] if wanted.data != running.data else []
     return reached, f"{', '.join(left)} will change with a restart" if left else ""
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from foveate.proxy.callers.caller import ANYBODY, Caller
-from foveate.proxy.callers.keys import hashed, presented, without_keys
+from foveate.proxy.callers.keys import hashed, presented
 from foveate.proxy.config import schema
 from foveate.proxy.errors import ConfigError, RequestError
-from foveate.proxy.http.headers import Headers
+from foveate.proxy.http.headers import Headers, without_keys
 from foveate.proxy.pruning.memory import Memory
 
 MINUTE, DAY = 60, 86_400  # seconds

@@ -6,12 +6,10 @@ import hashlib
 import secrets
 
 from foveate.proxy.errors import ConfigError
-from foveate.proxy.http.headers import Headers
+from foveate.proxy.http.headers import CARRIERS, Headers
 
 PREFIX = "fv-"  # by which a key is told from those of others
 SHORTEST = 20  # characters of a key of one's own: a shorter one could be found by trying
-# Where the clients of the three APIs, and Azure's, put their key
-CARRIERS = (b"authorization", b"x-api-key", b"api-key")
 
 
 def make_key() -> str:
@@ -44,8 +42,3 @@ def presented(headers: Headers) -> list[bytes]:
         elif name in CARRIERS:
             found.append(value.strip())
     return found
-
-
-def without_keys(headers: Headers) -> Headers:
-    """Return the headers less those that carry a key."""
-    return [pair for pair in headers if pair[0] not in CARRIERS]

@@ -14,16 +14,23 @@ import typer
 
 from foveate.proxy import process
 from foveate.proxy.app import create_app, serving
+from foveate.proxy.callers.admission import check_named
 from foveate.proxy.cli.options import ConfigOption, find
 from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.config.editors import settings_schema
 from foveate.proxy.config.loading import dump_settings, is_loopback, load_settings
+from foveate.proxy.config.policies import build_policies
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, nearest
+from foveate.proxy.importer import import_class
 from foveate.proxy.observers import logs
+from foveate.proxy.pruning.states import STATES
 from foveate.proxy.running.listening import listen, reserve
 from foveate.proxy.running.server import Server
 from foveate.proxy.running.workers import Workers, check_possible
+from foveate.proxy.upstreams import build_upstream
+from foveate.proxy.vectors.embedders import build_embedder
+from foveate.proxy.vectors.indexes import INDEXES
 from foveate.proxy.vectors.indexes.lock import held
 from foveate.proxy.watcher import Source
 
@@ -43,7 +50,9 @@ def serve(
     strict: Annotated[
         bool, typer.Option(help="With `echo`: refuse what providers refuse, to try an agent.")
     ] = False,
-    data: Annotated[Path | None, typer.Option(help="Folder for the index.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for decisions, vectors and outcomes.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve; 0 for one a core.")] = None,
 ) -> None:
     """Serve the proxy."""
@@ -107,6 +116,7 @@ def check(
 ) -> None:
     """Check a settings file and print the settings that follow from it."""
     settings = load_settings(config_file)
+    check_parts(settings)
     typer.echo(dump_settings(settings), nl=False)
 
 
@@ -114,6 +124,18 @@ def check(
 def schema() -> None:
     """Print the JSON schema of config.yaml, for editors."""
     typer.echo(json.dumps(settings_schema(), indent=1))
+
+
+def check_parts(settings: Settings) -> None:
+    """Raise ConfigError where the settings name a part that there is none of, or that cannot be built.
+
+    Nothing is opened, and nothing asked for that the server's environment may bring: keys and tokens.
+    """
+    build_upstream(settings.upstream)
+    build_embedder(settings.embedder)
+    import_class("index.type", INDEXES, settings.index.type)
+    import_class("state.type", STATES, settings.state.type)
+    check_named(settings.callers.named, build_policies(settings))
 
 
 def check_loop(settings: Settings, port: int) -> None:

@@ -42,7 +42,7 @@ def explain(
     config_file: ConfigOption = None,
     policy: Annotated[str | None, typer.Option(help="Policy that decides.")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Tokens of the whole prompt: 16000, or 16000/8000.")
+        str | None, typer.Option(help="Tokens of the whole prompt: 16000, 16000/8000, or economy.")
     ] = None,
     path: Annotated[str, typer.Option(help=f"Where it would be sent: {', '.join(FORMATS)}.")] = next(
         iter(FORMATS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 Headers = list[tuple[bytes, bytes]]  # names in lower case, in order, repeats allowed
 PREFIX = b"x-pruning"
+# Where the clients of the three APIs, and Azure's, put their key
+CARRIERS = (b"authorization", b"x-api-key", b"api-key")
 # RFC 9110 section 7.6.1: these speak of one connection only.
 HOP_BY_HOP = frozenset(
     {
@@ -26,6 +28,11 @@ def outgoing(headers: Headers) -> Headers:
     decides.
     """
     return [pair for pair in _without(headers, OF_THE_CONNECTION) if not pair[0].startswith(PREFIX)]
+
+
+def without_keys(headers: Headers) -> Headers:
+    """Return the headers less those that carry a key."""
+    return [pair for pair in headers if pair[0] not in CARRIERS]
 
 
 def _without(headers: Headers, dropped: frozenset[bytes]) -> Headers:

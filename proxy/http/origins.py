@@ -31,7 +31,7 @@ class Origins:
         if (foreign or (across and not origin)) and origin not in self.allowed:
             raise RequestError(
                 403,
-                f"pages of {origin[:100] or 'another site'} may not spend upstream.api_key; "
+                f"pages of {origin[:100] or 'another site'} may not spend the upstream's key; "
                 "add the site to callers.origins to let them",
                 code="foreign_origin",
             )

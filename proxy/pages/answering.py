@@ -9,9 +9,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from foveate.proxy.callers.caller import ANYBODY
-from foveate.proxy.callers.keys import without_keys
 from foveate.proxy.errors import RequestError
-from foveate.proxy.http.headers import Headers, value_of
+from foveate.proxy.http.headers import Headers, value_of, without_keys
 from foveate.proxy.pages import access
 from foveate.proxy.services import Services
 from foveate.proxy.serving.exchange import credentials_of, tenant

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from foveate.policies.types import Budget
 from foveate.proxy import services
 from foveate.proxy.config.addresses import shown_address
-from foveate.proxy.config.loading import check_writable
+from foveate.proxy.config.loading import check_access, check_writable
 from foveate.proxy.config.schema import Settings
 from foveate.proxy.errors import ConfigError, UpstreamError
 from foveate.proxy.evaluation.once import bundled_request
@@ -25,12 +25,14 @@ from foveate.proxy.pruning.request import Request
 from foveate.proxy.services import Services
 from foveate.proxy.setup.running import Running
 from foveate.proxy.upstreams import UpstreamRequest
+from foveate.proxy.upstreams.http import HttpUpstream
 
 State = Literal["well", "look", "wrong"]
 PATIENCE = 5.0  # seconds that the upstream has
 LONG = 1_000_000  # tokens: a prompt for which the upstream's list is worth waiting for
 BUDGET = 3000  # tokens that the bundled conversation, of 7,169, is pruned to
 ANTHROPIC = b"2023-06-01"  # the version that its clients send
+ANTHROPIC_KEY = "sk-ant-"  # how its keys begin
 IN_MEMORY = {"type": "in_memory"}
 
 
@@ -56,7 +58,7 @@ class Patient:
 async def findings(patient: Patient) -> AsyncIterator[Finding]:
     """Yield what is found of each part, as soon as it is known."""
     settings = patient.settings
-    yield Finding("settings", "well", patient.source)
+    yield settings_file(patient)
     running = is_running(settings)
     for found in surroundings(settings, running):
         yield found
@@ -84,6 +86,15 @@ async def findings(patient: Patient) -> AsyncIterator[Finding]:
             yield found
     finally:
         await built.aclose()
+
+
+def settings_file(patient: Patient) -> Finding:
+    """Return what is found of the settings: whether they may be served, too."""
+    try:
+        check_access(patient.settings)
+    except ConfigError as error:
+        return Finding("settings", "wrong", f"{patient.source}: {error}")
+    return Finding("settings", "well", patient.source)
 
 
 async def _parts(patient: Patient, built: Services, running: bool) -> AsyncIterator[Finding]:
@@ -132,11 +143,12 @@ def surroundings(settings: Settings, running: bool) -> Iterator[Finding]:
 
 async def upstream(patient: Patient, built: Services) -> list[Finding]:
     """Return what is found of the upstream and of the key for it."""
-    settings = patient.settings.upstream
-    named = shown_address(settings.url) if settings.type == "http" else settings.type
+    settings, headers = patient.settings.upstream, credentials(patient)
+    asked = built.parts.upstream
+    named = shown_address(asked.base(headers)) if isinstance(asked, HttpUpstream) else settings.type
     try:
         async with asyncio.timeout(PATIENCE):
-            request = UpstreamRequest("GET", "/v1/models", credentials(patient), b"")
+            request = UpstreamRequest("GET", "/v1/models", headers, b"")
             answer = await built.parts.upstream.send(request)
             await answer.aclose()
     except UpstreamError as error:
@@ -164,11 +176,14 @@ def _key(patient: Patient, status: int) -> Finding:
 
 
 def credentials(patient: Patient) -> Headers:
-    """Return the headers that carry the key, as the upstream's vendor wants it."""
+    """Return the headers that carry the key, as its vendor wants it: by them it goes where that vendor's
+    clients go.
+    """
     if not patient.key:
         return []
     value = patient.key.encode()
-    if (urlsplit(patient.settings.upstream.url).hostname or "").endswith("anthropic.com"):
+    host = urlsplit(patient.settings.upstream.url).hostname or ""
+    if patient.key.startswith(ANTHROPIC_KEY) or host.endswith("anthropic.com"):
         return [(b"x-api-key", value), (b"anthropic-version", ANTHROPIC)]
     return [(b"authorization", b"Bearer " + value)]
 

@@ -11,7 +11,7 @@ from yarl import URL
 
 from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.errors import RequestError, UpstreamError
-from foveate.proxy.http.headers import Headers, end_to_end
+from foveate.proxy.http.headers import CARRIERS, Headers, end_to_end, without_keys
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 # aiohttp would add these where the caller sent none.
@@ -22,7 +22,6 @@ _OF_THE_CALLER = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 OPENAI, ANTHROPIC = "api.openai.com", "https://api.anthropic.com"
 # The header that each of its clients has to send, and nobody else's sends
 VERSION = b"anthropic-version"
-KEYS = (b"authorization", b"x-api-key")
 
 
 class HttpUpstream:
@@ -63,13 +62,19 @@ class HttpUpstream:
         """
         if not path.startswith("/"):
             raise RequestError(400, f"the request target {path[:100]!r} is not a path")
-        if self._anthropic != self._base and is_anthropics(headers or []):
-            return URL(self._anthropic.removesuffix("/v1") + path, encoded=True)
-        return located(self._base, path)
+        base = self.base(headers or [])
+        if base != self._base:
+            return URL(base.removesuffix("/v1") + path, encoded=True)
+        return located(base, path)
+
+    def base(self, headers: Headers) -> str:
+        """Return the base address that a caller of these headers is sent to."""
+        return self._anthropic if is_anthropics(headers) else self._base
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return the answer once its head is there; UpstreamError 502 or 504 where there is none."""
         headers = [(n.decode("latin-1"), text(v)) for n, v in self.authorized(request)]
+        base = shown_address(self.base(request.headers))
         try:
             response = await self._open().request(
                 request.method,
@@ -81,12 +86,12 @@ class HttpUpstream:
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             what = "connect to" if isinstance(error, aiohttp.ConnectionTimeoutError) else "answer from"
             raise UpstreamError(
-                504, f"no {what} the upstream {shown_address(self._base)} in time", "upstream_timeout"
+                504, f"no {what} the upstream {base} in time", "upstream_timeout"
             ) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UpstreamError(
                 502,
-                f"the upstream {shown_address(self._base)} cannot be reached: {shown_address(str(error))}",
+                f"the upstream {base} cannot be reached: {shown_address(str(error))}",
                 "upstream_unreachable",
             ) from None
         return UpstreamResponse(
@@ -105,7 +110,9 @@ class HttpUpstream:
                 return with_key(request.headers, self._anthropic_key)
             login = self._anthropic_login
         else:
-            login = b"Bearer " + self._key if self._key else self._login
+            if self._key:
+                return [*without_keys(request.headers), (b"authorization", b"Bearer " + self._key)]
+            login = self._login
         if not login:
             return request.headers
         others = [(n, v) for n, v in request.headers if n != b"authorization"]
@@ -114,7 +121,9 @@ class HttpUpstream:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=idle_seconds(self._base)),
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=idle_seconds(self._base, self._anthropic)
+                ),
                 timeout=self._timeout,
                 auto_decompress=False,
                 max_line_size=MAX_HEADER,
@@ -152,21 +161,21 @@ def with_key(headers: Headers, key: bytes) -> Headers:
     """Return the headers with `key` in the place of the caller's: as a bearer token only where the
     caller sent one.
     """
-    given = [name for name, _ in headers if name in KEYS]
-    others = [(name, value) for name, value in headers if name not in KEYS]
+    given = [name for name, _ in headers if name in CARRIERS]
+    others = without_keys(headers)
     if given == [b"authorization"]:
         return [*others, (b"authorization", b"Bearer " + key)]
     return [*others, (b"x-api-key", key)]
 
 
-def idle_seconds(base: str) -> float:
+def idle_seconds(*bases: str) -> float:
     """Return how long a connection may be idle: less than its server allows, so that no request meets the
     moment at which it hangs up, since a POST may not be sent twice (RFC 9110, section 9.2.2).
 
     Services behind TLS wait for a minute or more; uvicorn (vLLM), Node and llama.cpp for 5 seconds, and
     plain connections are cheap to open.
     """
-    return 30.0 if base.startswith("https:") else 4.0
+    return 30.0 if all(base.startswith("https:") for base in bases) else 4.0
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from foveate.proxy.pages.guesses import MOST, SLOW
 from support.client import Answer, ask, chat, connect, received
 from support.console import TOKEN, serve_pages
 from support.conversations import body
-from support.server import Live, settings_for
+from support.server import Live, serve, settings_for
 from support.upstream import Upstream
 
 PAGES = ["/-/", "/-/outcomes", "/-/outcomes/prn-1", "/-/metrics", "/-/status", "/-/static/main.js"]
@@ -154,6 +155,16 @@ def test_another_sites_page_cannot_post(quick: Live, guarded: Live, path: str) -
             303,
             404,
         )
+
+
+@pytest.mark.parametrize("setting", ["api_key", "anthropic_api_key"])
+def test_another_sites_page_cannot_spend_the_operators_key(upstream: Upstream, setting: str) -> None:
+    foreign = [("Origin", "https://attacker.example"), ("Content-Type", "text/plain")]
+    with serve(settings_for(upstream.url, upstream={setting: "sk-ours"})) as live:
+        answer = ask(live.url, "POST", "/v1/messages", json.dumps(body([])).encode(), foreign)
+    assert answer.status == 403
+    assert "callers.origins" in answer.body.decode()
+    assert not [r for r in upstream.received if r.method == "POST"]
 
 
 def test_the_page_may_load_nothing_from_elsewhere(quick: Live) -> None:

@@ -28,6 +28,8 @@ def test_a_given_request_is_tried_under_changed_policies(quick: Live, upstream: 
     assert [f["policy"] for f in found] == ["balanced", "balanced", "recency"]
     assert ["semantic" in f["verdicts"][5]["shares"] for f in found] == [True, False, False]
     assert all(f["tokens"]["after"] <= 800 for f in found)
+    [same] = bench(quick, request=body(long_chat()), budget=800).json
+    assert same["budget"] == found[0]["budget"]
     assert not [r for r in upstream.received if r.method == "POST"]
 
 

@@ -151,10 +151,16 @@ def test_another_model_is_opened_before_it_serves(followed: tuple[Followed, Live
 
 def test_what_needs_a_restart_says_so(followed: tuple[Followed, Live]) -> None:
     file, live = followed
-    file.write(server={"port": 1, "log_level": "debug"}, data="/elsewhere")
+    on_disk = file.services().settings.recent.on_disk
+    file.write(
+        server={"port": 1, "log_level": "debug"},
+        data="/elsewhere",
+        recent={"on_disk": not on_disk},
+    )
     until(lambda: news(live)["applied"] == 1)
     server = file.services().settings.server
-    assert news(live)["waiting"] == "server.port, data will change with a restart"
+    assert news(live)["waiting"] == ("server.port, recent.on_disk, data will change with a restart")
+    assert file.services().settings.recent.on_disk == on_disk
     assert (server.port, server.log_level) == (8787, "debug")
 
 

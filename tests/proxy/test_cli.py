@@ -91,6 +91,24 @@ def test_check_prints_the_settings_that_follow(tmp_path: Path) -> None:
     assert run(tmp_path, "check", str(again)).returncode == 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "index: {type: milvus}",
+        "state: {type: memcached}",
+        "embedder: {type: word2vec}",
+        "upstream: {type: ollama}",
+        "embedder: {options: {colour: red}}",
+        f"callers: {{named: {{a: {{keys: ['sha256:{'0' * 64}'], policies: [nope]}}}}}}",
+    ],
+)
+def test_check_refuses_what_serve_would(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    named = text.partition(":")[0]
+    fails_in_one_line(run(tmp_path, "check", "mine.yaml"), named)
+    fails_in_one_line(run(tmp_path, "serve", "--config", "mine.yaml"), named)
+
+
 def test_help_names_the_commands(tmp_path: Path) -> None:
     done = run(tmp_path, "--help")
     assert done.returncode == 0

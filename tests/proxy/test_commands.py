@@ -141,6 +141,32 @@ def test_doctor_tries_the_key(
     assert key not in said or not key
 
 
+def test_doctor_asks_the_vendor_whose_key_it_has(
+    run: Run, tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.script = reply_json({"data": []})
+    (tmp_path / "config.yaml").write_text(
+        f"upstream: {{url: 'http://127.0.0.1:9/v1', anthropic_url: '{upstream.url}'}}\n"
+        f"server: {{port: {free_port()}}}\nindex: {{type: in_memory}}\nstate: {{type: in_memory}}\n"
+    )
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-mine")
+    _, said = run("doctor")
+    assert f"{upstream.url} answers" in said
+    asked = next(r for r in upstream.received if r.target == "/v1/models")
+    assert (asked.header("x-api-key"), asked.header("authorization")) == ("sk-ant-mine", None)
+
+
+def test_doctor_says_what_serve_would_refuse(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        f"upstream: {{type: echo}}\nserver: {{host: 0.0.0.0, port: {free_port()}}}\n"
+        "index: {type: in_memory}\n"
+    )
+    code, said = run("doctor")
+    assert code == 1
+    assert "✗ settings" in said
+    assert "admin.token" in said
+
+
 def test_tail_and_stats_show_a_running_servers_requests(run: Run, quick: Live) -> None:
     chat(quick.url, body(long_chat()), budget="1000/500")
     code, said = run("tail", "--url", quick.url, "--no-follow", "-n", "1")

@@ -39,7 +39,7 @@ class Bench(msgspec.Struct):
     outcome: str = ""  # of a kept request
     request: msgspec.Raw = msgspec.Raw(b"")
     path: str = "/v1/chat/completions"
-    budget: str = ""
+    budget: int | str = ""  # as X-Pruning-Budget takes it
     segment: int = -1  # what would keep it?
 
 
@@ -100,7 +100,7 @@ async def _read(asking: Request, services: Services) -> Bench:
 
 def _request(bench: Bench, services: Services) -> Pruning:
     """Return the request to try: a kept one, or the one that came along."""
-    given = [(b"x-pruning-budget", bench.budget.encode())] if bench.budget else []
+    given = [(b"x-pruning-budget", str(bench.budget).encode())] if bench.budget else []
     wanted = read_overrides(given, frozenset(services.policies))
     if bench.outcome:
         kept = services.parts.recent.request(bench.outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from foveate.proxy.errors import UpstreamError
 from foveate.proxy.upstreams import UpstreamRequest
 from foveate.proxy.upstreams.http import HttpUpstream, idle_seconds
 
@@ -45,6 +46,20 @@ def test_user_and_password_in_an_address_take_the_place_of_the_callers_key() -> 
     ]
 
 
+def test_a_key_takes_the_place_of_the_callers_wherever_that_stands() -> None:
+    upstream = HttpUpstream("http://host/v1", api_key="k")
+    given = [BEARER, (b"x-api-key", b"theirs"), (b"api-key", b"theirs"), (b"accept", b"*/*")]
+    assert sent(upstream, *given) == [(b"accept", b"*/*"), (b"authorization", b"Bearer k")]
+
+
+async def test_the_vendor_that_cannot_be_reached_is_the_one_that_is_named() -> None:
+    upstream = HttpUpstream("http://127.0.0.1:1/v1", anthropic_url="http://127.0.0.1:2")
+    for headers, port in (([BEARER], 1), ([VERSION], 2)):
+        with pytest.raises(UpstreamError, match=f"127.0.0.1:{port}[^0-9].*cannot be reached"):
+            await upstream.send(UpstreamRequest("GET", "/v1/models", headers, b""))
+    await upstream.aclose()
+
+
 def test_each_vendor_has_the_user_and_password_of_its_own_address() -> None:
     upstream = HttpUpstream("http://host/v1", anthropic_url="http://u:p%40@other")
     assert sent(upstream, BEARER) == [BEARER]
@@ -55,3 +70,4 @@ def test_each_vendor_has_the_user_and_password_of_its_own_address() -> None:
 def test_idle_connections_are_closed_before_the_server_would() -> None:
     assert idle_seconds("http://127.0.0.1:8000/v1") < 5
     assert idle_seconds("https://api.openai.com/v1") == 30
+    assert idle_seconds("https://api.openai.com/v1", "http://127.0.0.1:9000") < 5
