@@ -151,7 +151,7 @@ class RequestPruner:
         mode = asked.mode or rules.mode
         if request.rehearsal:
             mode = "off" if asked.mode == "off" else "on"
-        sticky = rules.sticky and asked.sticky is not False and mode != "dry-run"
+        sticky = (rules.sticky if asked.sticky is None else asked.sticky) and mode != "dry-run"
         policy = rules.policies[asked.policy or rules.policy]
         budgeted = asked.budget is not None
         thrifty = asked.thrifty or (rules.economy.enabled and not budgeted)

@@ -26,6 +26,18 @@ def key() -> str:
     return f"sk-{secrets.token_hex(8)}"
 
 
+@pytest.mark.parametrize(("sticky", "asked", "second"), [(False, "on", "sticky"), (True, "off", "cut")])
+def test_the_callers_word_on_sticky_wins(
+    upstream: Upstream, sticky: bool, asked: str, second: str
+) -> None:
+    settings = settings_for(upstream.url, sticky=sticky)
+    with serve(settings) as live:
+        mine = key()
+        for wanted in ("cut", second):
+            answer = chat(live.url, body(long_chat()), budget=BUDGET, sticky=asked, key=mine)
+            assert answer.result == wanted
+
+
 def common(one: list[bytes], other: list[bytes]) -> int:
     """How many messages two prompts begin with alike."""
     return next(

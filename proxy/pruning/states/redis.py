@@ -1,4 +1,4 @@
-"""Redis as the state store: several workers or hosts share what was decided."""
+"""Redis as the state store: several hosts share what was decided."""
 
 from __future__ import annotations
 
