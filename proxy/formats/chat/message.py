@@ -12,6 +12,7 @@ from foveate.proxy.formats.chat.reasoning import FIELDS, is_bound, is_thought, t
 from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest, pairing
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
+from foveate.proxy.formats.wire.contents import is_plain_text, texts_told
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import sorted_json
@@ -145,16 +146,8 @@ def _told(wire: dict[str, Any], tokens: int, counter: TokenCounter) -> tuple[Tol
     message.
     """
     content = wire.get("content")
-    if isinstance(content, str):
-        return (Told(0, content, tokens - message_tokens({**wire, "content": ""}, counter)),)
-    parts = content if isinstance(content, list) else []
-    return tuple(
-        [
-            Told(n, part["text"], counter.text(part["text"]))
-            for n, part in enumerate(parts)
-            if _is_plain_text(part)
-        ]
-    )
+    frame = message_tokens({**wire, "content": ""}, counter) if isinstance(content, str) else 0
+    return texts_told(content, tokens - frame, counter)
 
 
 def _answers(wire: dict[str, Any], role: str) -> str:
@@ -184,10 +177,6 @@ def _texts(content: Any) -> Iterable[str]:
 
 
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
-    if isinstance(content, list) and not all(_is_plain_text(part) for part in content):
+    if isinstance(content, list) and not all(is_plain_text(part) for part in content):
         return ()
     return block_pieces(_texts(content), tokens, counter, split_over)
-
-
-def _is_plain_text(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)

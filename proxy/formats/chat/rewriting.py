@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from foveate.proxy.formats.chat.counting import message_tokens
 from foveate.proxy.formats.chat.order import LEFT_OUT, marked
 from foveate.proxy.formats.chat.reasoning import FIELDS, is_thought
 from foveate.proxy.formats.layout import Row
-from foveate.proxy.formats.parsed import Parsed, Piece, Prompt, Texts
+from foveate.proxy.formats.parsed import Parsed, Prompt, Texts
+from foveate.proxy.formats.wire.contents import retold, with_frame_ahead
 from foveate.proxy.formats.wire.excerpts import frame_of, with_frame
-from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.wire.reading import Json, decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
-from foveate.proxy.formats.wire.writing import json_of
-
-Fields = dict[str, bytes]  # of an object, each as JSON
+from foveate.proxy.formats.wire.writing import array, changed, json_of, obj
 
 
 def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
@@ -39,108 +38,48 @@ def rewrite_chat(parsed: Parsed, rows: Sequence[Row], texts: Texts) -> Prompt:
             written.append(raw)
             tokens.append(ahead + parsed.items[row.item].tokens)
             continue
-        fields = _changed(parsed, row, raw)
-        if row.shown:
-            fields = _telling(
-                fields, {part: texts[row.item, block, part] for block, part, _ in row.shown}
-            )
-        if row.quotes:
-            fields = _quoting(fields, parsed, row)
-        message = _object(fields)
+        message = _anew(parsed, row, raw, texts)
         written.append(message)
         tokens.append(ahead + message_tokens(decoded(message), parsed.counter))
-    messages = b"[" + b",".join(written) + b"]"
-    return Prompt(
-        _object({**fields_of(parsed.outline.body, ("messages",)), "messages": messages}), tokens
-    )
+    return Prompt(changed(parsed.outline.body, messages=array(written)), tokens)
 
 
-def _changed(parsed: Parsed, row: Row, raw: bytes) -> Fields:
-    """Return the fields of a message less the parts and the reasoning that go."""
-    message = fields_of(raw, retold="" if row.left is None else "content")
+def _anew(parsed: Parsed, row: Row, raw: bytes, texts: Texts) -> bytes:
+    """Return a message less the parts and the reasoning that go, with what stands for results and what is
+    quoted.
+    """
+    (block,) = parsed.items[row.item].blocks
+    fields = fields_of(raw)
+    content: Json | None = fields.get("content")
     if row.left is not None:
         _, kept = row.left[0]
-        message = _shortened(message, parsed.items[row.item].blocks[0].pieces, kept or ())
+        content = retold(fields["content"], left_out(block.pieces, kept or ()))
     if row.bare:
-        message = _thoughtless(message)
-    return message
+        fields = {name: value for name, value in fields.items() if name not in FIELDS}
+        content = content and _spoken(content, fields)
+    if row.shown:
+        content = retold(fields["content"], {n: texts[row.item, b, n] for b, n, _ in row.shown})
+    if row.quotes:
+        content = _quoting(content or b"null", parsed, row)
+    return obj(fields if content is None else {**fields, "content": content})
 
 
-def _object(fields: Fields) -> bytes:
-    return b"{" + b",".join([json_of(name) + b":" + value for name, value in fields.items()]) + b"}"
-
-
-def _quoting(message: Fields, parsed: Parsed, row: Row) -> Fields:
-    """Return a message with excerpts ahead of its words, or behind what it tells.
-
-    They go into its first text, so that what it says is the same whether its content comes as a string
-    or, where the caller has put a mark on it, as a list.
-    """
-    content = message.get("content", b"null").strip()
+def _quoting(content: Json, parsed: Parsed, row: Row) -> bytes:
+    """Return a content with excerpts ahead of its words, or behind what it tells."""
     if parsed.items[row.item].blocks[0].told:
-        return {**message, "content": with_frame(content, parsed, row)}
-    frame = frame_of(parsed, row)
-    if content.startswith(b"["):
-        return {
-            **message,
-            "content": b"[" + b",".join(_parts_quoting(elements_of(content), frame)) + b"]",
-        }
-    if content.startswith(b'"'):
-        return {**message, "content": _ahead(frame, content)}
-    said = "" if content == b"null" else content.decode("utf-8", "replace")
-    return {**message, "content": json_of(frame + said)}
+        return with_frame(bytes(content), parsed, row)
+    return with_frame_ahead(content, frame_of(parsed, row), "text")
 
 
-def _parts_quoting(parts: Sequence[bytes], frame: str) -> list[bytes]:
-    first = fields_of(parts[0]) if parts and parts[0].startswith(b"{") else {}
-    text = first.get("text", b"").strip()
-    if text.startswith(b'"') and first.get("type") == b'"text"':
-        return [_object({**first, "text": _ahead(frame, text)}), *parts[1:]]
-    return [json_of({"type": "text", "text": frame}), *parts]
+def _spoken(content: Json, fields: Mapping[str, Json]) -> Json:
+    """Return a content less its reasoning, in a message of those other fields.
 
-
-def _ahead(frame: str, text: bytes) -> bytes:
-    """Return the JSON of a text with a frame ahead of it."""
-    return json_of(frame)[:-1] + text[1:]
-
-
-def _thoughtless(message: Fields) -> Fields:
-    """Return a message less its reasoning."""
-    left = {name: value for name, value in message.items() if name not in FIELDS}
-    content = left.get("content", b"").strip()
-    if content.startswith(b"["):
-        spoken = [part for part in elements_of(content) if not is_thought(decoded(part))]
-        left["content"] = b"[" + b",".join(spoken) + b"]" if spoken else _nothing_said(left)
-    return left
-
-
-def _nothing_said(message: Fields) -> bytes:
-    """Return the content of a message that has said nothing: beside calls it may be null, else it may
-    not.
+    One that has said nothing may have null there beside calls, else it may not.
     """
-    calling = any(decoded(message.get(name, b"null")) for name in ("tool_calls", "function_call"))
+    if content[:1] != b"[":
+        return content
+    parts = [part for part in elements_of(content) if not is_thought(decoded(part))]
+    if parts:
+        return array(parts)
+    calling = any(decoded(fields.get(name, b"null")) for name in ("tool_calls", "function_call"))
     return b"null" if calling else json_of(THOUGHT_LEFT_OUT)
-
-
-def _telling(message: Fields, texts: Mapping[int, str]) -> Fields:
-    """Return a result with other texts, each under the position of its part."""
-    content = message["content"].strip()
-    if not content.startswith(b"["):
-        return {**message, "content": json_of(texts[0])}
-    return {**message, "content": _with_texts(content, texts)}
-
-
-def _with_texts(content: bytes, texts: Mapping[int, str]) -> bytes:
-    """Return a list of parts with other texts, all else in the caller's bytes."""
-    parts = elements_of(content)
-    for n, text in texts.items():
-        parts[n] = _object({**fields_of(parts[n]), "text": json_of(text)})
-    return b"[" + b",".join(parts) + b"]"
-
-
-def _shortened(message: Fields, pieces: Sequence[Piece], kept: Collection[int]) -> Fields:
-    texts = left_out([(piece.part, piece.text, piece.tokens) for piece in pieces], kept)
-    content = message["content"].strip()
-    if content.startswith(b'"'):
-        return {**message, "content": json_of(texts[0])}
-    return {**message, "content": _with_texts(content, texts)}

@@ -100,11 +100,6 @@ def texts_of(content: Any) -> list[str]:
     return said
 
 
-def is_text(part: Any) -> bool:
-    """Say whether a part is plain text."""
-    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
-
-
 def can_be_marked(part: Any) -> bool:
     """Say whether a part can carry a cache mark: a text does where it says something."""
     kind = part_kind(part)

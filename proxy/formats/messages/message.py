@@ -14,7 +14,6 @@ from foveate.proxy.formats.messages.content import (
     USES,
     Part,
     bare_of_marks,
-    is_text,
     parts_of,
     said_in,
     sections,
@@ -28,8 +27,9 @@ from foveate.proxy.formats.messages.counting import (
     parts_tokens,
 )
 from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thinking_tokens
-from foveate.proxy.formats.parsed import Block, Call, Item, Piece, Told, digest, pairing
+from foveate.proxy.formats.parsed import Block, Call, Item, Piece, digest, pairing
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.contents import is_plain_text, texts_told
 from foveate.proxy.formats.wire.reading import decoded, part_kind
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import sorted_json
@@ -127,21 +127,7 @@ def _result(parts: list[Part], counter: TokenCounter) -> Block:
         tokens=PER_MESSAGE + tokens + parts_tokens(parts[1:], counter),
         answers=pairing(parts[0].get("tool_use_id")),
         pin=_pin("tool", parts),
-        told=_told(content, tokens, counter),
-    )
-
-
-def _told(content: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
-    """Return the texts of a result of so many `tokens`, each under the position of its part."""
-    if isinstance(content, str):
-        return (Told(0, content, tokens),)
-    parts = content if isinstance(content, list) else []
-    return tuple(
-        [
-            Told(n, part["text"], counter.text(part["text"]))
-            for n, part in enumerate(parts)
-            if is_text(part)
-        ]
+        told=texts_told(content, tokens, counter),
     )
 
 
@@ -236,9 +222,6 @@ def _holds(part: Part) -> str:
 def _pieces(
     parts: Sequence[Part], tokens: int, counter: TokenCounter, split_over: int
 ) -> tuple[Piece, ...]:
-    texts = [
-        part["text"]
-        for part in parts
-        if part.get("type") == "text" and isinstance(part.get("text"), str)
-    ]
-    return block_pieces(texts, tokens, counter, split_over) if len(texts) == len(parts) else ()
+    if not all(is_plain_text(part) for part in parts):
+        return ()
+    return block_pieces([part["text"] for part in parts], tokens, counter, split_over)

@@ -13,8 +13,9 @@ from foveate.proxy.formats.messages.seating import fillers, seated
 from foveate.proxy.formats.messages.spans import moved_marks, with_mark
 from foveate.proxy.formats.parsed import Block, Parsed, Prompt, Texts
 from foveate.proxy.formats.tokens import TokenCounter
+from foveate.proxy.formats.wire.contents import retold
 from foveate.proxy.formats.wire.excerpts import frame_of, with_frame
-from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of, part_kind
+from foveate.proxy.formats.wire.reading import Json, decoded, elements_of, fields_of, part_kind
 from foveate.proxy.formats.wire.text import THOUGHT_LEFT_OUT, left_out
 from foveate.proxy.formats.wire.writing import array, changed, json_of, text_part
 
@@ -62,10 +63,11 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
     raw = parsed.outline.items[row.item]
     if not raw.startswith(b"{"):
         return None
-    content = fields_of(raw).get("content", b"null").strip()
-    if not content.startswith((b"[", b'"')):
+    content: Json = fields_of(raw).get("content", b"null")
+    if content[:1] not in (b"[", b'"'):
         return None
-    parts = elements_of(content) if content.startswith(b"[") else [text_part(decoded(content))]
+    listed = content[:1] == b"["
+    parts = elements_of(content) if listed else [text_part(decoded(content))]
     if row.shown:
         parts = _telling(role_of(decoded(raw)), parts, row, texts)
     if row.left is not None:
@@ -76,7 +78,7 @@ def _anew(parsed: Parsed, row: Row, texts: Texts) -> bytes | None:
         ]
     if quoting:
         parts = _quoting(parts, parsed, row)
-    if content.startswith(b'"') and len(parts) == 1:
+    if not listed and len(parts) == 1:
         return changed(raw, content=json_of(decoded(parts[0])["text"]))
     return changed(raw, content=array(parts))
 
@@ -86,7 +88,7 @@ def _quoting(parts: Raws, parsed: Parsed, row: Row) -> Raws:
     results = [n for n, part in enumerate(parts) if part_kind(decoded(part)) == RESULT]
     if parsed.items[row.item].blocks[-1].told:
         last = parts[results[-1]]
-        content = with_frame(fields_of(last)["content"].strip(), parsed, row)
+        content = with_frame(bytes(fields_of(last)["content"]), parsed, row)
         return [*parts[: results[-1]], changed(last, content=content), *parts[results[-1] + 1 :]]
     at = next((n for n in range(len(parts)) if n not in results), len(parts))
     return [*parts[:at], text_part(frame_of(parsed, row)), *parts[at:]]
@@ -99,18 +101,9 @@ def _telling(role: str, parts: Raws, row: Row, texts: Texts) -> Raws:
     told = list(parts)
     for block, n, _ in row.shown:
         place = next(i for i in places[block] if kinds[i].get("type") == RESULT)
-        told[place] = changed(told[place], content=_content(told[place], n, texts[row.item, block, n]))
+        content = retold(fields_of(told[place])["content"], {n: texts[row.item, block, n]})
+        told[place] = changed(told[place], content=content)
     return told
-
-
-def _content(result: bytes, n: int, text: str) -> bytes:
-    """Return a result's content with another text in part `n`."""
-    content = fields_of(result)["content"].strip()
-    if not content.startswith(b"["):
-        return json_of(text)
-    inside = elements_of(content)
-    inside[n] = changed(inside[n], text=json_of(text))
-    return array(inside)
 
 
 def _left(role: str, parts: Raws, blocks: Sequence[Block], row: Row) -> Raws:
@@ -120,13 +113,7 @@ def _left(role: str, parts: Raws, blocks: Sequence[Block], row: Row) -> Raws:
     for block, kept in row.left or ():
         stays.update({i: parts[i] for i in places[block]})
         if kept is not None:
-            pieces = [(piece.part, piece.text, piece.tokens) for piece in blocks[block].pieces]
-            texts = left_out(pieces, kept)
-            stays.update(
-                {places[block][n]: _saying(parts[places[block][n]], text) for n, text in texts.items()}
-            )
+            for n, text in left_out(blocks[block].pieces, kept).items():
+                at = places[block][n]
+                stays[at] = changed(parts[at], text=json_of(text))
     return [stays[i] for i in sorted(stays)]
-
-
-def _saying(part: bytes, text: str) -> bytes:
-    return changed(part, text=json_of(text))

@@ -8,7 +8,7 @@ from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.messages.content import can_be_marked, parts_of, sections
 from foveate.proxy.formats.messages.message import role_of
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.formats.wire.reading import decoded, elements_of, fields_of
+from foveate.proxy.formats.wire.reading import Json, decoded, elements_of, fields_of
 from foveate.proxy.formats.wire.writing import array, changed, json_of, text_part
 
 MARK = "cache_control"
@@ -38,10 +38,10 @@ def with_mark(message: bytes, mark: bytes) -> bytes:
     """Return a message with a cache mark on its last part that can carry one, unless that has one
     already.
     """
-    content = fields_of(message).get("content", b"null").strip() if message.startswith(b"{") else b""
-    if content.startswith(b'"'):
+    content: Json = fields_of(message).get("content", b"null") if message.startswith(b"{") else b""
+    if content[:1] == b'"':
         return changed(message, content=array([_marked(text_part(decoded(content)), mark)]))
-    if not content.startswith(b"["):
+    if content[:1] != b"[":
         return message
     parts = elements_of(content)
     for n in range(len(parts) - 1, -1, -1):

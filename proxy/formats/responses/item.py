@@ -11,7 +11,8 @@ from foveate.proxy.formats.responses import kinds
 from foveate.proxy.formats.responses.counting import PER_ITEM, PER_ROLE, UNSAID, item_tokens
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
-from foveate.proxy.formats.wire.reading import decoded, part_kind
+from foveate.proxy.formats.wire.contents import is_plain_text, texts_told
+from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import json_of, sorted_json
 
@@ -112,10 +113,14 @@ def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
     known = kind in kinds.CALLS or kind in kinds.OUTPUTS or kind in kinds.SERVED
     pin = "" if known else kinds.STANDING.get(kind, UNKNOWN)
     tokens = item_tokens(item, counter)
+    made = _made(item, kind)
+    told: tuple[Told, ...] = ()
+    if kind in kinds.PLAIN_OUTPUTS:
+        told = texts_told(item.get("output"), tokens - PER_ITEM - PER_ROLE, counter, PLAIN)
     return Block(
         id=_identity(item),
         role=_speaker(kind),
-        text=_plainly(item) if kind in kinds.PLAIN_CALLS else "\n".join(_said(item)),
+        text=made[0].said if kind in kinds.PLAIN_CALLS else "\n".join(_said(item)),
         kind="tool",
         tokens=tokens,
         calls=_calls(item, kind),
@@ -123,25 +128,9 @@ def _other(item: dict[str, Any], kind: str, counter: TokenCounter) -> Block:
         pin=pin or marks.found({"content": item.get("output")}),
         clings=kind in kinds.NAMED and isinstance(item.get("id"), str),
         sums_up=kind == kinds.COMPACTION,
-        made=_made(item, kind),
+        made=made,
         joins=kind in kinds.CALLS,
-        told=_told(item.get("output"), tokens - PER_ITEM - PER_ROLE, counter)
-        if kind in kinds.PLAIN_OUTPUTS
-        else (),
-    )
-
-
-def _told(output: Any, tokens: int, counter: TokenCounter) -> tuple[Told, ...]:
-    """Return the texts of an output of so many `tokens`, each under the position of its part."""
-    if isinstance(output, str):
-        return (Told(0, output, tokens),)
-    parts = output if isinstance(output, list) else []
-    return tuple(
-        [
-            Told(n, part["text"], counter.text(part["text"]))
-            for n, part in enumerate(parts)
-            if _is_plain(part)
-        ]
+        told=told,
     )
 
 
@@ -202,7 +191,7 @@ def _identity(item: dict[str, Any]) -> str:
         said = {name: value for name, value in said.items() if name not in ORNAMENTS}
     said["type"] = known
     content = said.get("content")
-    if isinstance(content, list) and len(content) == 1 and _is_plain(content[0]):
+    if isinstance(content, list) and len(content) == 1 and is_plain_text(content[0], PLAIN):
         said["content"] = content[0]["text"]
     return digest([sorted_json(said)])
 
@@ -218,19 +207,10 @@ def _is_text(part: Any) -> bool:
     return isinstance(part, dict) and isinstance(part.get("text"), str)
 
 
-def _is_plain(part: Any) -> bool:
-    return _is_text(part) and part_kind(part) in PLAIN
-
-
 def _pieces(content: Any, tokens: int, counter: TokenCounter, split_over: int) -> tuple[Piece, ...]:
-    if isinstance(content, list) and not all(_is_plain(part) for part in content):
+    if isinstance(content, list) and not all(is_plain_text(part, PLAIN) for part in content):
         return ()
     return block_pieces(_texts(content), tokens, counter, split_over)
-
-
-def _plainly(item: dict[str, Any]) -> str:
-    """Return a plain call as it is scored, on every wire: the tool's name and what it is given."""
-    return f"{item.get('name', '')} {kinds.given(item)}"
 
 
 def _said(item: dict[str, Any]) -> Iterator[str]:

@@ -55,6 +55,9 @@ NAMED = SERVED | {"computer_call", "local_shell_call", "program", "mcp_approval_
 WRITTEN = CALLS | SERVED | {"mcp_approval_request", "mcp_list_tools", "tool_search_call"}
 
 
+TELLING = ("type", "role", "id")  # the fields that tell an item's kind
+
+
 def kind(item: dict[str, object]) -> str:
     """Return an item's type: a message may leave it out, and so may a reference."""
     given = item.get("type")

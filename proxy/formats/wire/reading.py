@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -19,6 +19,7 @@ from foveate.proxy.errors import FormatError
 from foveate.proxy.formats.wire.beginnings import AFRESH, LONG, STAND_IN, Earlier, beginning
 
 T = TypeVar("T")
+Json = bytes | memoryview  # as the caller wrote it, or where it stands in what the caller wrote
 MOST_ITEMS = 20_000  # of a request; each takes some kilobytes of memory, however few bytes of the body
 NAME_CHARACTERS = 256  # of a model's name: longer ones are kept for every outcome, and none is real
 _LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -37,7 +38,7 @@ _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def decoded(raw: bytes) -> Any:
+def decoded(raw: Json) -> Any:
     """Return what JSON says; text that no Unicode is becomes U+FFFD. FormatError where it is no JSON."""
     try:
         return _loaded(raw)
@@ -54,7 +55,7 @@ def decoded(raw: bytes) -> Any:
         raise FormatError(f"an item is not JSON: {error}") from None
 
 
-def _loaded(content: bytes | str) -> Any:
+def _loaded(content: Json | str) -> Any:
     return orjson.loads(content) if len(content) < LARGE else _decode_any(content)
 
 
@@ -69,7 +70,7 @@ def part_kind(part: Any) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def mended(raw: bytes) -> bytes:
+def mended(raw: Json) -> bytes:
     """Return JSON of the same length, byte by byte in the same place, with U+FFFD for surrogates that
     stand alone.
     """
@@ -154,33 +155,24 @@ def _stands_in(top: TopLevel, short: bytes) -> Any:
     return wire if isinstance(raws, list) and raws and bytes(raws[0]) == STAND_IN else None
 
 
-def fields_of(raw: bytes, aside: Container[str] = (), retold: str = "") -> dict[str, bytes]:
-    """Return an object's fields in the caller's own bytes; those `aside` are empty, since they are much to
-    copy, and so is the text of the one that is `retold`.
-    """
+def fields_of(raw: Json) -> dict[str, memoryview]:
+    """Return an object's fields in the caller's own bytes, none of which is copied."""
     try:
-        found = _decode_object(raw)
+        return {name: memoryview(value) for name, value in _decode_object(raw).items()}
     except msgspec.DecodeError:
         readable = mended(raw)
         found = _decode_object(readable)
-        values = own([bytes(value) for value in found.values()], readable, raw)
-        return dict(zip(found, values, strict=True))
-    fields = {
-        name: b"" if name in aside or name == retold else bytes(value) for name, value in found.items()
-    }
-    if retold in fields:
-        value = found[retold]
-        fields[retold] = b'""' if bytes(memoryview(value)[:1]) == b'"' else bytes(value)
-    return fields
+        values = own([bytes(value) for value in found.values()], readable, bytes(raw))
+        return {name: memoryview(value) for name, value in zip(found, values, strict=True)}
 
 
-def elements_of(raw: bytes) -> list[bytes]:
+def elements_of(raw: Json) -> list[bytes]:
     """Return an array's elements in the caller's own bytes."""
     try:
         return [bytes(value) for value in _decode_list(raw)]
     except msgspec.DecodeError:
         readable = mended(raw)
-        return own([bytes(value) for value in _decode_list(readable)], readable, raw)
+        return own([bytes(value) for value in _decode_list(readable)], readable, bytes(raw))
 
 
 def own(values: list[bytes], readable: bytes, body: bytes) -> list[bytes]:

@@ -155,21 +155,19 @@ def mark(tokens: int) -> str:
     return f"[... {tokens:,} tokens left out ...]"
 
 
-def left_out(stretches: Sequence[tuple[int, str, int]], kept: Collection[int]) -> dict[int, str]:
-    """Return what is left of each text: `stretches` are the number of a text, a piece of it and that
-    piece's tokens.
-
-    One mark stands in the place of a run of pieces that are not `kept`.
+def left_out(pieces: Sequence[Piece], kept: Collection[int]) -> dict[int, str]:
+    """Return what is left of each of a message's texts, by its number: a mark stands in the place of each
+    run of pieces that are not `kept`.
     """
     texts: dict[int, list[str]] = {}
     dropped = 0
-    for n, (part, piece, tokens) in enumerate(stretches):
-        text = texts.setdefault(part, [])
+    for n, piece in enumerate(pieces):
+        text = texts.setdefault(piece.part, [])
         if n in kept:
-            text.append(piece)
+            text.append(piece.text)
             continue
-        dropped += tokens
-        goes_on = n + 1 < len(stretches) and stretches[n + 1][0] == part
+        dropped += piece.tokens
+        goes_on = n + 1 < len(pieces) and pieces[n + 1].part == piece.part
         if goes_on and n + 1 not in kept:
             continue
         lead = "" if not text or text[-1].endswith("\n") else "\n"

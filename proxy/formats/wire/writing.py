@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from foveate.proxy.formats.wire.reading import fields_of
+from foveate.proxy.formats.wire.reading import Json, fields_of
 
 LONG = 64 * 1024  # characters
 
 
-def changed(raw: bytes, **fields: bytes) -> bytes:
+def changed(raw: Json, **fields: Json) -> bytes:
     """Return an object with those fields, each as JSON, in place of its own."""
-    return obj({**fields_of(raw, fields), **fields})
+    return obj({**fields_of(raw), **fields})
 
 
-def obj(fields: dict[str, bytes]) -> bytes:
+def obj(fields: Mapping[str, Json]) -> bytes:
     """Return an object of fields that are JSON already."""
     return b"{" + b",".join([json_of(name) + b":" + value for name, value in fields.items()]) + b"}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def session(model: bytes, threads: int) -> Any:
+def session_of(model: bytes, threads: int) -> Any:
     """Return the session of a graph. Called from the thread that loads the model: importing the runtime
     takes longer than all of ours, while requests are served already.
     """

@@ -8,6 +8,7 @@ import pytest
 
 from foveate.policies.features import END, extract
 from foveate.proxy.formats.chat import Chat
+from foveate.proxy.formats.parsed import Piece
 from foveate.proxy.formats.tokens import SLICE, TokenCounter
 from foveate.proxy.formats.wire.text import left_out, split, text_kind
 
@@ -50,7 +51,7 @@ def test_encoded_data_is_no_value() -> None:
 
 
 def test_a_long_message_is_put_together_of_what_is_kept() -> None:
-    pieces = [(0, f"piece {n}\n", 3) for n in range(5000)]
+    pieces = [Piece(0, f"piece {n}\n", 3, "conversation") for n in range(5000)]
     text = left_out(pieces, set(range(0, 5000, 2)))[0]
     assert text.count("tokens left out") == 2500
     assert text.startswith("piece 0\n[... 3 tokens left out ...]\npiece 2\n")
