@@ -9,7 +9,7 @@ from typing import Literal
 from foveate.policies.cut import Terms, candidates, cut, judge, latest_turn
 from foveate.policies.policy import Policy
 from foveate.policies.reasoning import from_first_over, lightened, loose
-from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD, Turn
 from foveate.policies.results.instead import Reader
 from foveate.policies.results.recalling import extracts_for, wish_of
 from foveate.policies.seams import MARK_TOKENS, marks
@@ -28,7 +28,7 @@ class Situation:
     """
 
     segments: Sequence[Segment]  # oldest first
-    query: str  # the latest user turn
+    turn: Turn  # the latest of the user's
     tokens: int  # of the whole history, less than its parts' together
     policy: Policy
     budget: Budget
@@ -52,7 +52,7 @@ class Situation:
             return "sticky" if self.state.changes else "untouched"
         turn = latest_turn(self.segments)
         unjudged = turn >= 0 and turn not in self.state.recalled
-        return "recall" if unjudged and self.policy.recall.wanted(self.query) else "sticky"
+        return "recall" if unjudged and self.policy.recall.wanted(self.turn) else "sticky"
 
     def is_over(self) -> bool:
         """Say whether the history as it stands takes more than it may, the marks at its seams included."""
@@ -88,7 +88,7 @@ class Situation:
         return size
 
 
-def prune(situation: Situation, history: History | None = None) -> Selection:
+def selection_of(situation: Situation, history: History | None = None) -> Selection:
     """Return a verdict for every segment; `history` is needed for the plans that are scored.
 
     Over `high` it cuts to `low`: pinned segments stay even where they alone take more, and everything
@@ -132,9 +132,9 @@ def recall(history: History, situation: Situation) -> Selection:
     """Let earlier decisions stand, and quote what the latest turn needs of the dropped, within `high`."""
     policy, high, state = situation.policy, situation.budget.high, situation.state
     shares, scores = judge(history, *candidates(history), policy)
-    chosen = policy.recall.choose(
-        history, scores, absent(history.segments, state), high, high - situation.size()
-    )
+    room = policy.recall.room(situation.turn, high, high - situation.size())
+    dropped = absent(history.segments, state)
+    chosen = policy.recall.choose(history, scores, dropped, situation.turn, room)
     quoted = {latest_turn(history.segments): tuple(history.segments[i].key for i in chosen)}
     state = replace(state, recalled={**state.recalled, **quoted})
     left = sum([history.segments[i].tokens + EXCERPT_OVERHEAD for i in chosen])
@@ -153,8 +153,8 @@ def extracted(situation: Situation, spent: int = 0) -> PruneState:
         return state
     high = situation.budget.high
     room = min(policy.allowance(high) - spent, high - situation.size())
-    wish = wish_of(situation.segments, item, situation.query)
-    if item == latest_turn(situation.segments) and not policy.wanted(situation.query):
+    wish = wish_of(situation.segments, item, situation.turn.text)
+    if item == latest_turn(situation.segments) and not policy.wanted(situation.turn):
         return state
     found = extracts_for(wish, situation.segments, state, room - FRAME_OVERHEAD, reader)
     return replace(state, extracts={**state.extracts, item: found}) if found else state

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,18 @@ SHARE = 0.1  # of the high watermark, which the allowance never exceeds
 _SENTENCE = re.compile(r"[^.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]+[.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]*")
 _QUESTION_MARK = re.compile(r"[?？؟;՞፧⁇⁈⁉‽]\W*$|¿|՞")
 _GREEK = re.compile("[\u0370-\u03ff]")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the user has said last."""
+
+    text: str
+
+    @cached_property
+    def asks(self) -> float | None:
+        """How much of it asks for something, see `need`: read where that matters, and once."""
+        return need(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +54,28 @@ class Recall:
     # Of a turn in a language without cues: the share of its rare words that the best one must have
     unread: float = 0.5
 
-    def wanted(self, turn: str) -> bool:
+    def wanted(self, turn: Turn) -> bool:
         """Say whether a turn asks for enough to be looked into, or is in a language that tells nothing
         of that.
         """
-        asked = need(turn)
-        return self.enabled and (asked is None or asked >= self.threshold)
+        if not self.enabled:
+            return False
+        return turn.asks is None or turn.asks >= self.threshold
 
     def choose(
         self,
         history: History,
         scores: Scores,
         dropped: Collection[int],
-        high: int,
-        left: float = math.inf,
+        turn: Turn,
+        room: float,
     ) -> tuple[int, ...]:
-        """Return positions of the dropped segments to quote, oldest first, within the allowance and
-        what is `left`.
+        """Return positions of the dropped segments to quote for a turn, oldest first, within `room` tokens,
+        their frame included.
         """
-        asked = need(history.query_text)
-        if not dropped or not self.resembles(history, dropped, asked is None):
+        if not dropped or not self.resembles(history, dropped, turn.asks is None):
             return ()
-        allowance = self.allowance(high) * (1.0 if asked is None else asked)
-        room = min(allowance, left) - FRAME_OVERHEAD
+        room -= FRAME_OVERHEAD
         chosen = []
         for i in sorted(dropped, key=lambda i: (-scores[i], -i)):
             cost = history.segments[i].tokens + EXCERPT_OVERHEAD
@@ -75,6 +87,13 @@ class Recall:
     def allowance(self, high: int) -> int:
         """Return the most tokens that a turn may be quoted."""
         return int(min(self.tokens, SHARE * high))
+
+    def room(self, turn: Turn, high: int, left: float = math.inf) -> float:
+        """Return the tokens that a turn may be quoted: the allowance by how much of it asks, and no more
+        than are `left`.
+        """
+        share = 1.0 if turn.asks is None else turn.asks
+        return min(self.allowance(high) * share, left)
 
     def resembles(self, history: History, dropped: Collection[int], unread: bool) -> bool:
         """Say whether something of the dropped is close enough to the turn."""

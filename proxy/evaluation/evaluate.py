@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from foveate.policies.policy import Policy
-from foveate.policies.prune import Situation, prune
+from foveate.policies.prune import Situation, selection_of
 from foveate.policies.registry import SIGNALS
 from foveate.policies.registry import load as load_target
 from foveate.policies.types import Budget, History, Selection
@@ -132,9 +132,9 @@ def selected(policy: Policy, reading: ReadCase, budget: int) -> Selection:
     budget_left = Budget(room, room)
     turns = parsed.outline.turns
     situation = Situation(
-        parsed.segments, parsed.query, size, policy, budget_left, turns=turns, reader=parsed.desk
+        parsed.segments, parsed.turn, size, policy, budget_left, turns=turns, reader=parsed.desk
     )
-    return prune(situation, reading.history)
+    return selection_of(situation, reading.history)
 
 
 def pruned(policy: Policy, reading: ReadCase, budget: int) -> Sequence[Message]:

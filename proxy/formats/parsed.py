@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 
 import msgspec
 
+from foveate.policies.recall import Turn
 from foveate.policies.types import Key, Kind, Segment
 from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.tokens import TokenCounter
@@ -125,7 +127,7 @@ class Place(msgspec.Struct, frozen=True):
     piece: int | None = None  # which piece of its only block; None for whole blocks
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class Parsed(msgspec.Struct, frozen=True, dict=True):
     """A parsed request: its segments, oldest first, and the way back to bytes."""
 
     outline: Outline
@@ -152,9 +154,17 @@ class Parsed(msgspec.Struct, frozen=True):
                 return any(call.by_code for block in blocks for call in block.made)
         return False
 
+    @cached_property
+    def turn(self) -> Turn:
+        """The latest user turn; the last block where no user has spoken."""
+        return Turn(self._said_last())
+
     @property
     def query(self) -> str:
-        """The text of the latest user turn; of the last block where no user has spoken."""
+        """The text of that."""
+        return self.turn.text
+
+    def _said_last(self) -> str:
         blocks = (block for item in reversed(self.items) for block in reversed(item.blocks))
         last = next(blocks, None)
         if last is None or last.role == "user":

@@ -38,7 +38,7 @@ def situation_of(grounds: Grounds, economy: Economy) -> tuple[Situation, float]:
     size = parsed.tokens - parsed.fixed_tokens
     situation = Situation(
         parsed.segments,
-        parsed.query,
+        parsed.turn,
         size,
         wanted.policy,
         limits.room,

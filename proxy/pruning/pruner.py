@@ -13,7 +13,7 @@ from operator import attrgetter
 from msgspec import structs
 
 from foveate.policies.policy import Policy
-from foveate.policies.prune import SCORED, Situation, prune
+from foveate.policies.prune import SCORED, Situation, selection_of
 from foveate.policies.reasons.why import why
 from foveate.policies.types import INSTRUCTIONS, History, Segment, Selection
 from foveate.proxy.config.schema import Economy
@@ -225,14 +225,14 @@ class RequestPruner:
         self, request: Request, grounds: Grounds, situation: Situation, name: str
     ) -> Selection:
         if situation.plan() not in SCORED:
-            return prune(situation)
+            return selection_of(situation)
         parsed, policy = grounds.parsed, situation.policy
         history = await self._histories.history(
             Owner(request.tenant, name), parsed.segments, parsed.query, request.trace, policy.whole
         )
         with request.trace.timed("select"):
             much = len(parsed.segments) > FEW_SEGMENTS
-            work = prune_and_tell if request.rehearsal else prune
+            work = selection_and_why if request.rehearsal else selection_of
             selection = await self._worker.run(much, work, situation, history)
         fresh = selection.state.quoted - situation.state.quoted
         if fresh and grounds.wanted.mode == "on" and not request.rehearsal:
@@ -250,9 +250,9 @@ class RequestPruner:
         self._histories.prepare(request.tenant, lasting(parsed, 0 if nearing else known))
 
 
-def prune_and_tell(situation: Situation, history: History) -> Selection:
+def selection_and_why(situation: Situation, history: History) -> Selection:
     """Return a selection with all that led to it."""
-    selection = prune(situation, history)
+    selection = selection_of(situation, history)
     low = situation.budget.low if situation.early is None else situation.early
     return replace(selection, why=why(history, situation.policy, selection, low))
 

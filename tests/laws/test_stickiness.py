@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from foveate.policies.recall import SHARE, Recall, need
+from foveate.policies.recall import SHARE, Recall, Turn, need
 from foveate.policies.seams import SHORT
 from foveate.proxy.pruning.request import Decision
 from laws.strategies import long_texts, plain
@@ -415,7 +415,7 @@ def test_the_place_of_a_history_is_that_of_its_messages_in_their_order(
 @pytest.mark.parametrize("said", SMALL_TALK)
 def test_a_turn_that_asks_for_nothing_needs_nothing(said: str) -> None:
     assert need(said) < Recall().threshold
-    assert not Recall().wanted(said)
+    assert not Recall().wanted(Turn(said))
 
 
 @settings(max_examples=40)

@@ -14,7 +14,8 @@ from foveate.policies.flow.fusion import standardise
 from foveate.policies.language.stemming import stem
 from foveate.policies.pins import Pins
 from foveate.policies.policy import Policy, WeightedSignal
-from foveate.policies.prune import Situation, prune
+from foveate.policies.prune import Situation, selection_of
+from foveate.policies.recall import Turn
 from foveate.policies.registry import load
 from foveate.policies.seams import MARK_TOKENS
 from foveate.policies.selectors.greedy import Greedy
@@ -189,7 +190,9 @@ def test_what_is_kept_fits_the_budget_with_the_marks_at_its_seams() -> None:
         seen = history(said, f"topic{n // 2}")
         size = sum(s.tokens for s in said)
         for low in range(size // 4, size, 9):
-            kept = prune(Situation(seen.segments, "", size, POLICY, Budget(0, low), turns=True), seen)
+            kept = selection_of(
+                Situation(seen.segments, Turn(""), size, POLICY, Budget(0, low), turns=True), seen
+            )
             pins = sum(s.tokens + MARK_TOKENS for s in kept.segments if s.pin)
             assert size_of(kept.segments, frozenset(kept.kept)) <= max(low, pins)
 

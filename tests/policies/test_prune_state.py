@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from foveate.policies.policy import Policy
-from foveate.policies.prune import absent, prune
+from foveate.policies.prune import absent, selection_of
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.types import Budget, History, Key, PruneState, Segment
 from foveate.proxy.config.policies import build_policy
@@ -132,7 +132,7 @@ def test_without_scores_earlier_decisions_stand() -> None:
     state = PruneState(dropped(1, 2))
     given = situation(talk(15), ASKED, POLICY, BUDGET, state)
     assert given.plan() == "cut"
-    assert prune(given).state == state
+    assert selection_of(given).state == state
 
 
 def test_what_the_prompt_says_already_is_not_absent() -> None:

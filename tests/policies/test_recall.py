@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD, SHARE, Recall, need, resemblance
+from foveate.policies.recall import (
+    EXCERPT_OVERHEAD,
+    FRAME_OVERHEAD,
+    SHARE,
+    Recall,
+    Turn,
+    need,
+    resemblance,
+)
+from foveate.policies.types import History, Scores
 from support.conversations import TOPICS, history, segment
 
 TRAIN = TOPICS.index("the night train to Vienna leaves from platform seven")
@@ -25,6 +36,19 @@ def scores(best: int) -> np.ndarray:
     return np.array([float(i == best) for i in DROPPED])
 
 
+def quoted(
+    recall: Recall,
+    history: History,
+    of: Scores,
+    dropped: Sequence[int],
+    high: int,
+    left: float = math.inf,
+) -> tuple[int, ...]:
+    """Return what a turn is quoted of what was dropped."""
+    turn = Turn(history.query_text)
+    return recall.choose(history, of, dropped, turn, recall.room(turn, high, left))
+
+
 @pytest.mark.parametrize(
     "turn",
     [
@@ -37,7 +61,7 @@ def scores(best: int) -> np.ndarray:
 )  # fmt: skip
 def test_questions_and_requests_ask(turn: str) -> None:
     assert need(turn) == 1.0
-    assert Recall().wanted(turn)
+    assert Recall().wanted(Turn(turn))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +77,7 @@ def test_questions_and_requests_ask(turn: str) -> None:
 )
 def test_what_asks_for_nothing_gets_nothing(turn: str) -> None:
     assert need(turn) == 0.0
-    assert not Recall().wanted(turn)
+    assert not Recall().wanted(Turn(turn))
 
 
 def test_need_is_the_share_of_the_words_that_ask() -> None:
@@ -67,56 +91,64 @@ def test_a_turn_that_looks_back_needs_at_least_half() -> None:
 
 def test_the_threshold_decides_who_is_looked_into() -> None:
     turn = "I slept well tonight. Did you sleep well?"
-    assert Recall(threshold=0.5).wanted(turn)
-    assert not Recall(threshold=0.51).wanted(turn)
+    assert Recall(threshold=0.5).wanted(Turn(turn))
+    assert not Recall(threshold=0.51).wanted(Turn(turn))
 
 
 def test_recall_can_be_turned_off() -> None:
-    assert not Recall(enabled=False).wanted(ASKED)
+    assert not Recall(enabled=False).wanted(Turn(ASKED))
 
 
 def test_the_best_of_the_dropped_are_quoted_oldest_first() -> None:
     best = np.array([3.0, 0, 0, 2.0, 0, 4.0])
-    chosen = Recall(tokens=FRAME_OVERHEAD + 3 * (10 + EXCERPT_OVERHEAD)).choose(
-        talk(ASKED), best, DROPPED, 10**6
+    chosen = quoted(
+        Recall(tokens=FRAME_OVERHEAD + 3 * (10 + EXCERPT_OVERHEAD)), talk(ASKED), best, DROPPED, 10**6
     )
     assert chosen == (0, 3, 5)
 
 
 def test_only_what_was_dropped_is_quoted() -> None:
-    assert Recall().choose(talk(ASKED), scores(TRAIN), [0, 1], 10**6) in ((), (0, 1))
-    assert Recall().choose(talk(ASKED), scores(TRAIN), [], 10**6) == ()
+    assert quoted(Recall(), talk(ASKED), scores(TRAIN), [0, 1], 10**6) in ((), (0, 1))
+    assert quoted(Recall(), talk(ASKED), scores(TRAIN), [], 10**6) == ()
 
 
 @pytest.mark.parametrize("room", [0, 39, 40, 53, 54, 200])
 def test_the_allowance_is_met_excerpts_overheads_counted(room: int) -> None:
-    chosen = Recall(tokens=room).choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6)
+    chosen = quoted(Recall(tokens=room), talk(ASKED), scores(TRAIN), DROPPED, 10**6)
     assert len(chosen) == min(len(TOPICS), max(0, room - FRAME_OVERHEAD) // (10 + EXCERPT_OVERHEAD))
 
 
 def test_the_allowance_is_a_share_of_the_high_watermark_at_the_most() -> None:
-    chosen = Recall(tokens=10**6).choose(talk(ASKED), scores(TRAIN), DROPPED, high=540)
+    chosen = quoted(Recall(tokens=10**6), talk(ASKED), scores(TRAIN), DROPPED, high=540)
     assert len(chosen) == int(540 * SHARE - FRAME_OVERHEAD) // (10 + EXCERPT_OVERHEAD) == 2
 
 
 def test_no_more_is_quoted_than_the_prompt_has_left() -> None:
-    chosen = Recall(tokens=10**6).choose(
-        talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=FRAME_OVERHEAD + 30
+    chosen = quoted(
+        Recall(tokens=10**6), talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=FRAME_OVERHEAD + 30
     )
     assert len(chosen) == 30 // (10 + EXCERPT_OVERHEAD) == 2
-    assert Recall().choose(talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=-5) == ()
+    assert quoted(Recall(), talk(ASKED), scores(TRAIN), DROPPED, 10**6, left=-5) == ()
 
 
 def test_a_turn_that_asks_with_half_its_words_gets_half() -> None:
     asked = "My train is late today again. Which platform does it leave from?"
     whole = len(
-        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(
-            talk(ASKED), scores(TRAIN), DROPPED, 10**6
+        quoted(
+            Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)),
+            talk(ASKED),
+            scores(TRAIN),
+            DROPPED,
+            10**6,
         )
     )
     half = len(
-        Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)).choose(
-            talk(asked), scores(TRAIN), DROPPED, 10**6
+        quoted(
+            Recall(tokens=FRAME_OVERHEAD + 6 * (10 + EXCERPT_OVERHEAD)),
+            talk(asked),
+            scores(TRAIN),
+            DROPPED,
+            10**6,
         )
     )
     assert (whole, half) == (6, 2)
@@ -125,8 +157,8 @@ def test_a_turn_that_asks_with_half_its_words_gets_half() -> None:
 def test_what_is_too_long_is_passed_over_for_what_fits() -> None:
     given = talk(ASKED)
     long = [replace(s, tokens=500) if i == TRAIN else s for i, s in enumerate(given.segments)]
-    chosen = Recall(tokens=FRAME_OVERHEAD + 15).choose(
-        replace(given, segments=long), scores(TRAIN), DROPPED, 10**6
+    chosen = quoted(
+        Recall(tokens=FRAME_OVERHEAD + 15), replace(given, segments=long), scores(TRAIN), DROPPED, 10**6
     )
     assert len(chosen) == 1
     assert TRAIN not in chosen
@@ -135,8 +167,8 @@ def test_what_is_too_long_is_passed_over_for_what_fits() -> None:
 def test_nothing_is_quoted_where_nothing_resembles_the_turn() -> None:
     stranger = talk("Quantum chromodynamics confinement?")
     assert resemblance(stranger, DROPPED) < Recall().resemblance
-    assert Recall().choose(stranger, scores(0), DROPPED, 10**6) == ()
-    assert Recall(resemblance=0.0).choose(stranger, scores(0), DROPPED, 10**6)
+    assert quoted(Recall(), stranger, scores(0), DROPPED, 10**6) == ()
+    assert quoted(Recall(resemblance=0.0), stranger, scores(0), DROPPED, 10**6)
 
 
 def test_resemblance_is_the_cosine_or_the_share_of_the_rare_words() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from foveate.policies.cut import spent_of
-from foveate.policies.prune import prune
+from foveate.policies.prune import selection_of
 from foveate.policies.types import MARKS, SUMMARY, Budget, PruneState
 from foveate.proxy.config.policies import build_policy
 from foveate.proxy.config.schema import PolicySettings
@@ -43,7 +43,7 @@ def test_what_is_summed_up_makes_room_for_what_is_not() -> None:
         "and now?",
     )
     asked = situation(told.segments, "and now?", POLICY, Budget(700, 500), PruneState())
-    found = prune(replace(asked, summed_up=6), told)
+    found = selection_of(replace(asked, summed_up=6), told)
     assert found.cut
     assert [told.segments[i].text for i in found.kept] == [
         "task",

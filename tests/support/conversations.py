@@ -12,7 +12,8 @@ import tiktoken
 
 from foveate.policies.features import extract
 from foveate.policies.policy import Policy
-from foveate.policies.prune import Situation, prune
+from foveate.policies.prune import Situation, selection_of
+from foveate.policies.recall import Turn
 from foveate.policies.types import Budget, History, PruneState, Segment, Selection, Vectors
 from foveate.proxy.formats.chat.order import LEFT_OUT
 from foveate.proxy.formats.tokens import load_encoding
@@ -59,7 +60,7 @@ def situation(
 
     The conversation's previous prompt was made of `state`.
     """
-    return Situation(segments, query, sum(s.tokens for s in segments), policy, budget, state)
+    return Situation(segments, Turn(query), sum(s.tokens for s in segments), policy, budget, state)
 
 
 def pruned(
@@ -67,7 +68,7 @@ def pruned(
 ) -> Selection:
     """Return the verdicts on a history of which `state`, nothing by default, was decided before."""
     given = situation(history.segments, history.query_text, policy, budget, state or PruneState())
-    return prune(given, history)
+    return selection_of(given, history)
 
 
 def long_chat(

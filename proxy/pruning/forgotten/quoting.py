@@ -9,7 +9,7 @@ from msgspec import structs
 
 from foveate.policies.cut import candidates, judge, latest_turn
 from foveate.policies.policy import Policy
-from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD, Turn
 from foveate.policies.types import INSTRUCTIONS, History, Segment
 from foveate.proxy.archive import Passage, Trail
 from foveate.proxy.formats.parsed import Parsed
@@ -38,12 +38,12 @@ def placed(pool: Sequence[Segment]) -> list[Segment]:
 
 
 def choose(
-    history: History, policy: Policy, absent: Collection[int], high: int, left: float
+    history: History, policy: Policy, absent: Collection[int], turn: Turn, room: float
 ) -> tuple[int, ...]:
-    """Return the positions of the absent that the latest turn needs, oldest first."""
+    """Return the positions of the absent that the latest turn needs, oldest first, within `room` tokens."""
     assert latest_turn(history.segments) >= 0
     _, scores = judge(history, *candidates(history), policy)
-    return policy.recall.choose(history, scores, absent, high, left)
+    return policy.recall.choose(history, scores, absent, turn, room)
 
 
 def quoting(parsed: Parsed, quotes: Quotes) -> Parsed:

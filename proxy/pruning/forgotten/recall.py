@@ -56,7 +56,7 @@ class Forgotten:
         latest = len(parsed.items) - 1
         asks = latest in turns and not (wanted.sticky and parsed.items[latest].id in found.quotes)
         whose = Whose(found, trail)
-        if asks and not parsed.outline.settled and wanted.policy.recall.wanted(parsed.query):
+        if asks and not parsed.outline.settled and wanted.policy.recall.wanted(parsed.turn):
             chosen = await self._needed(request, wanted.policy, parsed, limits, found.conversation)
             if chosen and not await self._noted(request, wanted, parsed, whose, chosen):
                 chosen = ()
@@ -105,9 +105,10 @@ class Forgotten:
         )
         size, high = parsed.tokens - parsed.fixed_tokens, limits.room.high
         left = high - size if size < high else math.inf  # a cut will make room
+        room = policy.recall.room(parsed.turn, high, left)
         much = len(history.segments) > FEW_SEGMENTS
         chosen = await self._histories.worker.run(
-            much, choose, history, policy, range(len(pool)), high, left
+            much, choose, history, policy, range(len(pool)), parsed.turn, room
         )
         return tuple([pool[i] for i in chosen])
 

@@ -32,7 +32,7 @@ def early(**given: Any) -> int | None:
 
 def test_what_is_decided_is_the_history_less_what_stands_whatever_is_dropped() -> None:
     situation, rent = situation_of(grounds(PARSED), ECONOMY)
-    assert (situation.tokens, situation.query, rent) == (SIZE, PARSED.query, 0.0)
+    assert (situation.tokens, situation.turn.text, rent) == (SIZE, PARSED.query, 0.0)
     assert situation.plan() == "untouched"
 
 

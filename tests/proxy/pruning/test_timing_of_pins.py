@@ -6,6 +6,7 @@ import pytest
 
 from foveate.policies.policy import Policy
 from foveate.policies.prune import Situation
+from foveate.policies.recall import Turn
 from foveate.policies.types import Budget, Segment
 from foveate.proxy.config.policies import build_policy
 from foveate.proxy.config.schema import Economy, PolicySettings
@@ -31,7 +32,9 @@ def talk(instructions: int, turns: int) -> list[Segment]:
 def timing(segments: list[Segment], moment: Moment, budget: Budget, thrifty: bool = False) -> Timing:
     """Return what the moment asks for."""
     size = sum(s.tokens for s in segments)
-    return timing_of(Situation(segments, "and now?", size, POLICY, budget), moment, ECONOMY, thrifty)
+    return timing_of(
+        Situation(segments, Turn("and now?"), size, POLICY, budget), moment, ECONOMY, thrifty
+    )
 
 
 def test_what_no_cut_takes_is_counted() -> None:
