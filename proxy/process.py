@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -18,14 +19,28 @@ SWITCH = 0.0005  # seconds
 MANY_FILES = 1024 * 1024
 OWN_FILES = 96  # that are open beside connections: the index, states, libraries
 FEW = 16  # connections that are served whatever the limit
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use, which a container's quota may be less than."""
     try:
-        return len(os.sched_getaffinity(0))
+        own = len(os.sched_getaffinity(0))
     except AttributeError:
-        return os.cpu_count() or 1
+        own = os.cpu_count() or 1
+    return min(own, quota() or own)
+
+
+def quota() -> int | None:
+    """Return how many whole cores this process's group is limited to, one at least; None for no limit.
+
+    cgroup v2, cpu.max: microseconds of CPU time in each period, or `max`.
+    """
+    try:
+        allowed, period = CPU_MAX.read_text().split()
+        return max(1, int(allowed) // int(period))
+    except (OSError, ValueError):
+        return None
 
 
 def prepare() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from foveate.policies.policy import Policy
-from foveate.proxy import formats
+from foveate.proxy import formats, process
 from foveate.proxy.archive.archive import Archive, build_archive, counters_of, gauges_of
 from foveate.proxy.cache import Cache
 from foveate.proxy.callers.admission import Admission, Tally, check_named
@@ -40,6 +40,9 @@ from foveate.proxy.vectors.embedders import build_embedder
 from foveate.proxy.vectors.histories import Histories
 from foveate.proxy.vectors.indexes.building import IndexPlace, build_index
 from foveate.proxy.worker import Worker
+
+# Threads that embed for a request that waits, where there are as many cores
+SIDE_BY_SIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,8 @@ def build_histories(
     address = team.index_address if team else ""
     place = IndexPlace(loading.index_folder(settings), index.url, index.key.get_secret_value())
     kept = build_index(index.type, embedder.name, place, index.options, address)
-    bounds = Bounds(model.deadline, index.max_entries, index.max_age_days)
+    threads = model.threads or min(SIDE_BY_SIDE, process.cores())
+    bounds = Bounds(model.deadline, index.max_entries, index.max_age_days, threads)
     return Histories(embedder, kept, cache, worker, bounds)
 
 

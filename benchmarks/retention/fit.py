@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
-import os
 import sys
 import textwrap
 from datetime import date
@@ -100,7 +99,7 @@ WHAT = {
 
 def read(data: Path, vectors: Path) -> list[ReadCase]:
     """Return the cases as the proxy reads them."""
-    embedder = Stored(Onnx(threads=os.cpu_count() or 1), vectors)
+    embedder = Stored(Onnx(), vectors)
     with CaseReader(embedder) as reader:
         readings = [reader.read(case) for case in load_cases(data, limit=LIMIT)]
     embedder.save()

@@ -162,7 +162,7 @@ class EmbedderSettings(Section):
     url: Address = ""
     key: SecretStr = SecretStr("")
     dimensions: int = Field(default=0, ge=0)
-    threads: int = Field(default=1, ge=1, le=64)
+    threads: int = Field(default=0, ge=0, le=64)
     deadline: float = Field(default=0.3, gt=0)
 
 

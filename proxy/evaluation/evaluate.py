@@ -22,6 +22,7 @@ from foveate.policies.prune import Situation, selection_of
 from foveate.policies.registry import SIGNALS
 from foveate.policies.registry import load as load_target
 from foveate.policies.types import Budget, History, Selection
+from foveate.proxy import process
 from foveate.proxy.cache import Cache
 from foveate.proxy.config.policies import build_policy, describe_policy, merge_policy, named_policies
 from foveate.proxy.config.schema import PolicySettings, Settings
@@ -92,7 +93,7 @@ class CaseReader:
         cache = Cache(1 << 28)
         self._memo = Memo(CHAT, TokenCounter(FALLBACK), cache, split_over)
         self.ruler = Ruler()
-        bounds = Bounds(deadline=math.inf, max_entries=sys.maxsize)
+        bounds = Bounds(deadline=math.inf, max_entries=sys.maxsize, threads=process.cores())
         self._worker = Worker()
         self._histories = Histories(embedder, InMemory(), cache, self._worker, bounds)
 

@@ -55,7 +55,8 @@ class Histories:
         self._faults = Faults()
         self._index = BufferedIndex(index, bounds, self._faults)
         self._store = VectorStore(embedder.name, self._index, cache, self._faults)
-        self._queue = EmbeddingQueue(embedder, self._store, self._faults)
+        threads = bounds.threads if getattr(embedder, "concurrent", False) else 1
+        self._queue = EmbeddingQueue(embedder, self._store, self._faults, threads)
         self._features = FeatureStore(cache)
         self._queries = cache.space("query", embedder.name)  # by tenant and text
         self.deadlines_met = 0  # histories that went on without all vectors, for whatever reason

@@ -1,4 +1,6 @@
-"""Embeds segments in its own thread: for a request that waits, in the background while none does."""
+"""Embeds segments in threads of its own: in all of them for a request that waits, in one of them in
+the background while none does.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +38,14 @@ TIDY_EVERY = 10.0  # seconds between two times that the heap gives back what the
 class EmbeddingQueue:
     """Embeds each segment once, whoever asks, and puts what it makes into the store."""
 
-    def __init__(self, embedder: Embedder, store: VectorStore, faults: Faults) -> None:
+    def __init__(
+        self, embedder: Embedder, store: VectorStore, faults: Faults, threads: int = 1
+    ) -> None:
         self._embedder = embedder
         self._store = store
         self._faults = faults
-        self._thread = ThreadPoolExecutor(1, "embed")
+        self._lanes = threads
+        self._threads = ThreadPoolExecutor(threads, "embed")
         self._pace = FIRST_PACE
         self._underway: dict[EntryKey, asyncio.Future[Made]] = {}
         self._turns: deque[tuple[str, list[Segment]]] = deque()  # tenant, what is still to embed
@@ -53,7 +58,7 @@ class EmbeddingQueue:
 
     def load(self) -> asyncio.Future[None]:
         """Begin to load the model; the result is there once it is loaded."""
-        self._loaded = asyncio.get_running_loop().run_in_executor(self._thread, self._embedder.load)
+        self._loaded = asyncio.get_running_loop().run_in_executor(self._threads, self._embedder.load)
         self._faults.watch("embedder", self._loaded)
         return self._loaded
 
@@ -63,13 +68,13 @@ class EmbeddingQueue:
         return len(self._queued)
 
     async def aclose(self) -> None:
-        """Finish the batch that is being embedded, then end the thread."""
+        """Finish what is being embedded, then end the threads."""
         self._turns.clear()
         self._quiet.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.gather(*self._underway.values(), return_exceptions=True)
-        self._thread.shutdown()
+        self._threads.shutdown()
 
     def begin(self, tenant: str, segment: Segment) -> None:
         """Embed a segment ahead of whoever asks for it in a moment, where the model is loaded."""
@@ -81,7 +86,7 @@ class EmbeddingQueue:
         with self._ahead():
             if not await in_time(self._loaded, end):
                 return None
-            job = self._thread.submit(self._asking, text)
+            job = self._threads.submit(self._asking, text)
             vector = asyncio.wrap_future(job)
             self._faults.watch("embedder", vector)
             if await in_time(vector, end):
@@ -100,15 +105,19 @@ class EmbeddingQueue:
         found: Made = {}
         with self._ahead():
             left = list(segments) if await in_time(self._loaded, end) else []
-            room = end - time.monotonic()
-            while left and room > 0:
-                batch = self._first(left, min(SLICE, room))
-                del left[: len(batch)]
-                found.update(await self._batch(tenant, batch, end))
-                if batch[-1].id not in found:  # late or broken
-                    break
-                room = end - time.monotonic()
+            await asyncio.gather(*(self._lane(tenant, left, found, end) for _ in range(self._lanes)))
         return found
+
+    async def _lane(self, tenant: str, left: list[Segment], found: Made, end: float) -> None:
+        """Embed the first of what is left, batch by batch beside the other lanes, until the time `end`."""
+        room = end - time.monotonic()
+        while left and room > 0:
+            batch = self._first(left, min(SLICE, room))
+            del left[: len(batch)]
+            found.update(await self._batch(tenant, batch, end))
+            if batch[-1].id not in found:  # late or broken
+                break
+            room = end - time.monotonic()
 
     async def _batch(self, tenant: str, batch: Sequence[Segment], end: float) -> Made:
         """Return the entries of a batch that are there in time, whoever embeds them."""
@@ -130,7 +139,7 @@ class EmbeddingQueue:
         self, tenant: str, batch: Sequence[Segment]
     ) -> tuple[Future[Made], asyncio.Future[Made]]:
         keys = [(tenant, s.id) for s in batch]
-        job = self._thread.submit(self._made, batch)
+        job = self._threads.submit(self._made, batch)
         made = asyncio.wrap_future(job)
         self._underway.update(dict.fromkeys(keys, made))
         made.add_done_callback(partial(self._finish, tenant, keys))
@@ -144,7 +153,7 @@ class EmbeddingQueue:
             self._store.put(tenant, made.result().values())
 
     def _made(self, batch: Sequence[Segment]) -> Made:
-        """Embed a batch, and measure the pace; called in the thread."""
+        """Embed a batch, and measure the pace; called in a thread."""
         start, now = time.monotonic(), int(time.time())
         rows = np.asarray(self._embedder.embed([self._head(s.text) for s in batch]), dtype=np.float32)
         seen = sum(map(self._read, batch)) / max(1e-4, time.monotonic() - start)
@@ -238,7 +247,7 @@ class EmbeddingQueue:
             await asyncio.sleep(min(worked, BUSY * (time.thread_time() - before)))
         elif time.monotonic() - self._tidied > TIDY_EVERY:
             self._tidied = time.monotonic()
-            await asyncio.get_running_loop().run_in_executor(self._thread, process.give_back)
+            await asyncio.get_running_loop().run_in_executor(self._threads, process.give_back)
         return True
 
     async def _unknown(self, tenant: str, batch: Sequence[Segment]) -> list[Segment]:

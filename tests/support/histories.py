@@ -40,10 +40,10 @@ class GatedEmbedder(WordEmbedder):
 
 def histories(
     embedder: Embedder, index: VectorIndex | None = None, deadline: float = 60.0, mib: float = 8,
-    cache: Cache | None = None,
+    cache: Cache | None = None, threads: int = 1,
 ) -> Histories:  # fmt: skip
     """Return histories that are started."""
-    bounds = Bounds(deadline)
+    bounds = Bounds(deadline, threads=threads)
     if cache is None:
         cache = Cache(int(mib * 1024 * 1024))
     made = Histories(embedder, index or InMemory(), cache, Worker(), bounds)

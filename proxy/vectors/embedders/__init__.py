@@ -15,7 +15,7 @@ EMBEDDERS = {
     "http": "foveate.proxy.vectors.embedders.http:HttpEmbedder",
     "sentence_transformers": "foveate.proxy.vectors.embedders.sentence_transformers:SentenceTransformers",
 }
-GIVEN = ("model", "threads", "url", "dimensions")  # settings that an embedder is built with
+GIVEN = ("model", "url", "dimensions")  # settings that an embedder is built with
 
 
 class Embedder(Protocol):
@@ -23,6 +23,7 @@ class Embedder(Protocol):
 
     A class is built with the keywords `model`, `threads`, `url`, `key` and `dimensions`, as far as it takes them,
     and without I/O. One that costs money may count its `tokens`.
+    One that several threads may call at once has `concurrent` true.
     One that knows some languages alone may say in `varied` how much variety its vectors have in these (`Shape`).
     Any method may raise: what fails is done without.
     """
@@ -38,7 +39,7 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), dimensions), float32. Blocking; called from one
-        thread at a time.
+        thread at a time, unless it is `concurrent`.
         """
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
@@ -49,7 +50,10 @@ def build_embedder(settings: EmbedderSettings) -> Embedder:
     """Return the embedder that the setting embedder.type names, not loaded; ConfigError where there is
     none.
     """
-    given = settings.model_dump(include=set(GIVEN)) | {"key": settings.key.get_secret_value()}
+    given = settings.model_dump(include=set(GIVEN)) | {
+        "key": settings.key.get_secret_value(),
+        "threads": settings.threads or 1,
+    }
     found = import_class("embedder.type", EMBEDDERS, settings.type)
     made: Embedder = constructor("embedder", found, given, settings.options)()
     return made

@@ -38,10 +38,10 @@ class Multilingual:
     reads = 1000  # 256 wordpieces
     batch = 1
     symmetric = True
+    concurrent = True
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "") -> None:
         self._path = Path(model).expanduser() if model else bundled_model()
-        self._threads = threads
 
     def _verify(self) -> None:
         """Raise ConfigError where the model's file is missing or not the expected one."""
@@ -61,7 +61,7 @@ class Multilingual:
         """Read the model; ConfigError where its file is missing or not the expected one."""
         self._verify()
         self._model = e5.Model(self._path)
-        self._session = session_of(e5.compiled_e5(self._model), self._threads)
+        self._session = session_of(e5.compiled_e5(self._model))
         self._centre = self._raw(CENTRE.read_text("utf-8").splitlines()).mean(axis=0)
 
     def embed(self, texts: Sequence[str]) -> Vectors:

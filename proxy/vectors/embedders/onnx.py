@@ -43,11 +43,11 @@ class Onnx:
     reads = 1000  # 256 wordpieces
     batch = 1
     symmetric = True
+    concurrent = True
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "") -> None:
         self.varied = VARIED if not model else 0.0
         self._model = model
-        self._threads = threads
         self.name = _name_of(model)
 
     def load(self) -> None:
@@ -55,7 +55,7 @@ class Onnx:
         verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256, REINSTALL)
         weights = weights_of(self._model)
         self._tokenizer = tokenizer(minilm.MAX_WORDPIECES)
-        self._session = session_of(minilm.compiled(weights), self._threads)
+        self._session = session_of(minilm.compiled(weights))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), 384), float32."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
 
+from foveate.policies.types import Vectors
 from support.histories import GatedEmbedder, Make, complete, said, until
 from support.parts import FailingEmbedder, FailingIndex, RecordingIndex, WordEmbedder
 
@@ -122,3 +124,41 @@ async def test_what_comes_while_the_heap_is_tidied_is_embedded_too(
     go.set()
     await until(lambda: made.queued == 0)
     assert len(embedder.texts) == 60
+
+
+class Side(WordEmbedder):
+    """Counts how many texts are embedded at once, each of which waits for a moment for another."""
+
+    def __init__(self, concurrent: bool) -> None:
+        super().__init__()
+        self.concurrent = concurrent
+        self.meeting = threading.Barrier(2)
+        self.met = 0
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        try:
+            self.meeting.wait(0.02)
+            self.met += 1
+        except threading.BrokenBarrierError:
+            self.meeting.reset()
+        return super().embed(texts)
+
+
+@pytest.mark.parametrize("concurrent", [True, False])
+async def test_only_a_model_that_says_so_embeds_texts_side_by_side(
+    make: Make, concurrent: bool
+) -> None:
+    embedder = Side(concurrent)
+    history, _ = await complete(make(embedder, threads=2), said())
+    assert history.vectors is not None
+    assert sorted(embedder.texts) == sorted(s.text for s in said())
+    assert (embedder.met > 0) == concurrent
+
+
+async def test_the_background_embeds_one_text_at_a_time(make: Make) -> None:
+    embedder = Side(concurrent=True)
+    made = make(embedder, threads=2)
+    made.prepare("t", said(6))
+    await until(lambda: made.queued == 0)
+    assert len(embedder.texts) == 6
+    assert not embedder.met
