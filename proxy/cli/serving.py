@@ -106,7 +106,9 @@ def tell_where(settings: Settings, listening: socket.socket) -> None:
         if settings.upstream.type == "http"
         else f"the {settings.upstream.type} upstream"
     )
-    advice = f"point a client at it: export OPENAI_BASE_URL={address}/v1"
+    advice = (
+        f"point a client at it: export OPENAI_BASE_URL={address}/v1, or ANTHROPIC_BASE_URL={address}"
+    )
     print(f"foveate listens on {address} and forwards to {target}; {advice}", flush=True)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -161,6 +161,9 @@ def construct(where: str, cls: type, parameters: Any) -> Any:
     for key, value in given:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{f'{where}.{key}'.rstrip('.')} is {value}; it must be a finite number")
+        inner = get_type_hints(cls).get(key) if isinstance(value, dict) else None
+        if inner is not None and dataclasses.is_dataclass(inner):
+            construct(f"{where}.{key}", cast("type", inner), value)
     try:
         return TypeAdapter(cls).validate_python(parameters)
     except ValidationError as error:

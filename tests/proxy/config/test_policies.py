@@ -12,6 +12,7 @@ from foveate.policies.registry import SELECTORS, SIGNALS
 from foveate.proxy.config.loading import load_settings
 from foveate.proxy.config.policies import build_policies, construct, named_class, preset_names
 from foveate.proxy.config.schema import Settings
+from foveate.proxy.errors import ConfigError
 
 
 def built_from(folder: Path, text: str) -> dict[str, Policy]:
@@ -38,6 +39,15 @@ def test_a_policy_starts_from_its_preset_and_changes_what_it_names(tmp_path: Pat
 def test_a_policy_of_a_presets_name_takes_its_place(tmp_path: Path) -> None:
     built = built_from(tmp_path, "policies: {balanced: {signals: {recency: {}}}}")
     assert [s.name for s in built["balanced"].signals] == ["recency"]
+
+
+def test_a_part_of_a_part_takes_its_own_names_alone(tmp_path: Path) -> None:
+    text = "policies: {mine: {preset: balanced, results: {weights: {turn: 3}}}}"
+    weights = built_from(tmp_path, text)["mine"].results.weights
+    assert (weights.turn, weights.asked) == (3, 2)
+    for wrong, told in (("turnn: 3", "turnn is not a setting"), ("turn: .inf", "finite")):
+        with pytest.raises(ConfigError, match=rf"results\.weights\..*{told}"):
+            built_from(tmp_path, text.replace("turn: 3", wrong))
 
 
 def test_every_preset_builds() -> None:
