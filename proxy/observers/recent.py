@@ -107,7 +107,8 @@ class Recent:
     ) -> None:
         """Keep `outcome`, in place of an earlier state of the same request."""
         caller = outcome.caller or (request.tenant[:8] if request else "")
-        text = _text(request, ledger) if request and self.keeps_text else None
+        keeps = request is not None and self.keeps_text and request.overrides.remember is not False
+        text = _text(request, ledger) if request and keeps else None
         packed = ledger.packed() if ledger else b""
         self._pending.append(_Waiting(outcome, caller, packed, text))
         if text is not None or len(self._pending) == MANY:

@@ -46,3 +46,11 @@ def test_news_comes_once(upstream: Upstream) -> None:
         assert second["outcomes"][0]["id"] != first["outcomes"][0]["id"]
         restarted = ask(live.url, "GET", f"/-/outcomes?since={first['serial']}&epoch=1").json
         assert len(restarted["outcomes"]) == 2
+
+
+def test_no_text_is_kept_of_a_request_that_asks_for_that(upstream: Upstream) -> None:
+    with serve_pages(settings_for(upstream.url, recent={"keep_text": True})) as live:
+        for asked, status in (("off", 404), ("on", 200)):
+            key = chat(live.url, body(long_chat()), budget="500", memory=asked).header("x-pruning-id")
+            assert ask(live.url, "GET", f"/-/outcomes/{key}").status == 200
+            assert ask(live.url, "GET", f"/-/outcomes/{key}/request").status == status
