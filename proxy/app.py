@@ -47,7 +47,9 @@ class Traffic:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "lifespan" or (path := scope["path"]) == "/-" or path.startswith("/-/"):
+        # The pages are what begins and ends with the server
+        path = "/-" if scope["type"] == "lifespan" else scope["path"]
+        if path == "/-" or path.startswith("/-/"):
             await self._pages(scope, receive, send)  # type: ignore[arg-type]
         else:
             await self.state.services.handler(scope, receive, send)

@@ -153,7 +153,8 @@ def construct(where: str, cls: type, parameters: Any) -> Any:
     """Return `cls` built from `parameters`, each checked against the type of its field."""
     if dataclasses.is_dataclass(cls):
         known = [f.name for f in dataclasses.fields(cls)]
-        if unknown := [key for key in parameters if key not in known]:
+        unknown = [key for key in parameters if key not in known]
+        if unknown:
             raise ConfigError(
                 f"{where}.{unknown[0]} is not a setting; {cls.__name__.lower()} takes {', '.join(known)}"
             )

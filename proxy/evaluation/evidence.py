@@ -80,9 +80,8 @@ class Ruler:
 
     def size(self, message: Message) -> int:
         """Return a message's tokens by the data's rule: content, tool calls as JSON, and 4."""
-        text = text_of(message) + (
-            json.dumps(c, ensure_ascii=False) if (c := message.get("tool_calls")) else ""
-        )
+        calls = message.get("tool_calls")
+        text = text_of(message) + (json.dumps(calls, ensure_ascii=False) if calls else "")
         if text not in self._sizes:
             self._sizes[text] = 4 + self._counter.text(text)
         return self._sizes[text]

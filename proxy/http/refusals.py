@@ -92,8 +92,8 @@ def read_refusal(status: int, content: bytes, request: bytes = b"") -> TooLong |
     errors = list(_errors(_loaded(content), 0))
     if status == HTTPStatus.OK:
         errors = [error for error in errors if "choices" not in error.fields]
-    found = [refusal for error in errors if (refusal := _refusal(error, request))]
-    return found[0] if found else None
+    found = (_refusal(error, request) for error in errors)
+    return next((refusal for refusal in found if refusal), None)
 
 
 def _loaded(content: bytes) -> Any:

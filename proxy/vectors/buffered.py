@@ -18,6 +18,7 @@ from foveate.proxy.errors import VectorIndexError
 from foveate.proxy.vectors import Bounds
 from foveate.proxy.vectors.faults import Faults, has_result
 from foveate.proxy.vectors.indexes import ANY, Entry, EntryKey, Only, Vector, VectorIndex
+from foveate.proxy.vectors.stock import Stock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class BufferedIndex:
         self._faults = faults
         self._thread = ThreadPoolExecutor(1, "index")
         self._pending: dict[EntryKey, Entry] = {}
-        self._stored: set[int] | None = None  # hashes of what it may hold; None where only it can tell
+        self._stock = Stock()
         self._writing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self._trimmed_at = time.monotonic()
@@ -53,8 +54,7 @@ class BufferedIndex:
 
     def _open(self) -> None:
         self._index.open()
-        known = self._index.ids()
-        self._stored = None if known is None else {hash(key) for key in known}
+        self._stock = Stock(self._index.ids())
 
     def _begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(
@@ -68,8 +68,7 @@ class BufferedIndex:
 
     def lacks(self, tenant: str, segment: str) -> bool:
         """Say whether the open index is known not to hold a segment."""
-        key = (tenant, segment)
-        return self._stored is not None and hash(key) not in self._stored and key not in self._pending
+        return self._stock.lacks(tenant, segment) and (tenant, segment) not in self._pending
 
     def waiting(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
         """Return the entries of the ids that are about to be stored."""
@@ -80,10 +79,7 @@ class BufferedIndex:
         await asyncio.wait([self._opened])
         self._opened.result()
         waiting = self.waiting(tenant, ids)
-        stored = self._stored
-        missing = [
-            i for i in ids if i not in waiting and (stored is None or hash((tenant, i)) in stored)
-        ]
+        missing = self._stock.among(tenant, [i for i in ids if i not in waiting])
         if not missing:
             return waiting
         return {**waiting, **await self._begin(self._index.get, tenant, missing)}
@@ -101,9 +97,8 @@ class BufferedIndex:
             for (owner, _), entry in self._pending.items()
             if owner == tenant and only.allows(entry)
         }
-        stored = self._stored
-        if only.ids is not None and stored is not None:
-            only = replace(only, ids=[i for i in only.ids if hash((tenant, i)) in stored])
+        if only.ids is not None:
+            only = replace(only, ids=self._stock.among(tenant, only.ids))
         if only.ids is None or only.ids:
             found |= await self._begin(self._index.search, tenant, vector, most, only)
         return dict(nlargest(most, found.items(), key=itemgetter(1)))
@@ -119,8 +114,8 @@ class BufferedIndex:
         keys = [(tenant, i) for i in ids]
         for key in keys:
             self._pending.pop(key, None)
-        if await self._attempted(self._index.delete, keys) and self._stored is not None:
-            self._stored.difference_update(map(hash, keys))
+        if await self._attempted(self._index.delete, keys):
+            self._stock.remove(keys)
 
     async def aclose(self) -> None:
         """Write what waits, then close the index and the thread."""
@@ -147,9 +142,8 @@ class BufferedIndex:
         own = ((key, entry) for key, entry in self._pending.items() if key[0] == tenant)
         batch = dict(islice(own, WRITTEN_AT_ONCE))
         self._written += len(batch)
-        done = await self._stores(tenant, list(batch.values()))
-        if done and self._stored is not None:
-            self._stored.update(map(hash, batch))
+        if await self._stores(tenant, list(batch.values())):
+            self._stock.add(batch)
         for key, entry in batch.items():
             if self._pending.get(key) is entry:
                 del self._pending[key]
@@ -180,8 +174,7 @@ class BufferedIndex:
         oldest = int(time.time() - self._bounds.max_age_days * DAY)
         gone: list[EntryKey] = []
         while await self._attempted(self._forget, oldest, gone) and gone:
-            if self._stored is not None:
-                self._stored.difference_update(map(hash, gone))
+            self._stock.remove(gone)
 
     def _forget(self, oldest: int, gone: list[EntryKey]) -> None:
         """Delete a few entries, and say which in `gone`."""

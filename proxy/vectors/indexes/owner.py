@@ -7,7 +7,7 @@ import pickle
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Client, Connection, Listener
@@ -17,7 +17,8 @@ from foveate.proxy import process
 from foveate.proxy.errors import FoveateError, VectorIndexError
 from foveate.proxy.team.pulse import Pulse
 from foveate.proxy.vectors.indexes import VectorIndex
-from foveate.proxy.vectors.indexes.apart import Apart, done, unpacked
+from foveate.proxy.vectors.indexes.apart import Apart, done
+from foveate.proxy.vectors.stock import Stock
 
 BEGUN = 10.0  # seconds that the process has to be begun anew where it has ended
 # Run with -P: the working folder may hold modules of any name.
@@ -68,30 +69,23 @@ class _Open:
     def __init__(self, index: VectorIndex) -> None:
         self.index = index
         self.users = 1
-        known = index.ids()
-        # What it may hold, by hash; None where others than those who ask here may store more
-        self._stored = None if known is None else {hash(key) for key in known}
-
-    def _held(self, tenant: str, ids: Collection[str]) -> list[str]:
-        """Return the ids that it may hold."""
-        stored = self._stored or ()
-        return [each for each in ids if hash((tenant, each)) in stored]
+        self._stock = Stock(index.ids())
 
     def asked(self, method: str, args: tuple[Any, ...]) -> tuple[Any, FoveateError | OSError | None]:
         """Return the index's answer; what it is known not to hold it is not asked for."""
         if method == "ids":
             return None, None
-        if method == "get" and self._stored is not None:
+        if method == "get":
             tenant, ids = args
-            args = tenant, self._held(tenant, ids)
-        if method == "search" and self._stored is not None and args[-1].ids is not None:
-            args = *args[:-1], replace(args[-1], ids=self._held(args[0], args[-1].ids))
+            args = tenant, self._stock.among(tenant, ids)
+        if method == "search" and args[-1].ids is not None:
+            args = *args[:-1], replace(args[-1], ids=self._stock.among(args[0], args[-1].ids))
         answer = done(self.index, method, *args)
-        if self._stored is not None and answer[1] is None:
-            if method == "upsert":
-                self._stored.update(hash((args[0], entry.id)) for entry in unpacked(args[1]))
-            elif method == "delete":
-                self._stored.difference_update(map(hash, args[0]))
+        if answer[1] is None and method == "upsert":
+            tenant, (ids, *_) = args
+            self._stock.add([(tenant, i) for i in ids])
+        elif answer[1] is None and method == "delete":
+            self._stock.remove(args[0])
         return answer
 
 
