@@ -129,7 +129,7 @@ def surplus(situation: Situation, chosen: Selection) -> frozenset[Key]:
 
 
 def recall(history: History, situation: Situation) -> Selection:
-    """Let earlier decisions stand, and quote what the latest turn needs of the dropped, within `high`."""
+    """Let earlier decisions stand, and quote what the latest turn needs, within `high`."""
     policy, high, state = situation.policy, situation.budget.high, situation.state
     shares, scores = judge(history, *candidates(history), policy)
     room = policy.recall.room(situation.turn, high, high - situation.size())

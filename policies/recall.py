@@ -70,8 +70,8 @@ class Recall:
         turn: Turn,
         room: float,
     ) -> tuple[int, ...]:
-        """Return positions of the dropped segments to quote for a turn, oldest first, within `room` tokens,
-        their frame included.
+        """Return positions of the dropped segments to quote for a turn, oldest first, within `room`
+        tokens, their frame included.
         """
         if not dropped or not self.resembles(history, dropped, turn.asks is None):
             return ()

@@ -31,7 +31,7 @@ def term_id(term: str) -> int:
 
 
 def distinct(ids: NDArray[Number]) -> NDArray[Number]:
-    """Return each of some numbers once, ascending: ten times as fast as numpy's own, which hashes them."""
+    """Return each of some numbers once, ascending: ten times as fast as numpy, which hashes them."""
     ordered = np.sort(ids)
     first = np.ones(ordered.size, dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
@@ -62,7 +62,7 @@ def begins_of(sizes: Places) -> Places:
 
 
 def order_of(numbers: Places, most: int) -> Places:
-    """Return the positions of numbers below `most`, the smallest number first, equal ones as they come."""
+    """Return the positions of numbers below `most`, the smallest first, equal ones as they come."""
     # Numbers of 16 bits are put in order ten times as fast
     return np.argsort(numbers.astype(np.uint16) if most <= 1 << 16 else numbers, kind="stable")
 

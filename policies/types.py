@@ -172,7 +172,7 @@ class Extract(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PruneState:
-    """What earlier requests of a conversation decided; it holds for whatever that history grows into."""
+    """What earlier requests of a conversation decided: it holds while that history grows."""
 
     dropped: frozenset[Key] = frozenset()
     # Segments quoted ahead of a user turn's own words, by the position of that user's item. A turn that

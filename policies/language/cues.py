@@ -1,4 +1,4 @@
-"""The words by which a turn asks for something, or looks back, in the languages that `cues/` describes."""
+"""The words by which a turn asks for something, or looks back, in the languages of `cues/`."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def stem(word: str) -> str:
 
 
 def stem_foreign(word: str) -> str:
-    """Return the stem of a lower-case word that is not plain ASCII, by the script of its first letter."""
+    """Return the stem of a lower-case word beyond ASCII, by the script of its first letter."""
     first = word[0]
     if "\u0400" <= first <= "\u052f":
         return without_ending(folded(word), CYRILLIC_LONGEST_FIRST, 3)

@@ -99,7 +99,7 @@ def earlier_equal(
 
 
 def repeated(result: ToolResult, equal: ToolResult, state: PruneState, reader: Reader) -> Shown | None:
-    """Return the pointer to an equal result; None where that is not whole: then more of it is wanted."""
+    """Return the pointer to an equal result; None where that is not whole: more of it is wanted."""
     if equal.key in state.shown:
         return None
     return Shown(

@@ -1,4 +1,4 @@
-"""What a result is read for: the user's turn, what the agent is doing, and the values that were named."""
+"""What a result is read for: the user's turn, what the agent is doing, the values named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients have stopped sending: the texts of earlier requests, kept encrypted where memory is on."""
+"""What clients have stopped sending: texts of earlier requests, encrypted, where memory is on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encrypts what is kept: AES-256-GCM (NIST SP 800-38D) with a key made of a secret by scrypt (RFC 7914)."""
+"""Encrypts what is kept: AES-256-GCM (NIST SP 800-38D), keyed from a secret by scrypt (RFC 7914)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Cipher:
         return nonce + self._aead.encrypt(nonce, content, about)
 
     def open(self, sealed: bytes, about: bytes) -> bytes:
-        """Return what was sealed; ArchiveError where the key or `about` is another, or it was changed."""
+        """Return what was sealed; ArchiveError where key or `about` differ, or it was changed."""
         try:
             return self._aead.decrypt(sealed[:NONCE], sealed[NONCE:], about)
         except self._refused:

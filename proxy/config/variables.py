@@ -42,7 +42,7 @@ def variables_of(environment: Mapping[str, str]) -> list[Variable]:
 
 
 def is_of_a_service(name: str, value: str) -> bool:
-    """Say whether Kubernetes has set a variable: it names no setting, and looks like one of a Service's."""
+    """Say whether Kubernetes has set a variable: it looks like a Service's and names no setting."""
     if leads_somewhere(name) or not _OF_A_SERVICE.fullmatch(name):
         return False
     return "SERVICE_" in name or not name.endswith("_PORT") or "://" in value

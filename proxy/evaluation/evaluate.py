@@ -1,4 +1,4 @@
-"""Measures what share of the evidence survives pruning, for policies and for the alternatives to them."""
+"""Measures what share of the evidence survives pruning, for policies and the alternatives."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class ReadCase:
 
 
 class CaseReader:
-    """Reads cases the way the proxy does, and waits for every vector; each text is embedded once a run."""
+    """Reads cases as the proxy does, and waits for every vector; embeds each text once a run."""
 
     def __init__(self, embedder: Embedder, split_over: int = 1500) -> None:
         cache = Cache(1 << 28)

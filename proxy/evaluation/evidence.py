@@ -1,4 +1,4 @@
-"""What became of the evidence: labelled conversations, and which of their messages a prompt still has."""
+"""What became of the evidence: which messages of labelled conversations a prompt still has."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Shares:
 
 
 def run_fit(settings: Settings, cases: Sequence[Case], fit: Fit, console: Console) -> None:
-    """Fit, print what it is worth on what it was fitted on and on what it has not seen, and the policy."""
+    """Fit, and print the policy and its worth on what it was fitted on and what it has not seen."""
     known = named_policies(settings)
     if fit.policy not in known:
         raise ConfigError(f'policy "{fit.policy}" is not one of {", ".join(sorted(known))}')
@@ -115,7 +115,7 @@ def mean_recall(
 def ascend(
     start: Described, worth: Callable[[Described], float], tried: Callable[[], None]
 ) -> Described:
-    """Return the policy that is reached by changing one weight after the other, as long as that helps."""
+    """Return the policy that changing one weight after the other leads to, as long as that helps."""
     best, value = start, worth(start)
     for _ in range(ROUNDS):
         before = value

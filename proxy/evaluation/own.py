@@ -107,7 +107,7 @@ def messages_of(raw: bytes, wires: Sequence[Format]) -> list[Message] | None:
 
 
 def looks_like_messages(plain: dict[str, Any]) -> bool:
-    """Say whether a request is rather one of Anthropic's API, which shares its field with chat completions."""
+    """Say whether a request is rather one of Anthropic's API, whose field is chat completions' too."""
     contents = [m.get("content") for m in plain.get("messages") or [] if isinstance(m, dict)]
     kinds = {
         block.get("type")

@@ -1,4 +1,4 @@
-"""What has become of requests: listed, searched, summed up, grouped by conversation, and each by itself."""
+"""What has become of requests: listed, searched, summed up, by conversation, and each by itself."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tokens_remembered: int = 0  # that they take
     tokens_born: int = 0  # that results take less since they were shortened at their first appearance
     tokens_cut: int = 0  # and those of which a cut has left a part
-    # A name for the conversation that it belongs to, by its beginning or its session; empty where that is not known
+    # A name for its conversation, by how that began or its session; empty where that is not known
     conversation: str = ""
     thought_kept: int = 0  # tokens of earlier reasoning that were sent on
     thought_lost: int = 0  # and of that which was taken out
@@ -134,7 +134,7 @@ class Ledger:
     query: str  # the latest user turn
 
     def results(self) -> list[list[dict[str, Any]]]:
-        """Return for each segment its results that are not whole, and which needs their pieces served."""
+        """Return each segment's results that are not whole, and which needs their pieces served."""
         return results_of(self.selection, needed(self.selection, self.query, self.desk))
 
     def packed(self) -> bytes:

@@ -45,7 +45,7 @@ class Conversation(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
-    """What is stored after a request: a state, who decided it, and the request that it was decided for."""
+    """What is stored after a request: a state, who decided it, and for which request."""
 
     items: int  # how many the request had
     policy: str = ""  # that has cut; empty where nothing is cut

@@ -1,4 +1,4 @@
-"""A caller's question how many tokens a prompt has: the upstream's own answer to what the caller sends."""
+"""A caller's question how many tokens a prompt has: the upstream answers what the caller sends."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Exchange:
         return status
 
     def _onward(self, request: Request, decision: Decision) -> UpstreamRequest:
-        """Return what goes upstream: the caller's own bytes where nothing was changed, else plain ones."""
+        """Return what goes upstream: the caller's own bytes where nothing changed, else plain ones."""
         if decision.body == request.body:
             return upstream_request(self._scope, self._came)
         plain = [pair for pair in self._scope["headers"] if pair[0] != ENCODING]

@@ -1,4 +1,4 @@
-"""Carries a request to the upstream and its answer back; owns the upstream connection whatever happens."""
+"""Carries a request to the upstream and its answer back; owns the connection whatever happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which API a path belongs to, whatever stands ahead of it: a version, a deployment, a doubled slash."""
+"""Which API a path belongs to, be there a version, a deployment or a doubled slash ahead."""
 
 from __future__ import annotations
 

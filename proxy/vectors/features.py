@@ -16,7 +16,7 @@ class FeatureStore:
         self._memory = cache.space("features")
 
     def features(self, tenant: str, segments: Sequence[Segment]) -> list[Features]:
-        """Return the features of each segment; tenants share none, which how long it takes would tell."""
+        """Return each segment's features; tenants share none: how long it takes would tell."""
         found: list[Features | None] = self._memory.get_all(
             [(tenant, segment.id) for segment in segments]
         )

@@ -84,7 +84,7 @@ def filled(
 
 
 def _laid_out(entries: Sequence[Entry | None], size: int) -> Vectors:
-    """Return a row for each entry; those of nothing, of a history that is mostly new, take no memory."""
+    """Return a row for each entry; those of nothing take no memory: a history may be mostly new."""
     there = [(i, entry.vector) for i, entry in enumerate(entries) if entry]
     if len(there) == len(entries):
         return np.concatenate([vector for _, vector in there]).reshape(len(entries), size)

@@ -1,4 +1,4 @@
-"""A result with some of its pieces left out, valid in its own kind, and marks that say what is missing."""
+"""A result with pieces left out, valid in its own kind, and marks that say what is missing."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def forget_tokens() -> None:
 
 
 def is_value(raw: str) -> bool:
-    """Return whether a token is one that a later step would copy: it has digits, parts, or case inside."""
+    """Say whether a later step would copy a token: it has digits, parts, or case inside."""
     if len(raw) < 2:
         return False
     return _VALUE.search(raw) is not None or (raw.isupper() and len(raw) > 2)

@@ -1,4 +1,4 @@
-"""A guided run on the echo upstream: a real conversation goes in, a table of what was kept comes out."""
+"""A run on the echo upstream: a real conversation goes in, a table of what was kept comes out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would keep a segment that goes: the budget, or the weight of a signal, at which it would stay."""
+"""What would keep a segment that goes: the budget, or the weight of a signal, that it takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Trial:
     segment: int
 
     async def selected(self, policy: Policy, budget: Budget | None = None) -> Selection | None:
-        """Return what would be kept under another policy or budget, None where that cannot be decided."""
+        """Return what would be kept under another policy or budget, None where that is not known."""
         given = self.request
         wanted = replace(given.overrides, budget=budget) if budget else given.overrides
         again = Request(

@@ -1,4 +1,4 @@
-"""The workbench: a request tried under policies that no setting names, and what would keep a segment."""
+"""The workbench: requests under policies that no setting names, and what would keep a segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What refusals teach of windows: believed of one caller's until others say the same, and not for ever."""
+"""What refusals teach of windows: one caller's until others say the same, and not for ever."""
 
 from __future__ import annotations
 

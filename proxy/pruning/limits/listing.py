@@ -40,7 +40,7 @@ MAX_LIST = 8 * 1024 * 1024  # bytes of an answer
 async def asked(
     upstream: Upstream, method: str, path: str, headers: Credentials, body: bytes = b""
 ) -> bytes | None:
-    """Return an upstream's answer; None where it cannot be had, is no 200 or is larger than MAX_LIST."""
+    """Return an upstream's answer; None where there is none, no 200 or one beyond MAX_LIST."""
     given = [*headers, (b"content-type", b"application/json")] if body else list(headers)
     content = bytearray()
     try:

@@ -34,7 +34,7 @@ class StateStore(Protocol):
         """Keep `value`."""
 
     async def add(self, key: str, amount: int, seconds: int) -> int:
-        """Add to the number under `key`, which is forgotten `seconds` after its first use; return the sum."""
+        """Add to the number under `key`, forgotten `seconds` after its first use; return the sum."""
 
     async def settled(self) -> None:
         """Return once all that was put is where others look."""

@@ -42,7 +42,7 @@ class Board:
         self._heard = 0  # the serial of the last lesson
 
     def add(self, key: str, amount: int, seconds: int) -> int:
-        """Add to the number under `key`, and return the sum; StateStoreError where that cannot be done."""
+        """Add to the number under `key`, and return the sum; StateStoreError where that fails."""
         try:
             row = self._writing().execute(ADD, (key, time.time() + seconds, amount)).fetchone()
         except (sqlite3.Error, OSError) as error:

@@ -42,7 +42,7 @@ class Patience:
             self._late = 0
 
     def late(self) -> None:
-        """Take note that somebody has waited in vain; one that is not trusted is left alone for a while."""
+        """Take note that somebody has waited in vain: leave it alone where it is not trusted."""
         self._late += 1
         if not self._is_trusted():
             self.failed()

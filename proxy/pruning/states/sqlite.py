@@ -38,7 +38,7 @@ ON CONFLICT (key) DO UPDATE SET used = excluded.used, value = excluded.value WHE
 
 
 class _Kept(NamedTuple):
-    """A value that was found: the position of its key among those asked for, and when it was put there."""
+    """A value that was found: its key's position among those asked for, and when it was put."""
 
     position: int
     used: float  # seconds since the epoch
@@ -54,7 +54,7 @@ class _Writer:
         self._file = 0  # its inode
 
     def connection(self) -> sqlite3.Connection:
-        """Return the connection to the file that stands at the path now; sqlite3.Error where none can."""
+        """Return a connection to the file that is at the path now; sqlite3.Error without one."""
         if self._open is not None and self._path.exists() and self._path.stat().st_ino == self._file:
             return self._open
         self.close()

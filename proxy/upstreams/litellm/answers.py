@@ -54,7 +54,7 @@ async def _events(
     errors: type[Exception],
     failed: Callable[[Exception], bytes],
 ) -> AsyncIterator[bytes]:
-    """Yield an event for each chunk, then the end; an error is the last event and leaves out the end."""
+    """Yield an event for each chunk, then the end; or an error as the last event, in its place."""
     try:
         if first is not None:
             yield event(endpoint, first)

@@ -1,4 +1,4 @@
-"""What OpenAI refuses of a chat completion (API reference, "Create chat completion", and its errors)."""
+"""What OpenAI refuses of a chat completion (API reference, "Create chat completion")."""
 
 from __future__ import annotations
 

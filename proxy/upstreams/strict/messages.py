@@ -1,4 +1,4 @@
-"""What Anthropic refuses of a message (API reference, "Create a Message"; "Handle tool calls"; its errors)."""
+"""What Anthropic refuses of a message (API reference, "Create a Message"; "Handle tool calls")."""
 
 from __future__ import annotations
 

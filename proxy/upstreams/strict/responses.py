@@ -1,4 +1,4 @@
-"""What OpenAI refuses of a request for a response (API reference, "Create a model response"; its errors)."""
+"""What OpenAI refuses of a request for a response (API reference, "Create a model response")."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _pairs(items: Sequence[Item]) -> Iterator[str]:
 
 
 def names_of(item: Item) -> list[str]:
-    """Return what a call and its output have in common: its id too where the call is of a local shell."""
+    """Return what a call and its output have in common: the id too of a local shell's."""
     fields = ("call_id", "id") if str(item.get("type")).startswith(LOCAL) else ("call_id",)
     return [str(item[name]) for name in fields if item.get(name) is not None]
 

@@ -21,11 +21,10 @@ GIVEN = ("model", "url", "dimensions")  # settings that an embedder is built wit
 class Embedder(Protocol):
     """Turns texts into unit vectors. `load` is called once, before the others, from their thread.
 
-    A class is built with the keywords `model`, `threads`, `url`, `key` and `dimensions`, as far as it takes them,
-    and without I/O. One that costs money may count its `tokens`.
-    One that several threads may call at once has `concurrent` true.
-    One that knows some languages alone may say in `varied` how much variety its vectors have in these (`Shape`).
-    Any method may raise: what fails is done without.
+    A class is built with the keywords `model`, `threads`, `url`, `key` and `dimensions`, as far as it takes
+    them, and without I/O. One that costs money may count its `tokens`. One that several threads may call at
+    once has `concurrent` true. One that knows some languages alone may say in `varied` how much variety its
+    vectors have in these (`Shape`). Any method may raise: what fails is done without.
     """
 
     name: str  # of the model and its precision: vectors of different names are never compared

@@ -84,7 +84,7 @@ class Model(minilm.Layers):
         self._words = self._raw("emb.word").reshape(-1, DIMENSIONS // BLOCK, 2 + BLOCK // 2)
 
     def words(self, ids: list[int]) -> Array:
-        """Return the embeddings of wordpieces with their positions, shape (1, len(ids), 384), float32."""
+        """Return wordpieces with their positions as embeddings, shape (1, len(ids), 384), float32."""
         rows = expanded(self._words[ids]).reshape(len(ids), DIMENSIONS)
         return np.asarray(rows + self._positions[: len(ids)], dtype=np.float32)[None]
 

@@ -1,4 +1,4 @@
-"""Embeddings over HTTP, as OpenAI's API has them: OpenAI, Ollama, vLLM, Text Embeddings Inference and others."""
+"""Embeddings over HTTP, as OpenAI's API has them: of OpenAI, Ollama, vLLM and others."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class HttpEmbedder:
         raise EmbeddingError(f"the embedding server at {self._url} does not embed ({failed})")
 
     def _read(self, told: Any, count: int) -> Vectors:
-        """Return the vectors of an answer in the order of the texts; EmbeddingError where it has others."""
+        """Return an answer's vectors in the order of the texts; EmbeddingError where it has others."""
         try:
             rows = sorted(told["data"], key=lambda row: int(row["index"]))
             vectors = np.array([row["embedding"] for row in rows], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""MiniLM's architecture written as an ONNX graph for one text, with int8 weights of whichever training."""
+"""MiniLM's architecture as an ONNX graph for one text, with int8 weights of whichever training."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class OnnxGraph:
         return name
 
     def linear(self, x: str, weights: tuple[Array, Array, Array]) -> str:
-        """Multiply by int8 weights and add the bias, the pattern that runtimes fuse into one operator."""
+        """Multiply by int8 weights and add the bias, as runtimes fuse it into one operator."""
         quantised, scale, zero = (f"{x}.{part}" for part in ("quantised", "scale", "zero"))
         self("DynamicQuantizeLinear", x, outputs=[quantised, scale, zero])
         matrix, scales, bias = weights

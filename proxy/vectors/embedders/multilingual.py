@@ -16,7 +16,7 @@ from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders import e5
 from foveate.proxy.vectors.embedders.minilm import DIMENSIONS
-from foveate.proxy.vectors.embedders.runtime import session_of
+from foveate.proxy.vectors.embedders.runtime import inference_session
 
 MODEL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 # How a text begins (Wang et al. 2024, Multilingual E5). Turns are compared both ways, and "query: " for
@@ -61,7 +61,7 @@ class Multilingual:
         """Read the model; ConfigError where its file is missing or not the expected one."""
         self._verify()
         self._model = e5.Model(self._path)
-        self._session = session_of(e5.compiled_e5(self._model))
+        self._session = inference_session(e5.compiled_e5(self._model))
         self._centre = self._raw(CENTRE.read_text("utf-8").splitlines()).mean(axis=0)
 
     def embed(self, texts: Sequence[str]) -> Vectors:

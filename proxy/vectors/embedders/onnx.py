@@ -17,7 +17,7 @@ from foveate.policies.types import Vectors
 from foveate.proxy.errors import ConfigError
 from foveate.proxy.vectors.embedders import minilm
 from foveate.proxy.vectors.embedders.minilm import ModelWeights
-from foveate.proxy.vectors.embedders.runtime import session_of
+from foveate.proxy.vectors.embedders.runtime import inference_session
 from foveate.proxy.vectors.embedders.weights import OwnWeights
 
 DATA = files("foveate.proxy.vectors.embedders").joinpath("data")
@@ -51,11 +51,11 @@ class Onnx:
         self.name = _name_of(model)
 
     def load(self) -> None:
-        """Read the model and its tokenizer; ConfigError where one is missing or not the expected file."""
+        """Read the model and its tokenizer; ConfigError where one is not the expected file."""
         verify("minilm-tokenizer.json", TOKENIZER.read_bytes(), TOKENIZER_SHA256, REINSTALL)
         weights = weights_of(self._model)
         self._tokenizer = tokenizer(minilm.MAX_WORDPIECES)
-        self._session = session_of(minilm.compiled(weights))
+        self._session = inference_session(minilm.compiled(weights))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), 384), float32."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def session_of(model: bytes) -> Any:
+def inference_session(model: bytes) -> Any:
     """Return the session of a graph, which several threads may run at once.
 
     Called from the thread that loads the model: importing the runtime takes longer than all of ours,

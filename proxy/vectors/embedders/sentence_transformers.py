@@ -59,7 +59,7 @@ class SentenceTransformers:
         self.name = _name_of(model, text_prefix)
 
     def load(self) -> None:
-        """Import sentence-transformers and read the model; ConfigError where either is not installed."""
+        """Import the package and read the model; ConfigError where either is not installed."""
         if not self._place:
             raise ConfigError(
                 "embedder.model is empty; name a model of sentence-transformers or its folder"

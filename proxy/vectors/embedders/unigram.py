@@ -34,7 +34,7 @@ class Unigram:
         self._word = lru_cache(maxsize=CACHED)(self._cut)
 
     def encode(self, text: str, longest: int) -> list[int]:
-        """Return the numbers of a text's pieces, `longest` at the most; no marks of beginning and end."""
+        """Return the numbers of a text's pieces, `longest` at the most; no marks at its ends."""
         found: list[int] = []
         for word in text.translate(self._characters).split():
             found += self._word(SPACE + word)

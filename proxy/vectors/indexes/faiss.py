@@ -1,4 +1,4 @@
-"""FAISS as the index: every vector of a tenant is compared, in memory; what lasts is in a file beside it."""
+"""FAISS as the index: every vector of a tenant is compared, in memory; a file beside it lasts."""
 
 from __future__ import annotations
 

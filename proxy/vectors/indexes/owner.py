@@ -115,7 +115,7 @@ class _Owner:
                 self._ended(made)
 
     def _begun(self, wanted: bytes) -> FoveateError | OSError | None:
-        """Open the index that `wanted` makes, or count one more who asks it; return why that cannot be."""
+        """Open the index that `wanted` makes, or count one more who asks; return why that fails."""
         if wanted in self._open:
             self._open[wanted].users += 1
             return None
