@@ -11,7 +11,7 @@ from foveate.policies.types import History, Scores
 
 @dataclass(frozen=True, slots=True)
 class Recency:
-    """Exponential decay with the age in user turns, and in hours since the segment was first seen."""
+    """Exponential decay with the age in user turns, and in hours since the proxy first saw the segment."""
 
     half_life_turns: float = 20.0  # turns after which a segment counts half; 0 leaves turns out
     half_life_hours: float = 0.0  # hours after which it counts half; 0 leaves hours out
