@@ -25,12 +25,16 @@ END = 64 * 1024  # characters that are read at either end of a text
 LONGEST_WORD, LONGEST_VALUE = 64, 256  # characters
 
 
+def both_ends(text: str) -> str:
+    """Return what is read of a text: of a long one its beginning and its end."""
+    return text if len(text) <= 2 * END else f"{text[:END]}\n{text[-END:]}"
+
+
 def extract(text: str, name: str = "") -> Features:
     """Return what signals read of `text`, which the participant `name` has written: of a long one both
     its ends.
     """
-    if len(text) > 2 * END:
-        text = f"{text[:END]}\n{text[-END:]}"
+    text = both_ends(text)
     plain = normal(text)
     terms: Counter[int] = Counter()
     for word, count in Counter(words(plain)).items():

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from foveate.policies.features import both_ends
 from foveate.policies.recall import Turn
 from foveate.policies.types import Key, Kind, Segment
 from foveate.proxy.formats.desk import Desk
@@ -156,7 +157,7 @@ class Parsed(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def turn(self) -> Turn:
-        """The latest user turn; the last block where no user has spoken."""
+        """The latest user turn, of a long one both its ends; the last block where no user has spoken."""
         return Turn(self._said_last())
 
     @property
@@ -167,9 +168,9 @@ class Parsed(msgspec.Struct, frozen=True, dict=True):
     def _said_last(self) -> str:
         blocks = (block for item in reversed(self.items) for block in reversed(item.blocks))
         last = next(blocks, None)
-        if last is None or last.role == "user":
-            return last.whole if last else ""
-        return next((block.whole for block in blocks if block.role == "user"), last.whole)
+        if last and last.role != "user":
+            last = next((block for block in blocks if block.role == "user"), last)
+        return both_ends(last.whole) if last else ""
 
 
 class Prompt(msgspec.Struct, frozen=True):

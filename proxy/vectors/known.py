@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from foveate.policies.features import extract_query
+from foveate.policies.features import both_ends, extract_query
 from foveate.policies.types import INSTRUCTIONS, Features, History, Scores, Segment, Vectors
 from foveate.proxy.vectors.indexes import Entry, Vector
 from foveate.proxy.vectors.store import Known
@@ -38,7 +38,10 @@ def read_of(
 
 def latest(segments: Sequence[Segment], query: str) -> Segment | None:
     """Return the segment that is the latest turn; None where that is split or not there."""
-    return next((s for s in reversed(segments) if s.text == query and s.role not in INSTRUCTIONS), None)
+    return next(
+        (s for s in reversed(segments) if both_ends(s.text) == query and s.role not in INSTRUCTIONS),
+        None,
+    )
 
 
 def is_undescribed(entry: Entry | None) -> bool:

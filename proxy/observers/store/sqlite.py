@@ -62,6 +62,7 @@ class SqliteOutcomes:
 
     def __init__(self, path: Path | None, bounds: StoreBounds) -> None:
         self.bounds = bounds
+        self._failing = False
         self._made = self._opened(path)
         self._made.create_function("holds", 2, _holds, deterministic=True)
         self.epoch = self._epoch()
@@ -74,8 +75,12 @@ class SqliteOutcomes:
                 self._made.executemany(PUT_LEDGER, _ledgers(entries))
                 self._made.executemany(PUT_TEXT, _texts(entries))
                 self._trim()
+            self._failing = False
         except sqlite3.Error as error:
-            _log.warning("outcomes are not kept: %s", error)
+            _log.log(
+                logging.DEBUG if self._failing else logging.WARNING, "outcomes are not kept: %s", error
+            )
+            self._failing = True  # which is said once
 
     def trim(self) -> None:
         """Let go of what is beyond the bounds."""

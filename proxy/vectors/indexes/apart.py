@@ -4,6 +4,7 @@ is near it.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import subprocess
@@ -24,6 +25,7 @@ PATIENCE = 10.0  # seconds that it has to end
 HUNG = 60.0  # seconds after which an answer will not come: a stuck disk, a stopped process
 # Run with -P: the working folder may hold modules of any name.
 COMMAND = f"from {__name__} import serve_index; serve_index()"
+_log = logging.getLogger("foveate.vectors")
 Packed = tuple[list[str], Any, list[list[Any]]]  # ids, vectors by rows, and the columns
 
 
@@ -38,6 +40,7 @@ class Apart:
         self._make = make
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
+        self._exit: int | None = None  # what the last one ended with; a signal below 0
 
     def open(self) -> None:
         """Begin the process and open the index there; ConfigError where that cannot work."""
@@ -83,6 +86,7 @@ class Apart:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._exit = self._process.returncode
         self._process = None
 
     def _begin(self) -> None:
@@ -107,6 +111,7 @@ class Apart:
             self._send(method, args)
         except OSError:
             self.close()
+            _log.warning("the index's process had ended (exit %s); it is begun anew", self._exit)
             self._begin()
             self._send(method, args)
         return self._answer()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ import pytest
 from foveate.policies.types import Budget, PruneState, Selection
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.observers.recent import Recent
+from foveate.proxy.observers.store.row import row_of
 from foveate.proxy.observers.store.sought import Sought
+from foveate.proxy.observers.store.sqlite import SqliteOutcomes, StoreBounds, StoreEntry
 from foveate.proxy.pruning.outcome import Ledger, Outcome
 from foveate.proxy.pruning.request import Request
 from support.conversations import body
@@ -178,3 +182,23 @@ def test_a_file_that_is_none_of_ours_costs_no_request(tmp_path: Path, caplog: An
     recent.put(outcome(1))
     assert recent.get("prn-1") is not None
     assert caplog.text.count("until a restart only") == 1
+
+
+def test_a_file_that_cannot_be_written_is_told_once_until_it_can_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "outcomes.sqlite3"
+    entries = [StoreEntry(row_of(Outcome(id="a", created=0, result="cut", policy="p"), ""))]
+    store = SqliteOutcomes(path, StoreBounds(100, 10**6, 10**6))
+    hog = sqlite3.connect(path, isolation_level=None)
+    store._made.execute("PRAGMA busy_timeout = 1")
+    hog.execute("BEGIN IMMEDIATE")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            store.put(entries)
+        assert len([r for r in caplog.records if "not kept" in r.getMessage()]) == 1
+        hog.execute("ROLLBACK")
+        store.put(entries)
+        hog.execute("BEGIN IMMEDIATE")
+        store.put(entries)
+    assert len([r for r in caplog.records if "not kept" in r.getMessage()]) == 2

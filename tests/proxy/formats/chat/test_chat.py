@@ -228,6 +228,13 @@ def test_the_query_is_the_latest_user_turn() -> None:
     assert read(body([])).query == ""
 
 
+def test_of_a_very_long_turn_both_ends_are_what_it_asks() -> None:
+    turn = "When? " + "word " * 100_000 + "Where?"
+    query = read(body([{"role": "user", "content": turn}])).query
+    assert (query[:5], query[-6:]) == ("When?", "Where?")
+    assert len(query) < len(turn) / 2
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -185,12 +185,17 @@ def test_an_index_apart_tells_what_it_holds(apart: Apart) -> None:
     assert len(apart.expired(max_entries=1, oldest=0)) == 2
 
 
-def test_an_index_whose_process_has_ended_is_begun_anew(apart: Apart) -> None:
+def test_an_index_whose_process_has_ended_is_begun_anew_and_that_is_told(
+    apart: Apart, caplog: pytest.LogCaptureFixture
+) -> None:
     apart.upsert("t", [entry("a", "red")])
     assert apart._process is not None
     apart._process.kill()
     apart._process.wait()
-    assert apart.get("t", ["a"]).keys() == {"a"}, "what is stored is on disk"
+    for _ in range(2):
+        assert apart.get("t", ["a"]).keys() == {"a"}, "what is stored is on disk"
+    told = "the index's process had ended (exit -9); it is begun anew"
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [told]
 
 
 def test_an_index_whose_process_ends_while_it_is_asked_says_so(apart: Apart) -> None:
