@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks.hostile.bodies import WORDS, bodies, long
+from benchmarks.hostile.bodies import ENCODINGS, WIRES, WORDS, Wire, bodies
 
 EVERY = 0.005  # seconds between two looks at the page that says it is alive
 COMMAND = "from foveate.proxy.cli import main; main()"
@@ -86,7 +86,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8790)
     parser.add_argument("--megabytes", type=float, default=3.0)
     parser.add_argument("--only", help="names of bodies, separated by commas")
+    parser.add_argument("--wire", choices=WIRES, default="chat")
+    parser.add_argument("--encoding", choices=ENCODINGS, help="how the bodies are compressed")
     given = parser.parse_args()
+    wire = WIRES[given.wire]
     upstream = http.server.ThreadingHTTPServer(("127.0.0.1", given.port + 1), Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     worst = most = peak = 0.0
@@ -94,10 +97,10 @@ def main() -> None:
         f"{'body':28} {'MB':>6} {'seconds':>8} {'late ms':>8} {'hold ms':>8} {'peak MiB':>9} {'x body':>7}  result"
     )
     only = (given.only or "").split(",")
-    for name, content in bodies(given.megabytes):
+    for name, content in bodies(given.megabytes, wire):
         if given.only and name not in only:
             continue
-        took, late, hold, grown, result = tried(given.port, content)
+        took, late, hold, grown, result = tried(given.port, wire, content, given.encoding)
         worst, most, peak = max(worst, late), max(most, hold), max(peak, grown)
         size = len(content) / 1e6
         share = grown * 1.048576 / size
@@ -112,7 +115,9 @@ def main() -> None:
     )
 
 
-def tried(port: int, content: bytes) -> tuple[float, float, float, float, str]:
+def tried(
+    port: int, wire: Wire, content: bytes, encoding: str | None
+) -> tuple[float, float, float, float, str]:
     """Return seconds, the latest answer and the longest hold in seconds, MiB beyond the start, and what became
     of a body.
     """
@@ -132,13 +137,13 @@ def tried(port: int, content: bytes) -> tuple[float, float, float, float, str]:
         )
         try:
             ready(port)
-            sent(port, long(WORDS * 1000))  # what a first cut loads is no body's doing
+            sent(port, wire, wire.long(WORDS * 1000), None)  # what a first cut loads is no body's doing
             start_memory = memory(process.pid, "VmRSS")
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak is counted from here
             watch = Watch(port, process.pid)
             watch.start()
             start = time.perf_counter()
-            result = sent(port, content)
+            result = sent(port, wire, content, encoding)
             took = time.perf_counter() - start
             time.sleep(0.5)
             watch.going = False
@@ -163,7 +168,7 @@ def ready(port: int) -> None:
     raise SystemExit("the proxy did not become ready")
 
 
-def sent(port: int, content: bytes) -> str:
+def sent(port: int, wire: Wire, content: bytes, encoding: str | None) -> str:
     """Return the status and the result of a request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     headers = {
@@ -171,7 +176,10 @@ def sent(port: int, content: bytes) -> str:
         "Authorization": "Bearer k",
         "X-Pruning-Budget": "1000",
     }
-    connection.request("POST", "/v1/chat/completions", content, headers)
+    if encoding:
+        content = ENCODINGS[encoding](content)
+        headers["Content-Encoding"] = encoding
+    connection.request("POST", wire.path, content, headers)
     answer = connection.getresponse()
     answer.read()
     return f"{answer.status} {answer.getheader('X-Pruning-Result')}"

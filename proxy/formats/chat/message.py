@@ -13,7 +13,7 @@ from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest, pairi
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.contents import is_plain_text, texts_told
-from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.reading import decoded, is_crowded, short_fields
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import sorted_json
 
@@ -28,6 +28,8 @@ def read_message(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Bl
     What OpenAI does not list, a role, a part of content or a call, counts as its JSON, and its message
     is never split.
     """
+    if is_crowded(raw):
+        return _opaque(raw, short_fields(raw), counter), True
     wire = decoded(raw)
     if not isinstance(wire, dict):
         return _opaque(raw, {}, counter), True

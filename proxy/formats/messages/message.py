@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,12 +31,15 @@ from foveate.proxy.formats.messages.reasoning import is_signed, is_thinking, thi
 from foveate.proxy.formats.parsed import Block, Call, Item, Piece, digest, pairing
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.contents import is_plain_text, texts_told
-from foveate.proxy.formats.wire.reading import decoded, part_kind
+from foveate.proxy.formats.wire.reading import decoded, is_crowded, part_kind, short_fields
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import sorted_json
 
 ROLES = frozenset({"user", "assistant", "system"})
 NO_FORM = "of no known form"
+_ANSWERS = re.compile(
+    rb'"tool_use_id"\s*:\s*("[^"\\]{0,200}")'
+)  # in a text its quotes would be escaped
 
 
 def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
@@ -43,6 +47,8 @@ def read_turn(raw: bytes, counter: TokenCounter, split_over: int) -> Item:
 
     What is no message by the API's rules counts as its JSON and stays as it is.
     """
+    if is_crowded(raw):
+        return _crowded(raw, counter)
     wire = decoded(raw)
     parts = parts_of(wire.get("content")) if isinstance(wire, dict) else None
     if parts is None:
@@ -64,6 +70,13 @@ def role_of(wire: Any) -> str:
     """Return a message's role, empty where it states none."""
     role = wire.get("role") if isinstance(wire, dict) else None
     return role if isinstance(role, str) else ""
+
+
+def _crowded(raw: bytes, counter: TokenCounter) -> Item:
+    """Return a message with more in it than is read, and the call that its first result answers."""
+    answers = _ANSWERS.search(raw)
+    told = [{"type": RESULT, "tool_use_id": decoded(answers[1])}] if answers else []
+    return _opaque(raw, {**short_fields(raw), "content": told}, counter)
 
 
 def _opaque(raw: bytes, wire: Any, counter: TokenCounter) -> Item:

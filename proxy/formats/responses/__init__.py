@@ -14,7 +14,7 @@ from foveate.proxy.formats.responses.request import responses_outline
 from foveate.proxy.formats.responses.rewriting import rewrite_input
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
-from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.reading import decoded, is_crowded
 from foveate.proxy.formats.wire.usage import Usage
 
 
@@ -31,7 +31,8 @@ class Responses:
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return an input item as it is understood."""
         block = read_item(raw, counter, split_over)
-        return Item(block.id, block.tokens, (block,), counting.item_is_guessed(item_of(raw)))
+        guessed = is_crowded(raw) or counting.item_is_guessed(item_of(raw))
+        return Item(block.id, block.tokens, (block,), guessed)
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:
         """Return the tokens of instructions, tools or a text format."""

@@ -12,7 +12,7 @@ from foveate.proxy.formats.responses.counting import PER_ITEM, PER_ROLE, UNSAID,
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.contents import is_plain_text, texts_told
-from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.reading import decoded, is_crowded, short_fields
 from foveate.proxy.formats.wire.text import beside_of, block_pieces, text_beside, text_kind
 from foveate.proxy.formats.wire.writing import json_of, sorted_json
 
@@ -28,6 +28,8 @@ def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
 
     An item whose type is not known here is pinned, and so is what cannot be looked into.
     """
+    if is_crowded(raw):
+        return _opaque(raw, short_fields(raw), counter)
     item = item_of(raw)
     try:
         return _understood(item, counter, split_over) if item else _opaque(raw, {}, counter)
