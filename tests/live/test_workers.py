@@ -264,6 +264,9 @@ def test_the_indexs_process_is_begun_anew(serving: Serving, tmp_path: Path) -> N
     until(lambda: ask(serving.url, "GET", "/-/ready").status == 200)
     for _ in range(4):
         assert chat(serving.url, body(long_chat()), budget="1000/500").result == "cut"
+    assert serving.said.count("the index's process ha") == 1, (
+        "who watches over it says so, and nobody else"
+    )
 
 
 def test_a_change_of_the_settings_reaches_all(serving: Serving, upstream: Upstream) -> None:

@@ -40,7 +40,7 @@ class Apart:
         self._make = make
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
-        self._exit: int | None = None  # what the last one ended with; a signal below 0
+        self._exit: int | None = None  # what the last one of its own ended with; a signal below 0
 
     def open(self) -> None:
         """Begin the process and open the index there; ConfigError where that cannot work."""
@@ -111,7 +111,8 @@ class Apart:
             self._send(method, args)
         except OSError:
             self.close()
-            _log.warning("the index's process had ended (exit %s); it is begun anew", self._exit)
+            if self._exit is not None:
+                _log.warning("the index's process had ended (exit %s); it is begun anew", self._exit)
             self._begin()
             self._send(method, args)
         return self._answer()
