@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 Headers = list[tuple[bytes, bytes]]  # names in lower case, in order, repeats allowed
 PREFIX = b"x-pruning"
 # Where the clients of the three APIs, and Azure's, put their key
 CARRIERS = (b"authorization", b"x-api-key", b"api-key")
+# What each of Anthropic's clients has to send, and nobody else's sends
+VERSION = b"anthropic-version"
 # RFC 9110 section 7.6.1: these speak of one connection only.
 HOP_BY_HOP = frozenset(
     {
@@ -28,6 +32,11 @@ def outgoing(headers: Headers) -> Headers:
     decides.
     """
     return [pair for pair in _without(headers, OF_THE_CONNECTION) if not pair[0].startswith(PREFIX)]
+
+
+def is_anthropics(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Say whether these are the headers of Anthropic's clients."""
+    return any(name == VERSION for name, _ in headers)
 
 
 def without_keys(headers: Headers) -> Headers:

@@ -12,7 +12,7 @@ from foveate.proxy.callers.caller import ANYBODY, Caller
 from foveate.proxy.formats.wire.usage import Usage, answer_tokens
 from foveate.proxy.http import headers, refusals
 from foveate.proxy.http.body import Body, HungUp
-from foveate.proxy.http.headers import Headers, value_of
+from foveate.proxy.http.headers import VERSION, Headers, value_of
 from foveate.proxy.http.overrides import Overrides
 from foveate.proxy.http.strangers import refuses_reasoning
 from foveate.proxy.observers.recent import Recent
@@ -25,7 +25,6 @@ from foveate.proxy.serving.router import Route
 from foveate.proxy.upstreams import Upstream, UpstreamRequest, UpstreamResponse
 
 CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"openai-organization", b"openai-project")
-VERSION = b"anthropic-version"  # without which Anthropic answers nobody; it says nothing of who asks
 
 ENCODING = b"content-encoding"
 MODEST = 1000  # tokens: no model finds fewer too many, and their answers are not looked into
@@ -175,7 +174,7 @@ def upstream_request(scope: Scope, body: bytes | Body) -> UpstreamRequest:
 
 
 def credentials_of(given: Headers) -> Headers:
-    """Return the headers that say who the caller is."""
+    """Return the headers that say who the caller is, and the one without which Anthropic answers nobody."""
     return [(name, value) for name, value in given if name in CREDENTIALS or name == VERSION]
 
 

@@ -11,7 +11,7 @@ from yarl import URL
 
 from foveate.proxy.config.addresses import shown_address
 from foveate.proxy.errors import RequestError, UpstreamError
-from foveate.proxy.http.headers import CARRIERS, Headers, end_to_end, without_keys
+from foveate.proxy.http.headers import CARRIERS, Headers, end_to_end, is_anthropics, without_keys
 from foveate.proxy.upstreams import UpstreamRequest, UpstreamResponse
 
 # aiohttp would add these where the caller sent none.
@@ -20,8 +20,6 @@ _OF_THE_CALLER = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 OPENAI, ANTHROPIC = "api.openai.com", "https://api.anthropic.com"
-# The header that each of its clients has to send, and nobody else's sends
-VERSION = b"anthropic-version"
 
 
 class HttpUpstream:
@@ -150,11 +148,6 @@ def without_login(address: str) -> tuple[str, bytes]:
     return address.replace(
         f"//{url.raw_authority}", f"//{url.raw_authority.rpartition('@')[2]}"
     ), b"Basic " + said
-
-
-def is_anthropics(headers: Headers) -> bool:
-    """Say whether these are the headers of Anthropic's clients."""
-    return any(name == VERSION for name, _ in headers)
 
 
 def with_key(headers: Headers, key: bytes) -> Headers:

@@ -172,6 +172,8 @@ def test_a_prompt_that_is_refused_as_too_long_is_cut_and_sent_once_more(
     calls: list[bytes] = []
 
     async def script(asked: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        if asked.method == "GET":  # the list of models
+            return await reply_json({"data": []})(asked, body)
         calls.append(body)
         told = "prompt is too long: 1500 tokens > 1000 maximum"
         refused = {"type": "error", "error": {"type": "invalid_request_error", "message": told}}

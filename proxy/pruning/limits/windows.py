@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from foveate.policies.types import Budget
 from foveate.proxy.config import schema as config
+from foveate.proxy.http.headers import is_anthropics
 from foveate.proxy.pruning.limits.learned import Learned
 from foveate.proxy.pruning.limits.listing import (
     Credentials,
@@ -43,11 +44,28 @@ class ModelWindow:
     apart: bool = False
 
 
+class _Listing:
+    """What one vendor's servers have said of their models."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+        # The window of a server's only model, which may answer to any name
+        self.only: int | None = None
+        self.any_name = False  # it does so
+        # What is said of a model elsewhere
+        self.told: OrderedDict[str, int | None] = OrderedDict()
+        self.asking: asyncio.Task[None] | None = None
+        self.at = -math.inf
+        self.tried: OrderedDict[str, float] = OrderedDict()  # by caller
+        self.known: dict[str, ModelWindow] = {}  # by model, until something new is told
+
+
 class Windows:
     """Finds windows: the settings, the upstream's own list, litellm's model table, the stated default
     with a warning.
 
-    What an upstream's refusals have taught a caller bounds them all.
+    What an upstream's refusals have taught a caller bounds them all. Anthropic's clients may be sent to
+    another server than the rest: what either says holds for its own.
     """
 
     PATIENCE = 1.0  # seconds that a request waits for the upstream's list
@@ -64,17 +82,8 @@ class Windows:
         self._upstream = upstream
         self.shared = budget.high <= 1  # the budget is a share of the window, and no tokens of its own
         self.learned = Learned()
-        self._listed: dict[str, int] = {}
-        # The window of a server's only model, which may answer to any name
-        self._only: int | None = None
-        self._any_name = False  # it does so
-        # What the upstream says of a model elsewhere
-        self._told: OrderedDict[str, int | None] = OrderedDict()
-        self._asking: asyncio.Task[None] | None = None
-        self._listed_at = -math.inf
-        self._tried: OrderedDict[str, float] = OrderedDict()  # by caller
+        self._anthropics, self._others = _Listing(), _Listing()
         self._warned: set[str] = set()
-        self._known: dict[str, ModelWindow] = {}  # by model, until something new is told
 
     async def window(
         self, model: str, tokens: int, headers: Credentials, caller: str = ""
@@ -82,35 +91,42 @@ class Windows:
         """Return the window of `model`, for a prompt of `tokens`; `headers` let us ask the upstream for
         a caller.
         """
+        said = self._of(headers)
         if look_up(model, self._models) is None:
-            await self._ask(self._list(headers), self._due(caller), wait=tokens > self.SMALL)
-            elsewhere = self._listed_at > -math.inf and tokens > self.SMALL and model not in self._told
-            if elsewhere and self._found(model) is None:
-                await self._ask(self._tell(model, headers), True, wait=True)
-        return self.known(model, caller)
+            due = self._due(said, caller)
+            await self._ask(said, self._list(said, headers), due, wait=tokens > self.SMALL)
+            elsewhere = said.at > -math.inf and tokens > self.SMALL and model not in said.told
+            if elsewhere and self._found(said, model) is None:
+                await self._ask(said, self._tell(said, model, headers), True, wait=True)
+        return self.known(model, caller, headers)
 
-    def known(self, model: str, caller: str = "") -> ModelWindow:
+    def known(self, model: str, caller: str = "", headers: Credentials = ()) -> ModelWindow:
         """Return the window of `model` for a caller as far as it is known now."""
-        known = self._known.get(model)
+        said = self._of(headers)
+        known = said.known.get(model)
         if known is None:
-            known = self._found(model) or self._default(model)
-            if len(self._known) < MAX_KNOWN:
-                self._known[model] = known
+            known = self._found(said, model) or self._default(model)
+            if len(said.known) < MAX_KNOWN:
+                said.known[model] = known
         learned = self.learned.window(model, caller)
         return ModelWindow(learned, "learned") if learned and learned < known.tokens else known
 
-    def _found(self, model: str) -> ModelWindow | None:
+    def _of(self, headers: Credentials) -> _Listing:
+        """Return what is said to a caller of these headers."""
+        return self._anthropics if is_anthropics(headers) else self._others
+
+    def _found(self, said: _Listing, model: str) -> ModelWindow | None:
         tokens = look_up(model, self._models)
         if tokens:
             return ModelWindow(tokens, "config")
-        only = self._only if self._any_name else None
-        tokens = look_up(model, self._listed) or only or self._told.get(model)
+        only = said.only if said.any_name else None
+        tokens = look_up(model, said.rows) or only or said.told.get(model)
         if tokens:
             return ModelWindow(tokens, "upstream")
         size = look_up(model, model_table())
         if size:
             return ModelWindow(size.tokens, "litellm", size.apart)
-        return ModelWindow(self._only, "upstream") if self._only else None
+        return ModelWindow(said.only, "upstream") if said.only else None
 
     def _default(self, model: str) -> ModelWindow:
         if model not in self._warned and len(self._warned) < MAX_KNOWN:
@@ -131,33 +147,32 @@ class Windows:
             window.tokens, reserved, self._settings.reserve_output, self._budget.high, self._budget.low
         )
 
-    def _due(self, caller: str) -> bool:
+    def _due(self, said: _Listing, caller: str) -> bool:
         """Say whether a caller is to ask for the list: it is old, and this one has not just failed to
         get it.
         """
         now = time.monotonic()
-        if (
-            now - self._listed_at <= self.FRESH
-            or now - self._tried.get(caller, -math.inf) <= self.AGAIN
-        ):
+        if now - said.at <= self.FRESH or now - said.tried.get(caller, -math.inf) <= self.AGAIN:
             return False
-        self._tried[caller] = now
-        self._tried.move_to_end(caller)
-        while len(self._tried) > MAX_KNOWN:
-            self._tried.popitem(last=False)
+        said.tried[caller] = now
+        said.tried.move_to_end(caller)
+        while len(said.tried) > MAX_KNOWN:
+            said.tried.popitem(last=False)
         return True
 
-    async def _ask(self, question: Coroutine[Any, Any, None], due: bool, wait: bool) -> None:
+    async def _ask(
+        self, said: _Listing, question: Coroutine[Any, Any, None], due: bool, wait: bool
+    ) -> None:
         """Have the upstream asked, one question at a time, and wait for the answer a moment."""
-        underway = self._asking is not None and not self._asking.done()
+        underway = said.asking is not None and not said.asking.done()
         if due and not underway:
-            self._asking = asyncio.create_task(question)
+            said.asking = asyncio.create_task(question)
         else:
             question.close()
-        if wait and self._asking is not None and not self._asking.done():
-            await asyncio.wait([self._asking], timeout=self.PATIENCE)
+        if wait and said.asking is not None and not said.asking.done():
+            await asyncio.wait([said.asking], timeout=self.PATIENCE)
 
-    async def _list(self, headers: Credentials) -> None:
+    async def _list(self, said: _Listing, headers: Credentials) -> None:
         try:
             async with asyncio.timeout(10 * self.PATIENCE):
                 content = await asked(self._upstream, "GET", "/v1/models", headers)
@@ -165,19 +180,19 @@ class Windows:
             return
         if content is None:
             return
-        self._listed_at = time.monotonic()
-        self._listed = listed(content)
+        said.at = time.monotonic()
+        said.rows = listed(content)
         rows = models_of(content)
-        self._only = next(iter(self._listed.values()), None) if len(rows) == 1 else None
-        self._any_name = len(rows) == 1 and ignores_names(rows[0])
-        self._told.clear()
-        self._known.clear()
+        said.only = next(iter(said.rows.values()), None) if len(rows) == 1 else None
+        said.any_name = len(rows) == 1 and ignores_names(rows[0])
+        said.told.clear()
+        said.known.clear()
 
-    async def _tell(self, model: str, headers: Credentials) -> None:
-        self._told[model] = await told(self._upstream, model, headers, self.PATIENCE)
-        while len(self._told) > MAX_KNOWN:
-            self._told.popitem(last=False)
-        self._known.pop(model, None)
+    async def _tell(self, said: _Listing, model: str, headers: Credentials) -> None:
+        said.told[model] = await told(self._upstream, model, headers, self.PATIENCE)
+        while len(said.told) > MAX_KNOWN:
+            said.told.popitem(last=False)
+        said.known.pop(model, None)
 
 
 @lru_cache(maxsize=256)

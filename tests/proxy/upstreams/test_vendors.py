@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.proxy.http.headers import Headers
+from foveate.proxy.http.headers import Headers, is_anthropics
 from foveate.proxy.upstreams import UpstreamRequest
-from foveate.proxy.upstreams.http import HttpUpstream, is_anthropics, with_key
+from foveate.proxy.upstreams.http import HttpUpstream, with_key
 
 ANTHROPIC: Headers = [(b"anthropic-version", b"2023-06-01")]
 OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.com"

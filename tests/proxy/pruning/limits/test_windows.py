@@ -55,7 +55,7 @@ class Listing:
     """An upstream that gives a list of models, and counts who asks for it."""
 
     def __init__(self, content: bytes, status: int = 200) -> None:
-        self._content = content
+        self.content = content
         self._status = status
         self.asked: list[UpstreamRequest] = []
         self.closed = 0
@@ -64,8 +64,8 @@ class Listing:
         self.asked.append(request)
 
         async def body() -> AsyncIterator[bytes]:
-            for start in range(0, len(self._content), 1 << 20):
-                yield self._content[start : start + (1 << 20)]
+            for start in range(0, len(self.content), 1 << 20):
+                yield self.content[start : start + (1 << 20)]
 
         async def close() -> None:
             self.closed += 1
@@ -137,6 +137,17 @@ async def test_the_settings_win_and_nothing_is_asked() -> None:
     upstream = Listing(models(m=5000))
     assert await windows(upstream, m=7000).window("m", LONG, []) == ModelWindow(7000, "config")
     assert upstream.asked == []
+
+
+async def test_each_vendors_list_is_of_its_own_models() -> None:
+    upstream = Listing(models(local=4000))
+    found = windows(upstream)
+    anthropics = [(b"anthropic-version", b"2023-06-01")]
+    assert await found.window("local", LONG, []) == ModelWindow(4000, "upstream")
+    upstream.content = models(claude=9000)
+    assert await found.window("claude", LONG, anthropics) == ModelWindow(9000, "upstream")
+    assert (await found.window("local", LONG, anthropics)).tokens != 4000
+    assert await found.window("local", LONG, []) == ModelWindow(4000, "upstream")
 
 
 async def test_the_upstreams_own_list_comes_before_the_table() -> None:
