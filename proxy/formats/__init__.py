@@ -17,7 +17,11 @@ from foveate.proxy.formats.wire.usage import Usage
 
 
 class Format(Protocol):
-    """One API's requests and answers. Stateless: what it reads is remembered by the parser."""
+    """One API's requests and answers. Stateless: what it reads is remembered by the parser.
+
+    What a `Block` of an item has to say, what goes with what and what may never go, stands in `parsed`; what
+    the wires share, in `wire/`.
+    """
 
     name: str  # of the API, as metrics and the page label it
     priming: int  # tokens that open the answer, beside all that the request says
@@ -63,7 +67,8 @@ class Format(Protocol):
         """Return the body of an error of our own in this API's shape."""
 
 
-# The paths whose requests are pruned, and what reads them.
+# The paths whose requests are pruned, and what reads them: a line here is all that a format needs behind an
+# upstream over HTTP. `echo` and `litellm` answer those that their `VOICES` and `ENDPOINTS` name.
 FORMATS = {
     "/v1/chat/completions": "foveate.proxy.formats.chat:Chat",
     "/v1/messages": "foveate.proxy.formats.messages:Messages",

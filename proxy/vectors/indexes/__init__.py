@@ -71,8 +71,8 @@ class VectorIndex(Protocol):
     """Keeps entries by tenant and segment id. Blocking; called from one thread at a time.
 
     A class is built with the keywords `collection`, `folder`, `url` and `key`, as far as it takes them, and
-    without I/O. One that says `apart = True` works in a process of its own. Any method may raise: what
-    fails is done without.
+    without I/O. One that says `apart = True` works in a process of its own; its class is imported in every
+    process, and a large client therefore best in `open`. Any method may raise: what fails is done without.
     """
 
     def open(self) -> None:
