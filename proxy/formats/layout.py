@@ -72,44 +72,54 @@ def layout(
     `bare` holds the keys of segments whose reasoning is taken out, and `shown` what stands for results,
     by their own keys.
     """
-    instead: dict[Address, list[tuple[int, int, Shown]]] = {}
-    for (at, block, part), found in sorted((shown or {}).items()):
-        instead.setdefault((at, block), []).append((block, part, found))
+    instead = _by_block(shown or {})
+    stays = _staying(parsed, kept)
+    thoughtless = _bare_items(parsed, kept, bare) if bare else set()
+    rows = []
+    for i, item in enumerate(parsed.items):
+        blocks = range(len(item.blocks))
+        left = [(b, _pieces(parsed, (i, b), stays[i, b])) for b in blocks if (i, b) in stays]
+        if not left:
+            continue
+        whole = len(left) == len(item.blocks) and all(pieces is None for _, pieces in left)
+        row = Row(
+            i,
+            None if whole else tuple(left),
+            tuple(recalled.get(i, ())),
+            i in thoughtless,
+            tuple([each for b, _ in left for each in instead.get((i, b), ())]) if instead else (),
+            forgotten=parsed.forgotten.get(i, ()),
+        )
+        rows.append(row)
+    return rows
+
+
+def _by_block(shown: Mapping[Key, Shown]) -> dict[Address, list[tuple[int, int, Shown]]]:
+    """Return what stands for results, as rows have it, by where each stands."""
+    found: dict[Address, list[tuple[int, int, Shown]]] = {}
+    for (item, block, part), instead in sorted(shown.items()):
+        found.setdefault((item, block), []).append((block, part, instead))
+    return found
+
+
+def _staying(parsed: Parsed, kept: Collection[int]) -> dict[Address, set[int] | None]:
+    """Return which blocks stay, each with its pieces; None for all of them."""
     stays: dict[Address, set[int] | None] = {}
-    thoughtless: set[int] = set()
     for position in kept:
         place = parsed.places[position]
-        if bare and parsed.segments[position].key in bare:
-            thoughtless.update(place.items)
         if place.piece is None:
             stays.update(dict.fromkeys(place.addresses))
         else:
             pieces = stays.setdefault(place.addresses[0], set())
             assert pieces is not None
             pieces.add(place.piece)
-    rows = []
-    for i, item in enumerate(parsed.items):
-        left = [
-            (b, _pieces(parsed, (i, b), stays[i, b]))
-            for b in range(len(item.blocks))
-            if (i, b) in stays
-        ]
-        if left:
-            whole = len(left) == len(item.blocks) and all(pieces is None for _, pieces in left)
-            results = (
-                tuple([each for b, _ in left for each in instead.get((i, b), ())]) if instead else ()
-            )
-            rows.append(
-                Row(
-                    i,
-                    None if whole else tuple(left),
-                    tuple(recalled.get(i, ())),
-                    i in thoughtless,
-                    results,
-                    forgotten=parsed.forgotten.get(i, ()),
-                )
-            )
-    return rows
+    return stays
+
+
+def _bare_items(parsed: Parsed, kept: Collection[int], bare: Collection[Key]) -> set[int]:
+    """Return the items whose reasoning is taken out."""
+    some = [i for i in kept if parsed.segments[i].key in bare]
+    return {item for i in some for item in parsed.places[i].items}
 
 
 def _pieces(parsed: Parsed, address: Address, kept: set[int] | None) -> frozenset[int] | None:
