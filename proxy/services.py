@@ -288,9 +288,7 @@ def build_forgotten(settings: schema.Settings, parts: Parts) -> Forgotten | None
 
 
 def build_tracer() -> Observer:
-    """Return what turns outcomes into OpenTelemetry spans; ConfigError where its packages are not
-    installed.
-    """
+    """Return what turns outcomes into OpenTelemetry spans; ConfigError where it is not installed."""
     try:
         # Tells with opentelemetry, an extra
         from foveate.proxy.observers.tracing import Tracer
