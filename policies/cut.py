@@ -23,6 +23,7 @@ from foveate.policies.results.cutting import (
 from foveate.policies.results.instead import Reader
 from foveate.policies.results.needing import need_of
 from foveate.policies.seams import MARK_TOKENS, marks, neighbours
+from foveate.policies.signals.directive import standing
 from foveate.policies.types import (
     INSTRUCTIONS,
     SUMMARY,
@@ -55,7 +56,7 @@ def cut(history: History, policy: Policy, terms: Terms) -> Selection:
     divided = divided_of(history.segments, policy.results, terms.low)
     if terms.reader is not None and any(history.segments[i].key not in spent for i in divided):
         return cut_inside(history, policy, terms, divided)
-    history = replace(history, segments=pinned(history.segments, policy, terms.low, spent))
+    history = replace(history, segments=pinned(history, policy, terms.low, spent))
     room = terms.low - sum(s.tokens for s in history.segments if s.pin)
     rows, competing = candidates(history, spent)
     shares, scores = judge(history, rows, competing, policy)
@@ -78,9 +79,7 @@ def cut_inside(history: History, policy: Policy, terms: Terms, divided: Divided)
     """
     assert terms.reader is not None
     spent = spent_of(history.segments, terms.summed_up)
-    history = replace(
-        history, segments=pinned_inside(history.segments, policy, terms.low, spent, divided)
-    )
+    history = replace(history, segments=pinned_inside(history, policy, terms.low, spent, divided))
     segments = history.segments
     room = terms.low - sum(
         [bare_tokens(s, divided.get(i, ())) for i, s in enumerate(segments) if s.pin]
@@ -124,16 +123,17 @@ def favoured_by(
 
 
 def pinned_inside(
-    segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key], divided: Divided
+    history: History, policy: Policy, low: int, spent: Collection[Key], divided: Divided
 ) -> tuple[Segment, ...]:
     """Return `segments` with the reason set on each that is pinned, where a mark may stand for every
     divided result.
     """
+    segments = history.segments
     marked = [
         replace(s, tokens=bare_tokens(s, divided[i]) + MARK * len(divided[i])) if i in divided else s
         for i, s in enumerate(segments)
     ]
-    pins = pinned(marked, policy, low, spent, inside=True)
+    pins = pinned(replace(history, segments=marked), policy, low, spent, inside=True)
     return tuple(
         [s if s.pin == p.pin else replace(s, pin=p.pin) for s, p in zip(segments, pins, strict=True)]
     )
@@ -185,12 +185,14 @@ def spent_of(segments: Sequence[Segment], summed_up: int) -> set[Key]:
 
 
 def pinned(
-    segments: Sequence[Segment], policy: Policy, low: int, spent: Collection[Key], inside: bool = False
+    history: History, policy: Policy, low: int, spent: Collection[Key], inside: bool = False
 ) -> tuple[Segment, ...]:
-    """Return `segments` with the reason set on each that is pinned; none of the `spent` is."""
+    """Return the segments with the reason set on each that is pinned; none of the `spent` is."""
+    segments = history.segments
+    lasting = standing(history) if any(s.kind == "tool" for s in segments) else []
     if not spent:
-        return policy.pins.apply(segments, low, inside)
-    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low, inside))
+        return policy.pins.apply(segments, low, inside, lasting)
+    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low, inside, lasting))
     return tuple([replace(s, pin="") if s.key in spent else next(rest) for s in segments])
 
 

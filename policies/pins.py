@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from foveate.policies.types import INSTRUCTIONS, MARKS, Segment
+from foveate.policies.types import INSTRUCTIONS, MARKS, Key, Segment
 
 FIRST = 0.1  # of `share`, for the first user turn
 
@@ -21,21 +21,28 @@ class Pins:
     longer tool loop the newest stays, up to half the room, and the rest competes. The turns named below
     stay ahead of better-scored segments as long as they take no more than `share` of the room that is
     left, the first user turn a tenth of that: a terse "yes, do it" needs the message before it, and
-    under a tight budget each pin costs what the turn needs more.
+    under a tight budget each pin costs what the turn needs more. Of the rest, `standing` is the share
+    for standing instructions and preferences where tools are at work: they name no value that a call
+    needs, and hold for every call.
     """
 
     first_user: bool = True  # the first user turn, which often states the task
     last_turns: int = 1  # turns ahead of the latest user turn
     share: float = 0.15
+    standing: float = 0.1
 
     def apply(
-        self, segments: Sequence[Segment], budget: int, inside: bool = False
+        self,
+        segments: Sequence[Segment],
+        budget: int,
+        inside: bool = False,
+        lasting: Sequence[Key] = (),
     ) -> tuple[Segment, ...]:
         """Return `segments` with the reason set on each that is pinned, under `budget` tokens for all
         of them.
 
         Where the `inside` of results competes, calls need no place of their own: recent ones count most
-        there.
+        there. `lasting` are standing instructions, those first that matter most.
         """
         users = [i for i, s in enumerate(segments) if s.role == "user"]
         end = len(segments) - 1
@@ -69,6 +76,11 @@ class Pins:
         if self.first_user:
             within = room * self.share * FIRST
             reasons |= dict.fromkeys(fitting(segments, first, int(within)), "first user turn")
+        places = {s.key: i for i, s in enumerate(segments)} if lasting else {}
+        free = [places[key] for key in lasting if key in places and places[key] not in reasons]
+        room = budget - sum(segments[i].tokens for i in reasons)
+        said = affordable(segments, free, int(room * self.standing))
+        reasons |= dict.fromkeys(said, "standing instruction")
         return tuple(replace(s, pin=reasons[i]) if i in reasons else s for i, s in enumerate(segments))
 
 
@@ -94,6 +106,16 @@ def required(segment: Segment, position: int, latest: int, end: int) -> str:
     if position == latest:
         return "latest user turn"
     return "end of the conversation" if position == end else ""
+
+
+def affordable(segments: Sequence[Segment], positions: Iterable[int], room: int) -> list[int]:
+    """Return those of `positions` that take `room` tokens together, passing over what does not fit."""
+    taken = []
+    for i in positions:
+        if segments[i].tokens <= room:
+            room -= segments[i].tokens
+            taken.append(i)
+    return taken
 
 
 def fitting(segments: Sequence[Segment], positions: Iterable[int], room: int) -> list[int]:

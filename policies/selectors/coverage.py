@@ -24,7 +24,7 @@ class Coverage:
     A segment's gain is its relevance plus the worth of the identifiers that nothing kept carries yet:
     monotone and submodular, for which greedy on gain / cost is the standard answer (Lin and Bilmes
     2010). How much the values count follows from the share of tool segments in the latest tokens; in
-    plain talk this is `density`.
+    plain talk this is `density`. Whatever the tools, what stands out as what the user asks about stays.
     """
 
     persistence: float = 0.9  # price of length in talk, per unit of persistence
@@ -36,6 +36,8 @@ class Coverage:
     half_life: float = 16.0  # segments since a value was last named
     references: float = 0.33  # exponent of how many segments name it
     relevance: float = 2.0  # how much more a value counts that stands in the most relevant segment
+    # Deviations above the mean score from where a segment is worth as much as the values of a typical one
+    outstanding: float = 5.0
 
     def select(self, history: History, scores: Scores, room: int) -> frozenset[int]:
         """Return the chosen positions, `room` tokens at the most."""
@@ -72,6 +74,7 @@ class Coverage:
         total = np.asarray(np.bincount(where, worth[what], n), dtype=float)
         talk = np.exp(np.clip(scores, -8.0, 8.0))
         base = (1 - gate) * talk / mean(talk[free])
+        base += gate * np.exp(np.clip(scores - self.outstanding, -30.0, 3.0))
         scale = gate / mean(total[free])
         gains = Gains(base, scale * worth, carried, density)
         return lazily(history.segments, gains, (base + scale * total) * density, room)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from foveate.policies.flow.shape import speakers_of
-from foveate.policies.types import History, Manner, Scores
+from foveate.policies.types import History, Key, Manner, Scores
+
+
+def standing(history: History) -> list[Key]:
+    """Return where the user has said how to behave or what is preferred, the newest first."""
+    found = np.flatnonzero(Directive(correction=0.0).score(history))
+    return [history.segments[i].key for i in found[::-1]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ Contestant = Callable[["ReadCase", int], Sequence[Message]]
 BUDGETS = (0.10, 0.25, 0.50)
 WIDTH = 112  # of a table, where the terminal is not wider
 # Baselines as policies, written as in config.yaml.
-BARE: dict[str, Any] = {"pins": {"first_user": False, "last_turns": 0}}
+BARE: dict[str, Any] = {"pins": {"first_user": False, "last_turns": 0, "standing": 0.0}}
 BASELINES: dict[str, dict[str, Any]] = {
     "newest first": {"signals": {"recency": {}}, "selector": {"type": "window"}},
     "middle-out": {"signals": {"recency": {}}, "selector": {"type": "window", "head": 0.5}},

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foveate.policies import cut as cutting
 from foveate.policies.cut import size_of
 from foveate.policies.features import extract
 from foveate.policies.flow.fusion import standardise
@@ -22,6 +23,8 @@ from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.signals.keyword import Keyword
 from foveate.policies.signals.recency import Recency
 from foveate.policies.types import Budget, History, Segment, Selection
+from foveate.proxy.config.policies import build_policy, named_policies
+from foveate.proxy.config.schema import Settings
 from support.conversations import history, pruned, segment
 
 
@@ -127,6 +130,36 @@ def test_the_first_user_turn_and_the_last_turns_are_pinned_within_their_share() 
     }
     assert pinned(segments, first_user=False, last_turns=0) == {20: "latest user turn"}
     assert pinned(segments, first_user=True, last_turns=2, share=0.0) == {20: "latest user turn"}
+
+
+def test_standing_instructions_are_pinned_within_their_share_in_their_order() -> None:
+    segments = chat(*["user", "assistant"] * 5, "user")
+    given = {"first_user": False, "last_turns": 0, "standing": 0.25}
+    said = [segments[i].key for i in (6, 2, 0)]
+    found = Pins(**given).apply(
+        segments, 90, lasting=said
+    )  # 80 are left beside the latest turn, 20 for these
+    assert {i: s.pin for i, s in enumerate(found) if s.pin} == {
+        2: "standing instruction",
+        6: "standing instruction",
+        10: "latest user turn",
+    }
+
+
+RULE = "Never book anything before nine."
+
+
+@pytest.mark.parametrize(("kind", "pin"), [("tool", "standing instruction"), ("conversation", "")])
+def test_where_tools_are_at_work_a_rule_of_the_user_stays(kind: str, pin: str) -> None:
+    said = ["Book a flight.", "FL100 is free", RULE, "noted", "FL200 is free", "What now?"]
+    roles = ["user", "assistant", "user", "assistant", "assistant", "user"]
+    talk = [
+        replace(s, text=text, kind=kind if "free" in text else "conversation")
+        for s, text in zip(chat(*roles), said, strict=True)
+    ]
+    policy = build_policy("balanced", named_policies(Settings())["balanced"])
+    selection = cutting.cut(history(talk, "What now?"), policy, cutting.Terms(200))
+    assert selection.segments[2].pin == pin
 
 
 def test_what_the_format_pins_stays_and_what_stands_before_it_where_it_fits() -> None:

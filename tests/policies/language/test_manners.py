@@ -88,6 +88,41 @@ def test_standing_instructions_are_known(text: str) -> None:
     assert manner_of(text) & Manner.INSTRUCTION
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please don't touch the production database.",
+        "Only use pnpm in this repo, not npm.",
+        "Use tabs, not spaces, in all files you write.",
+        "Make sure every commit message starts with the ticket number.",
+        "Run the tests after each change.",
+        "Keep all changes inside src/api.",
+        "You must not modify the public API.",
+        "Ask me before deleting anything.",
+        "Whenever you edit a file, add a changelog line.",
+        "In future, keep your answers under three sentences.",
+    ],
+)
+def test_rules_for_agents_are_known(text: str) -> None:
+    assert manner_of(text) & Manner.INSTRUCTION
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fix the failing test in utils.py.",
+        "I don't need the blue one anymore.",
+        "Always a pleasure, thanks!",
+        "Make sure all the car doors are locked.",
+        "Only the second one failed.",
+        "What will change in future releases?",
+        "Keep going.",
+    ],
+)
+def test_what_is_wanted_once_is_no_rule(text: str) -> None:
+    assert manner_of(text) is Manner.NONE
+
+
 @pytest.mark.parametrize("text", PREFERENCES.values(), ids=PREFERENCES)
 def test_preferences_are_known(text: str) -> None:
     assert manner_of(text) & Manner.PREFERENCE

@@ -16,6 +16,8 @@ from foveate.policies.selectors.mmr import Mmr
 from foveate.policies.selectors.structured import Structured
 from foveate.policies.selectors.window import Window
 from foveate.policies.types import History
+from foveate.proxy.config.policies import build_policy, named_policies
+from foveate.proxy.config.schema import Settings
 from support.conversations import history, segment
 
 NOTHING: dict[str, Any] = {"fixed": 0.0, "persistence": 0.0, "answers": 0.0}
@@ -94,6 +96,18 @@ def test_coverage_keeps_every_value_once() -> None:
     assert Coverage(values=0.0).select(seen, np.array([0, 0.1, 0.3, 0.2]), 20) == {2, 3}
 
 
+@pytest.mark.parametrize("preset", ["balanced", "agent"])
+def test_in_tool_work_what_the_question_is_about_stays_beside_values(preset: str) -> None:
+    selector = build_policy(preset, named_policies(Settings())[preset]).selector
+    seen = tools(*(f"order A{n} B{n}" for n in range(20)))
+    asked_about = np.array(
+        [9.0, *[-0.4] * 20]
+    )  # deviations from the mean, of the talk at the beginning
+    kept = selector.select(seen, asked_about, 100)
+    assert 0 in kept
+    assert len(kept) > 5
+
+
 def test_what_is_pinned_covers_its_values() -> None:
     pinned = segment("order A1 B2", kind="tool", role="assistant", pin="cache_control")
     seen = history([pinned, segment("order A1 B2", kind="tool"), segment("ship C3", kind="tool")])
@@ -113,7 +127,7 @@ def test_what_is_pinned_covers_its_values() -> None:
         (["ship A1", "see A1", "ship B2"], None, 2, {"references": 0.0, "half_life": 1e9}, 3),
         (
             ["ship A1", "ship B2"],
-            [0, 5.0, 0],
+            [0, 3.0, 0],
             1,
             {"relevance": 0.0, "half_life": 4.0, "values": 1.0},
             2,
