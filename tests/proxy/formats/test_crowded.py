@@ -14,7 +14,7 @@ from foveate.proxy.formats.wire.reading import MOST_PARTS
 from support.deciding import read
 
 MANY: list[Any] = [{} for _ in range(MOST_PARTS + 1)]
-BRACKETS = "{" * (2 * MOST_PARTS + 1)
+ROWS = "[" + '{"a":"\\\\"},' * (MOST_PARTS + 1) + "0]"
 ASKING = {"role": "user", "content": "q"}
 WAIT = {"role": "user", "content": "wait"}
 CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -55,12 +55,23 @@ WIRES = [
 ]
 
 
-@pytest.mark.parametrize("told", [MANY, BRACKETS], ids=["parts", "brackets in a text"])
+@pytest.mark.parametrize("told", [MANY, ROWS], ids=["parts", "objects in a text"])
 @pytest.mark.parametrize(("wire", "field", "talk"), WIRES, ids=["chat", "messages", "responses"])
 def test_a_crowded_result_stays_with_its_call(wire: Format, field: str, talk: Any, told: Any) -> None:
     parsed = read({"model": "gpt-4o", field: talk(told)}, wire=wire)
     assert [place.items for place in parsed.places] == [(0,), (1, 3), (2,), (4,)]
     assert parsed.segments[1].tokens > MOST_PARTS / 100
+
+
+@pytest.mark.parametrize(("wire", "field", "talk"), WIRES, ids=["chat", "messages", "responses"])
+def test_a_text_that_tells_of_many_objects_is_read_as_any_other(
+    wire: Format, field: str, talk: Any
+) -> None:
+    parsed = read({"model": "gpt-4o", field: talk(ROWS)}, wire=wire)
+    (block,) = parsed.items[3].blocks
+    assert [told.text for told in block.told] == [ROWS]
+    assert not block.pin
+    assert not parsed.items[3].guessed
 
 
 @pytest.mark.parametrize(("wire", "field"), [(wire, field) for wire, field, _ in WIRES])
