@@ -158,12 +158,13 @@ def construct(where: str, cls: type, parameters: Any) -> Any:
             raise ConfigError(
                 f"{where}.{unknown[0]} is not a setting; {cls.__name__.lower()} takes {', '.join(known)}"
             )
+    hints = get_type_hints(cls) if dataclasses.is_dataclass(cls) else {}
     given = parameters.items() if isinstance(parameters, dict) else [("", parameters)]
     for key, value in given:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{f'{where}.{key}'.rstrip('.')} is {value}; it must be a finite number")
-        inner = get_type_hints(cls).get(key) if isinstance(value, dict) else None
-        if inner is not None and dataclasses.is_dataclass(inner):
+        inner = hints.get(key)
+        if isinstance(value, dict) and dataclasses.is_dataclass(inner):
             construct(f"{where}.{key}", cast("type", inner), value)
     try:
         return TypeAdapter(cls).validate_python(parameters)

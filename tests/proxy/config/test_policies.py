@@ -50,6 +50,12 @@ def test_a_part_of_a_part_takes_its_own_names_alone(tmp_path: Path) -> None:
             built_from(tmp_path, text.replace("turn: 3", wrong))
 
 
+def test_a_weight_for_each_kind_is_a_number(tmp_path: Path) -> None:
+    text = "policies: {mine: {preset: balanced, signals: {keyword: {weight: {code: {very: 2}}}}}}"
+    with pytest.raises(ConfigError, match=r"keyword\.weight: code .*valid number"):
+        built_from(tmp_path, text)
+
+
 def test_every_preset_builds() -> None:
     built = build_policies(Settings())
     assert set(preset_names()) == set(built)
