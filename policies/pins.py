@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from foveate.policies.types import INSTRUCTIONS, MARKS, Key, Segment
 
-FIRST = 0.1  # of `share`, for the first user turn
+# Of `share`, for the first user turn: of a room of 64,000 tokens it takes the task of a coding agent
+FIRST = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Pins:
     only. What stands between the latest user turn and the end stays as a whole where it fits; of a
     longer tool loop the newest stays, up to half the room, and the rest competes. The turns named below
     stay ahead of better-scored segments as long as they take no more than `share` of the room that is
-    left, the first user turn a tenth of that: a terse "yes, do it" needs the message before it, and
+    left, the first user turn three tenths of that: a terse "yes, do it" needs the message before it, and
     under a tight budget each pin costs what the turn needs more. Of the rest, `standing` is the share
     for standing instructions and preferences where tools are at work: they name no value that a call
     needs, and hold for every call.
