@@ -90,7 +90,8 @@ def _is_error(event: Any) -> bool:
     kind = event.get("type")
     if event.get("error") or (isinstance(kind, str) and kind in FAILED):
         return True
-    # No API's words come so
+    if event.get("choices"):  # what stands beside words is no error
+        return False
     return isinstance(event.get("message"), str) or any(event.get(name) for name in TOLD)
 
 

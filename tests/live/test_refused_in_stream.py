@@ -165,6 +165,7 @@ def test_the_sdk_gets_its_stream_where_the_first_one_began_with_an_error(
 SPOKEN: dict[str, list[bytes]] = {
     "another error": [event({"error": {"message": "Overloaded", "type": "overloaded_error"}})],
     "an error behind words": [chunk({"content": "Well"}), event({"error": ERROR})],
+    "words beside a remark": [chunk({"content": "Well"}, message=LONG_ANSWER.format(103000))],
     "a call": [chunk({"tool_calls": [{"index": 0}]}), event({"error": ERROR})],
     "words that tell of one": [chunk({"content": "prompt is too long: 9 tokens > 8 maximum"})],
     "nothing": [],
