@@ -23,7 +23,7 @@ from foveate.policies.results.cutting import (
 from foveate.policies.results.instead import Reader
 from foveate.policies.results.needing import need_of
 from foveate.policies.seams import MARK_TOKENS, marks, neighbours
-from foveate.policies.signals.directive import standing
+from foveate.policies.signals.directive import lasting
 from foveate.policies.types import (
     INSTRUCTIONS,
     SUMMARY,
@@ -189,10 +189,10 @@ def pinned(
 ) -> tuple[Segment, ...]:
     """Return the segments with the reason set on each that is pinned; none of the `spent` is."""
     segments = history.segments
-    lasting = standing(history) if any(s.kind == "tool" for s in segments) else []
+    said = lasting(history) if any(s.kind == "tool" for s in segments) else []
     if not spent:
-        return policy.pins.apply(segments, low, inside, lasting)
-    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low, inside, lasting))
+        return policy.pins.apply(segments, low, inside, said)
+    rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low, inside, said))
     return tuple([replace(s, pin="") if s.key in spent else next(rest) for s in segments])
 
 

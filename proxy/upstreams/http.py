@@ -105,11 +105,11 @@ class HttpUpstream:
         """
         if is_anthropics(request.headers):
             if self._anthropic_key:
-                return with_key(request.headers, self._anthropic_key)
+                return with_key(request.headers, self._anthropic_key, b"x-api-key", b"authorization")
             login = self._anthropic_login
         else:
             if self._key:
-                return [*without_keys(request.headers), (b"authorization", b"Bearer " + self._key)]
+                return with_key(request.headers, self._key, b"authorization", b"api-key")
             login = self._login
         if not login:
             return request.headers
@@ -150,15 +150,13 @@ def without_login(address: str) -> tuple[str, bytes]:
     ), b"Basic " + said
 
 
-def with_key(headers: Headers, key: bytes) -> Headers:
-    """Return the headers with `key` in the place of the caller's: as a bearer token only where the
-    caller sent one.
+def with_key(headers: Headers, key: bytes, usual: bytes, other: bytes) -> Headers:
+    """Return the headers with `key` in the place of the caller's: in the vendor's `usual` header, and in
+    its `other` one where that alone is what the caller sent (Azure's `api-key`).
     """
     given = [name for name, _ in headers if name in CARRIERS]
-    others = without_keys(headers)
-    if given == [b"authorization"]:
-        return [*others, (b"authorization", b"Bearer " + key)]
-    return [*others, (b"x-api-key", key)]
+    name = other if given == [other] else usual
+    return [*without_keys(headers), (name, b"Bearer " + key if name == b"authorization" else key)]
 
 
 def idle_seconds(*bases: str) -> float:

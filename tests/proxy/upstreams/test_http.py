@@ -52,6 +52,11 @@ def test_a_key_takes_the_place_of_the_callers_wherever_that_stands() -> None:
     assert sent(upstream, *given) == [(b"accept", b"*/*"), (b"authorization", b"Bearer k")]
 
 
+def test_a_client_of_azures_gets_the_key_in_its_own_header() -> None:
+    upstream = HttpUpstream("https://name.openai.azure.com/openai", api_key="k")
+    assert sent(upstream, (b"api-key", b"theirs")) == [(b"api-key", b"k")]
+
+
 async def test_the_vendor_that_cannot_be_reached_is_the_one_that_is_named() -> None:
     upstream = HttpUpstream("http://127.0.0.1:1/v1", anthropic_url="http://127.0.0.1:2")
     for headers, port in (([BEARER], 1), ([VERSION], 2)):
