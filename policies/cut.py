@@ -23,7 +23,7 @@ from foveate.policies.results.cutting import (
 from foveate.policies.results.instead import Reader
 from foveate.policies.results.needing import need_of
 from foveate.policies.seams import MARK_TOKENS, marks, neighbours
-from foveate.policies.signals.directive import lasting
+from foveate.policies.signals.directive import laid_down
 from foveate.policies.types import (
     INSTRUCTIONS,
     SUMMARY,
@@ -189,7 +189,7 @@ def pinned(
 ) -> tuple[Segment, ...]:
     """Return the segments with the reason set on each that is pinned; none of the `spent` is."""
     segments = history.segments
-    said = lasting(history) if any(s.kind == "tool" for s in segments) else []
+    said = laid_down(history) if any(s.kind == "tool" for s in segments) else []
     if not spent:
         return policy.pins.apply(segments, low, inside, said)
     rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low, inside, said))

@@ -10,7 +10,7 @@ from foveate.policies.flow.shape import speakers_of
 from foveate.policies.types import History, Key, Manner, Scores
 
 
-def lasting(history: History) -> list[Key]:
+def laid_down(history: History) -> list[Key]:
     """Return where the user has said how to behave or what is preferred, the newest first."""
     found = np.flatnonzero(Directive(correction=0.0).score(history))
     return [history.segments[i].key for i in found[::-1]]
