@@ -18,10 +18,17 @@ KINDS = {
     "prefers": Manner.PREFERENCE,
     "corrects": Manner.CORRECTION,
 }
-FIRST = r"(?:^|[.!?;:,。！？]\s*)"
+_MARK = "[.!?;:,。！？؟،।]"
+FIRST = rf"(?:^|(?<={_MARK})|(?<={_MARK}\s)|(?<={_MARK}\s\s))"
 
 
 _WORD = re.compile(rf"[\w{MARKS}]+")
+LETTERS = {  # without which a text is not in the language
+    "zh": re.compile("[\u3400-\u4dbf\u4e00-\u9fff]"),
+    "ja": re.compile("[\u3041-\u30ff]"),
+    "ko": re.compile("[\uac00-\ud7a3]"),
+}
+_EASTERN = re.compile("[\u3041-\ud7a3]")
 STEM = 5  # letters by which a word is looked for
 
 
@@ -46,15 +53,16 @@ class Wordings:
     """Those of all languages, and what a text has to have in it for one to be worth a look."""
 
     stems: Mapping[str, Sequence[Wording]]  # where words are parted
-    unspaced: Sequence[Wording]
+    unspaced: Mapping[str, Wording]  # by the code of the language
 
     def likely(self, lower: str) -> list[Wording]:
         """Return those that may find something in a lower-case text."""
         found: list[Wording] = []
         for stem in {word[:STEM] for word in _WORD.findall(lower)} & self.stems.keys():
             found += [wording for wording in self.stems[stem] if wording not in found]
-        if not lower.isascii():
-            found += [each for each in self.unspaced if any(hint in lower for hint in each.hints)]
+        for code, wording in self.unspaced.items() if _EASTERN.search(lower) else ():
+            if LETTERS[code].search(lower) and any(hint in lower for hint in wording.hints):
+                found.append(wording)
         return found
 
 
@@ -62,13 +70,13 @@ class Wordings:
 def wordings() -> Wordings:
     """Return those of all languages that have any."""
     stems: dict[str, list[Wording]] = {}
-    unspaced = []
+    unspaced = {}
     for code, said in described().items():
         if "hints" not in said:
             continue
         wording = wording_of(code, said)
         if code in UNSPACED:
-            unspaced.append(wording)
+            unspaced[code] = wording
             continue
         for stem in {max(_WORD.findall(hint), key=len)[:STEM] for hint in wording.hints}:
             stems.setdefault(stem, []).append(wording)
@@ -77,12 +85,12 @@ def wordings() -> Wordings:
 
 def wording_of(code: str, said: Mapping[str, str | Sequence[str]]) -> Wording:
     """Return what is said of the language `code`, its patterns compiled."""
-    edge = "" if code in UNSPACED else rf"(?<![\w{MARKS}])"
+    edge = "" if code in UNSPACED else rf"\b(?<![\w{MARKS}])"
     patterns = {}
     for name, manner in KINDS.items():
         anywhere, first = "|".join(said.get(name, ())), "|".join(said.get(f"{name}_first", ()))
-        parts = [f"{edge}(?:{anywhere})"] + ([f"{FIRST}(?:{first})"] if first else [])
-        patterns[manner] = re.compile("|".join(parts), re.MULTILINE)
+        wording = f"{anywhere}|{FIRST}(?:{first})" if first else anywhere
+        patterns[manner] = re.compile(f"{edge}(?:{wording})", re.MULTILINE)
     return Wording(tuple(said["hints"]), patterns)
 
 
