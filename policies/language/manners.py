@@ -23,12 +23,7 @@ FIRST = rf"(?:^|(?<={_MARK})|(?<={_MARK}\s)|(?<={_MARK}\s\s))"
 
 
 _WORD = re.compile(rf"[\w{MARKS}]+")
-LETTERS = {  # without which a text is not in the language
-    "zh": re.compile("[\u3400-\u4dbf\u4e00-\u9fff]"),
-    "ja": re.compile("[\u3041-\u30ff]"),
-    "ko": re.compile("[\uac00-\ud7a3]"),
-}
-_EASTERN = re.compile("[\u3041-\ud7a3]")
+_EASTERN = re.compile("[\u3041-\ud7a3]")  # Japanese, Chinese, Korean
 STEM = 5  # letters by which a word is looked for
 
 
@@ -52,35 +47,42 @@ class Wording:
 class Wordings:
     """Those of all languages, and what a text has to have in it for one to be worth a look."""
 
-    stems: Mapping[str, Sequence[Wording]]  # where words are parted
-    unspaced: Mapping[str, Wording]  # by the code of the language
+    # Where words are parted: by the first letters of a word, how it goes on, and whose it is.
+    stems: Mapping[str, Sequence[tuple[str, Wording]]]
+    heads: Mapping[str, Sequence[tuple[str, Wording]]]  # where they are not: by the first letter
 
     def likely(self, lower: str) -> list[Wording]:
         """Return those that may find something in a lower-case text."""
         found: list[Wording] = []
-        for stem in {word[:STEM] for word in _WORD.findall(lower)} & self.stems.keys():
-            found += [wording for wording in self.stems[stem] if wording not in found]
-        for code, wording in self.unspaced.items() if _EASTERN.search(lower) else ():
-            if LETTERS[code].search(lower) and any(hint in lower for hint in wording.hints):
-                found.append(wording)
+        words = _WORD.findall(lower)
+        for stem in {word[:STEM] for word in words} & self.stems.keys():
+            begun = [word for word in words if word.startswith(stem)]
+            for hint, wording in self.stems[stem]:
+                if wording not in found and any(word.startswith(hint) for word in begun):
+                    found.append(wording)
+        for head in set(lower) & self.heads.keys() if _EASTERN.search(lower) else ():
+            for hint, wording in self.heads[head]:
+                if wording not in found and hint in lower:
+                    found.append(wording)
         return found
 
 
 @lru_cache(maxsize=1)
 def wordings() -> Wordings:
     """Return those of all languages that have any."""
-    stems: dict[str, list[Wording]] = {}
-    unspaced = {}
+    stems: dict[str, list[tuple[str, Wording]]] = {}
+    heads: dict[str, list[tuple[str, Wording]]] = {}
     for code, said in described().items():
         if "hints" not in said:
             continue
         wording = wording_of(code, said)
         if code in UNSPACED:
-            unspaced[code] = wording
+            for hint in wording.hints:
+                heads.setdefault(hint[0], []).append((hint, wording))
             continue
-        for stem in {max(_WORD.findall(hint), key=len)[:STEM] for hint in wording.hints}:
-            stems.setdefault(stem, []).append(wording)
-    return Wordings(stems, unspaced)
+        for hint in {max(_WORD.findall(hint), key=len) for hint in wording.hints}:
+            stems.setdefault(hint[:STEM], []).append((hint, wording))
+    return Wordings(stems, heads)
 
 
 def wording_of(code: str, said: Mapping[str, str | Sequence[str]]) -> Wording:
