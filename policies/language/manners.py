@@ -54,7 +54,7 @@ class Wordings:
     def likely(self, lower: str) -> list[Wording]:
         """Return those that may find something in a lower-case text."""
         found: list[Wording] = []
-        words = _WORD.findall(lower)
+        words = set(_WORD.findall(lower))
         for stem in {word[:STEM] for word in words} & self.stems.keys():
             begun = [word for word in words if word.startswith(stem)]
             for hint, wording in self.stems[stem]:
