@@ -37,7 +37,7 @@ def test_every_fitted_value_is_one_that_the_fit_tries(name: str) -> None:
 def test_the_fit_is_the_same_every_time_and_never_ends_lower(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "Onnx", lambda threads: WordEmbedder())
+    monkeypatch.setattr(fit, "Onnx", WordEmbedder)
     readings = fit.read(DATA, tmp_path / "vectors.npz")
     again = fit.read(DATA, tmp_path / "vectors.npz")
     space = {("signals", "semantic", "weight"): (0.0, 0.7, 5.0), ("selector", "tools"): (0.1, 0.6)}

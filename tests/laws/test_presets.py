@@ -87,7 +87,8 @@ def test_the_default_keeps_a_standing_instruction() -> None:
     chatter = [segment(f"{n}: {TOPICS[n % len(TOPICS)]}", turn=n + 3, tokens=15) for n in range(60)]
     question = "When does the night train to Vienna leave?"
     seen = history(
-        [segment("hello", turn=1), told, *chatter, segment(question, turn=80, tokens=8)], question
+        [segment("hello", turn=1, tokens=100), told, *chatter, segment(question, turn=80, tokens=8)],
+        question,
     )
     with_it, without = (
         build_policy("p", PolicySettings(preset="balanced", signals={"directive": {"weight": weight}}))

@@ -15,7 +15,7 @@ from aiohttp import web
 from support.client import Answer, ask
 from support.messages import assistant, long_talk, problems, request, result, thought, use, user
 from support.server import Live, serve, settings_for
-from support.upstream import Script, Upstream, reply_json, stream
+from support.upstream import Received, Script, Upstream, reply_json, stream
 
 BUDGET = {"X-Pruning-Budget": "900/500"}
 USAGE = {
@@ -80,6 +80,11 @@ def post(live: Live, body: Any, key: str, path: str = "/v1/messages", **headers:
     return ask(live.url, "POST", path, json.dumps(body).encode(), list(given.items()))
 
 
+def posted(upstream: Upstream) -> Received:
+    """Return the last message that the upstream got, whatever is asked about its models meanwhile."""
+    return [r for r in upstream.received if r.method == "POST"][-1]
+
+
 def created(client: anthropic.Anthropic, messages: Any, **more: Any) -> Any:
     return client.messages.create(model="claude-test", max_tokens=100, messages=messages, **more)
 
@@ -87,9 +92,9 @@ def created(client: anthropic.Anthropic, messages: Any, **more: Any) -> Any:
 def test_a_short_talk_goes_on_as_it_is(client: anthropic.Anthropic, upstream: Upstream) -> None:
     made = created(client, [{"role": "user", "content": "hi"}], system="Be brief.")
     assert made.content[0].text == "Platform seven."
-    assert upstream.last.json["messages"] == [{"role": "user", "content": "hi"}]
-    assert upstream.last.header("authorization") == f"Bearer {client.api_key}"
-    assert upstream.last.header("anthropic-version")
+    assert posted(upstream).json["messages"] == [{"role": "user", "content": "hi"}]
+    assert posted(upstream).header("authorization") == f"Bearer {client.api_key}"
+    assert posted(upstream).header("anthropic-version")
 
 
 def test_a_long_talk_is_cut_and_the_headers_say_so(
@@ -102,8 +107,8 @@ def test_a_long_talk_is_cut_and_the_headers_say_so(
         extra_headers=BUDGET,  # type: ignore[arg-type]
     )
     assert raw.headers["x-pruning-result"] == "cut"
-    assert len(upstream.last.json["messages"]) < len(long_talk())
-    assert problems(upstream.last.json) == []
+    assert len(posted(upstream).json["messages"]) < len(long_talk())
+    assert problems(posted(upstream).json) == []
 
 
 def test_a_stream(client: anthropic.Anthropic, upstream: Upstream) -> None:
@@ -116,7 +121,7 @@ def test_a_stream(client: anthropic.Anthropic, upstream: Upstream) -> None:
         final = events.get_final_message()
     assert final.content[0].text == "Platform seven."  # type: ignore[union-attr]
     assert final.usage.cache_read_input_tokens == 200
-    assert len(upstream.last.json["messages"]) < len(long_talk())
+    assert len(posted(upstream).json["messages"]) < len(long_talk())
 
 
 def test_the_beta_client_and_its_query_pass(client: anthropic.Anthropic, upstream: Upstream) -> None:
@@ -125,9 +130,9 @@ def test_the_beta_client_and_its_query_pass(client: anthropic.Anthropic, upstrea
         model="claude-test", max_tokens=100, messages=talk, betas=["x-2026-01-01"], extra_headers=BUDGET,
         extra_query={"beta": "true"},
     )  # fmt: skip
-    assert upstream.last.target == "/v1/messages?beta=true"
-    assert upstream.last.header("anthropic-beta") == "x-2026-01-01"
-    assert len(upstream.last.json["messages"]) < len(talk)
+    assert posted(upstream).target == "/v1/messages?beta=true"
+    assert posted(upstream).header("anthropic-beta") == "x-2026-01-01"
+    assert len(posted(upstream).json["messages"]) < len(talk)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -151,8 +156,8 @@ def test_a_loop_with_signed_reasoning_grows_at_its_end_alone(quick: Live, upstre
     prompts = []
     for n in range(5):
         post(quick, request(messages, tools=TOOLS), key, **BUDGET)
-        assert problems(upstream.last.json) == []
-        prompts.append(upstream.last.json["messages"])
+        assert problems(posted(upstream).json) == []
+        prompts.append(posted(upstream).json["messages"])
         signed = thought(f"I look up {n}", f"signature {n}")
         messages = [*messages, assistant(signed, use(f"t{n}")), user(result(f"t{n}", f"found {n}"))]
     for before, after in pairwise(prompts):
@@ -163,7 +168,7 @@ def test_words_beside_results_are_the_latest_turn(quick: Live, upstream: Upstrea
     upstream.script = answering(HELLO)
     messages = [*long_talk(), assistant(use("t1")), user(result("t1", "found"), "And the tomatoes?")]
     assert post(quick, request(messages, tools=TOOLS), "sk-ant-w", **BUDGET).result == "cut"
-    assert upstream.last.json["messages"][-2:] == messages[-2:]
+    assert posted(upstream).json["messages"][-2:] == messages[-2:]
 
 
 def test_a_prompt_that_is_refused_as_too_long_is_cut_and_sent_once_more(
@@ -188,7 +193,7 @@ def test_a_count_is_the_upstreams_own(quick: Live, upstream: Upstream) -> None:
     upstream.script = reply_json({"input_tokens": 7})
     found = post(quick, request(long_talk()), "sk-ant-c", "/v1/messages/count_tokens", **BUDGET)
     assert (found.json, found.result) == ({"input_tokens": 7}, "relayed")
-    assert upstream.last.json == request(long_talk())
+    assert posted(upstream).json == request(long_talk())
 
 
 def test_a_count_that_is_refused_for_its_reasoning_is_asked_without_it(
@@ -206,7 +211,7 @@ def test_a_count_that_is_refused_for_its_reasoning_is_asked_without_it(
     messages = [user("hi"), assistant(thought("hm"), "hello"), user("well?")]
     found = post(quick, request(messages), "sk-ant-c", "/v1/messages/count_tokens")
     assert found.json == {"input_tokens": 7}
-    assert upstream.last.json["messages"] == [user("hi"), assistant("hello"), user("well?")]
+    assert posted(upstream).json["messages"] == [user("hi"), assistant("hello"), user("well?")]
 
 
 def test_an_error_of_the_upstream_is_the_clients_own_kind(
