@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.embedders.runtimes import REFERENCE, RUNTIMES
-from benchmarks.retention.__main__ import FOLDERS
+from benchmarks.retention.__main__ import DATA
 from benchmarks.speed.report import table
 from benchmarks.speed.targets import resident_of
 from foveate.policies.types import Vectors
@@ -129,9 +129,7 @@ def alike(vectors: Vectors, reference: Vectors) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.embedders", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, default=next(f for f in FOLDERS if (f / "cases.jsonl").is_file())
-    )
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--only", default="", metavar="TEXT", help="runtimes whose name holds this")
     parser.add_argument(
         "--retention", action="store_true", help="measure what evidence is kept with the vectors"

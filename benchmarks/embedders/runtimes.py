@@ -37,12 +37,14 @@ def ours(threads: int = 1, model: str = PLAIN) -> Embed:
 
 def side_by_side(embed: Embed, threads: int) -> Embed:
     """Return what embeds so many texts at a time."""
+    if threads == 1:
+        return embed
     pool = ThreadPoolExecutor(threads)
 
     def embed_all(texts: Sequence[str]) -> Vectors:
         return np.concatenate(list(pool.map(lambda text: embed([text]), texts)))
 
-    return embed_all if threads > 1 else embed
+    return embed_all
 
 
 def onnxruntime_session(model: bytes | str, threads: int, level: str) -> Any:

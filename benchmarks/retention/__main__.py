@@ -39,6 +39,7 @@ from foveate.proxy.vectors.embedders.onnx import Onnx
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT.parent / "shared" / "eval", ROOT / "tests" / "data")
+DATA = next(folder for folder in FOLDERS if (folder / "cases.jsonl").is_file())
 
 
 @dataclass
@@ -151,9 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data", type=Path, default=next(f for f in FOLDERS if (f / "cases.jsonl").is_file())
-    )
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--source", nargs="*", default=[])
     parser.add_argument("--budget", nargs="*", type=float, default=list(BUDGETS))
     parser.add_argument(

@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.retention.__main__ import FOLDERS
+from benchmarks.retention.__main__ import DATA
 from foveate.policies.policy import Policy
 from foveate.proxy.config.policies import build_policy, named_policies
 from foveate.proxy.config.schema import Settings
@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=next(f for f in FOLDERS if f.is_dir()))
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--policy", default="balanced")
     parser.add_argument("--limit", type=int, default=12, help="cases of a source")
     asked = parser.parse_args()

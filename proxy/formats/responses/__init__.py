@@ -9,12 +9,12 @@ from foveate.proxy.formats.layout import Row
 from foveate.proxy.formats.parsed import NO_TEXTS, Item, Outline, Parsed, Prompt, Texts
 from foveate.proxy.formats.responses import counting
 from foveate.proxy.formats.responses.answer import responses_usage
-from foveate.proxy.formats.responses.item import item_of, read_item
+from foveate.proxy.formats.responses.item import read_item
 from foveate.proxy.formats.responses.request import responses_outline
 from foveate.proxy.formats.responses.rewriting import rewrite_input
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire.beginnings import AFRESH, Earlier
-from foveate.proxy.formats.wire.reading import decoded, is_crowded
+from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.usage import Usage
 
 
@@ -30,8 +30,7 @@ class Responses:
 
     def parse(self, raw: bytes, counter: TokenCounter, split_over: int) -> Item:
         """Return an input item as it is understood."""
-        block = read_item(raw, counter, split_over)
-        guessed = is_crowded(raw) or counting.item_is_guessed(item_of(raw))
+        block, guessed = read_item(raw, counter, split_over)
         return Item(block.id, block.tokens, (block,), guessed)
 
     def standing(self, name: str, raw: bytes, counter: TokenCounter) -> int:

@@ -8,7 +8,13 @@ from typing import Any
 from foveate.policies.types import MARKS
 from foveate.proxy.formats.parsed import Block, Call, Piece, Told, digest
 from foveate.proxy.formats.responses import kinds
-from foveate.proxy.formats.responses.counting import PER_ITEM, PER_ROLE, UNSAID, item_tokens
+from foveate.proxy.formats.responses.counting import (
+    PER_ITEM,
+    PER_ROLE,
+    UNSAID,
+    item_is_guessed,
+    item_tokens,
+)
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.wire import marks
 from foveate.proxy.formats.wire.contents import is_plain_text, texts_told
@@ -23,18 +29,22 @@ PLAIN = frozenset({"input_text", "output_text", "text"})
 ORNAMENTS = frozenset({"id", "status"})
 
 
-def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> Block:
-    """Return an input item as it is understood; FormatError where it is no JSON.
+def read_item(raw: bytes, counter: TokenCounter, split_over: int) -> tuple[Block, bool]:
+    """Return an input item as it is understood, and whether its tokens are in part guesses; FormatError
+    where it is no JSON.
 
     An item whose type is not known here is pinned, and so is what cannot be looked into.
     """
     if is_crowded(raw):
-        return _opaque(raw, short_fields(raw), counter)
+        return _opaque(raw, short_fields(raw), counter), True
     item = item_of(raw)
+    guessed = item_is_guessed(item)
+    if not item:
+        return _opaque(raw, item, counter), guessed
     try:
-        return _understood(item, counter, split_over) if item else _opaque(raw, {}, counter)
+        return _understood(item, counter, split_over), guessed
     except (RecursionError, TypeError):  # nested too deep to be written anew, or of no shape there is
-        return _opaque(raw, item, counter)
+        return _opaque(raw, item, counter), guessed
 
 
 def item_of(raw: bytes) -> dict[str, Any]:
