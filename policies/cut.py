@@ -110,8 +110,10 @@ def favoured_by(
     """Return how much the pieces of each competing segment count, by its position: more where the
     policy keeps it.
     """
+    share = room / max(1, sum([s.tokens for s in competing.segments]))
     judged = [
-        judged_tokens(s, divided.get(i, ())) for i, s in zip(rows, competing.segments, strict=True)
+        judged_tokens(s, divided.get(i, ()), share)
+        for i, s in zip(rows, competing.segments, strict=True)
     ]
     thin = [
         s if s.tokens == tokens else replace(s, tokens=tokens)

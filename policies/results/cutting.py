@@ -21,10 +21,13 @@ TEXT = 0.15  # of the room: up to there a short text is one piece
 # whole messages: there only long results are shown in part
 SHORT = 4000  # tokens of a history beside its instructions
 TIGHT = 1000  # and of its room
-LONG = 700  # tokens of a result
+LONG = 1000  # tokens of a result
 STALE = 0.2  # how much a result counts that the same call has brought anew since
-PART = 180  # tokens of a unit's results that the policy judges it by
-WHOLE = 250  # and the most of any other segment
+# What of a result the policy judges its unit by: of lines, which speak for themselves, the best. Leaves of
+# JSON need their path and marks: where no more than SCARCE of what competes fits, it is judged whole, and
+# like lines from AMPLE on
+PART = 180  # tokens
+SCARCE, AMPLE = 0.25, 0.5
 TOOLS = 0.3  # share of tool tokens from which talk has no more say than its pieces
 TALK = 4.0  # how much stronger the policy's favour is where there is nothing but talk
 
@@ -202,11 +205,17 @@ def superseded(segments: Sequence[Segment]) -> frozenset[Key]:
     return frozenset(found)
 
 
-def judged_tokens(segment: Segment, results: Sequence[ToolResult]) -> int:
-    """Return the tokens that a segment is judged by as a whole: those that its best pieces would take."""
+def judged_tokens(segment: Segment, results: Sequence[ToolResult], share: float) -> int:
+    """Return the tokens that a segment is judged by as a whole: those that would be shown of it, where
+    `share` of what competes fits.
+    """
     if not results:
-        return min(segment.tokens, WHOLE)
-    return min(segment.tokens, bare_tokens(segment, results) + PART)
+        return segment.tokens
+    leaves = sum([r.tokens for r in results if is_json(r.text)])
+    lines = sum([r.tokens for r in results]) - leaves
+    scarcity = min(1.0, max(0.0, (AMPLE - share) / (AMPLE - SCARCE)))
+    leaves = min(leaves, PART) + int(max(0, leaves - PART) * scarcity)
+    return min(segment.tokens, bare_tokens(segment, results) + leaves + min(lines, PART))
 
 
 def favour_of(favour: float, tool_share: float) -> float:

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.results.outputs import commits
 from benchmarks.results.shortening import shorten
 from foveate.policies.results.pieces.dividing import pieces_of
+from foveate.policies.results.pieces.kinds import is_json
 from foveate.policies.results.scoring import Need
 from foveate.policies.results.settings import Results
 
@@ -210,3 +211,17 @@ def test_a_commit_that_is_asked_for_by_what_it_says_shows_its_hash(seed: int) ->
     short = shorten(case.text, Need(turn=case.turn, since=1, step=case.call), 500, Results(), count)
     assert f"commit {case.answer}\n" in short.text
     assert "Throttle: back off" in short.text
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}', " {}", '[\n {"a": 1}]', "[[1]]", "[]", '["a"]', "[-1]", "[true]", "[null, 1]"]
+)
+def test_json_is_known_by_its_beginning(text):
+    assert is_json(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[File: a.py (9 lines)]", "[INFO] done", "{{name}}", "{x for x in y}", "[trueish]", "[", "", "7"]
+)
+def test_a_text_in_brackets_is_no_json(text):
+    assert not is_json(text)

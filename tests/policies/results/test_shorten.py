@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.results.shortening import shorten
 from foveate.policies.results.choosing import Filling
 from foveate.policies.results.competing import compete
-from foveate.policies.results.cutting import divided_of
+from foveate.policies.results.cutting import divided_of, judged_tokens
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.render import render
 from foveate.policies.results.reading import reading_of
@@ -144,7 +144,7 @@ def test_a_unit_that_cannot_be_opened_leaves_the_room_to_others():
 
 
 def test_a_short_history_with_little_room_has_only_long_results_shown_in_part():
-    told = [ToolResult((n, 0, 0), "[1]", tokens) for n, tokens in enumerate((300, 900))]
+    told = [ToolResult((n, 0, 0), "[1]", tokens) for n, tokens in enumerate((300, 1200))]
     rules = segment("Be brief.", role="system", tokens=5_000, key=(3, 0, -1))
     short = [
         segment(result.text, role="tool", results=(result,), tokens=result.tokens, key=result.key)
@@ -154,6 +154,23 @@ def test_a_short_history_with_little_room_has_only_long_results_shown_in_part():
     assert set(divided_of([rules, *short], Results(), 5_500)) == {2}
     assert set(divided_of([rules, *short], Results(), 7_000)) == {1, 2}
     assert set(divided_of(long, Results(), 500)) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "tokens"),
+    [
+        ('{"id": 7}', 0.1, 1000),  # JSON is judged whole where room is scarce
+        ('{"id": 7}', 0.375, 640),
+        ('{"id": 7}', 0.9, 280),
+        ("7: import os", 0.1, 280),  # and lines by the best of them, whatever the room
+        ("[File: a.py (149 lines)]", 0.1, 280),
+    ],
+)
+def test_the_policy_judges_a_unit_by_what_would_be_shown_of_it(text, share, tokens):
+    result = ToolResult((0, 0, 0), text, 900)
+    unit = segment(text, role="tool", results=(result,), tokens=1000, key=result.key)
+    assert abs(judged_tokens(unit, [result], share) - tokens) <= 1
+    assert judged_tokens(unit, [], share) == 1000
 
 
 def test_tools_and_kinds_can_be_exempt():
