@@ -191,7 +191,8 @@ def pinned(
 ) -> tuple[Segment, ...]:
     """Return the segments with the reason set on each that is pinned; none of the `spent` is."""
     segments = history.segments
-    said = laid_down(history) if any(s.kind == "tool" for s in segments) else []
+    at_work = policy.pins.standing > 0 and any(s.kind == "tool" for s in segments)
+    said = laid_down(history) if at_work else []
     if not spent:
         return policy.pins.apply(segments, low, inside, said)
     rest = iter(policy.pins.apply([s for s in segments if s.key not in spent], low, inside, said))
