@@ -221,7 +221,8 @@ def test_json_is_known_by_its_beginning(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["[File: a.py (9 lines)]", "[INFO] done", "{{name}}", "{x for x in y}", "[trueish]", "[", "", "7"]
+    "text",
+    ["[File: a.py (9 lines)]", "[INFO] done", "{{name}}", "{x for x in y}", "[trueish]", "[", "", "7"],
 )
 def test_a_text_in_brackets_is_no_json(text):
     assert not is_json(text)
