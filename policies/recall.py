@@ -18,9 +18,9 @@ from foveate.policies.types import History, Scores
 EXCERPT_OVERHEAD = 4  # tokens that quoting one takes beside the segment's own
 FRAME_OVERHEAD = 26  # tokens of the frame that a turn's excerpts stand in
 SHARE = 0.1  # of the high watermark, which the allowance never exceeds
-# What ends a sentence, and what ends a question, in any script.
-_SENTENCE = re.compile(r"[^.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]+[.!?\n？！。｡؟۔।॥;՞፧።⁇⁈⁉‽]*")
-_QUESTION_MARK = re.compile(r"[?？؟;՞፧⁇⁈⁉‽]\W*$|¿|՞")
+# What ends a sentence, and what ends a question, in any script; U+037E, which is Greek, looks like a semicolon.
+_SENTENCE = re.compile(r"[^.!?\n？！。｡؟۔।॥\u037e՞፧።⁇⁈⁉‽]+[.!?\n？！。｡؟۔।॥\u037e՞፧።⁇⁈⁉‽]*")
+_QUESTION_MARK = re.compile(r"[?？؟\u037e՞፧⁇⁈⁉‽]\W*$|¿|՞")
 _GREEK = re.compile("[\u0370-\u03ff]")
 
 

@@ -170,6 +170,15 @@ def test_what_the_format_pins_stays_and_what_stands_before_it_where_it_fits() ->
     assert pinned(marked, budget=30, **off).keys() == {2, 4}
 
 
+@pytest.mark.parametrize("budget", range(40, 140, 10))
+def test_what_is_pinned_beside_what_must_stay_fits_the_budget(budget: int) -> None:
+    segments = chat(*["user", "assistant"] * 5, "user", *["assistant"] * 4)
+    segments[3] = replace(segments[3], pin="cache_control")
+    lasting = [s.key for s in segments[4:8]]
+    found = Pins(last_turns=3, share=0.5, standing=1.0).apply(segments, budget, lasting=lasting)
+    assert sum(s.tokens for s in found if s.pin) <= budget
+
+
 def test_pins_of_nothing_are_nothing() -> None:
     assert pinned([]) == {}
 

@@ -10,6 +10,7 @@ import pytest
 from foveate.policies.policy import Policy
 from foveate.policies.prune import absent, selection_of
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
+from foveate.policies.seams import MARK_TOKENS
 from foveate.policies.types import Budget, History, Key, PruneState, Segment
 from foveate.proxy.config.policies import build_policy
 from foveate.proxy.config.schema import PolicySettings
@@ -66,6 +67,23 @@ def test_a_cut_stands_under_a_larger_budget_too() -> None:
     selection = pruned(seen(talk(9, "ok")), POLICY, Budget(10**6, 10**6), state)
     assert selection.state == state
     assert not selection.cut
+
+
+def test_the_marks_at_seams_count_towards_high() -> None:
+    state = PruneState(dropped(3, 6))
+    given = situation(talk(9), "ok", POLICY, Budget(180 + 2 * MARK_TOKENS, 100), state)
+    assert replace(given, turns=True).plan() == "sticky"
+    assert replace(given, turns=True, budget=Budget(179 + 2 * MARK_TOKENS, 100)).plan() == "cut"
+
+
+def test_what_a_turn_is_quoted_leaves_the_prompt_within_high() -> None:
+    segments, state = talk(50), PruneState(dropped(11, 12, 21, 22, 23, 24))
+    size = 10 * (len(segments) - 6)
+    for high in (size, size + FRAME_OVERHEAD + 13, size + FRAME_OVERHEAD + 14):
+        selection = pruned(seen(segments), POLICY, Budget(high, 100), state)
+        after = situation(segments, ASKED, POLICY, Budget(high, 100), selection.state)
+        assert len(selection.recalled) == (high - size) // (FRAME_OVERHEAD + 14)
+        assert after.size() <= high
 
 
 def test_what_was_dropped_no_longer_counts_towards_high() -> None:

@@ -17,6 +17,7 @@ from foveate.policies.recall import (
     Turn,
     need,
     resemblance,
+    shared_words,
 )
 from foveate.policies.types import History, Scores
 from support.conversations import TOPICS, history, segment
@@ -73,6 +74,7 @@ def test_questions_and_requests_ask(turn: str) -> None:
         "...",
         "Good morning, I slept well.",
         "I bought tomatoes today. They are red.",
+        "I bought tomatoes; they are red;",
     ],
 )
 def test_what_asks_for_nothing_gets_nothing(turn: str) -> None:
@@ -169,6 +171,20 @@ def test_nothing_is_quoted_where_nothing_resembles_the_turn() -> None:
     assert resemblance(stranger, DROPPED) < Recall().resemblance
     assert quoted(Recall(), stranger, scores(0), DROPPED, 10**6) == ()
     assert quoted(Recall(resemblance=0.0), stranger, scores(0), DROPPED, 10**6)
+
+
+def test_a_turn_in_a_language_that_no_cue_is_known_of_asks_by_its_rare_words() -> None:
+    told = talk("Wapi treni inaondoka leo")
+    said = replace(told.segments[0], text="treni inaondoka leo kituoni wapi")
+    near = history([said, *told.segments[1:]], told.query_text)
+    assert need(near.query_text) is None
+    assert quoted(Recall(), near, scores(0), DROPPED, 10**6)[0] == 0
+    assert quoted(Recall(), told, scores(0), DROPPED, 10**6) == ()
+    assert quoted(Recall(unread=0.0), told, scores(0), DROPPED, 10**6)
+
+
+def test_a_question_of_common_words_alone_shares_no_word_with_anything() -> None:
+    assert shared_words(talk("And then what?"), DROPPED) == 0.0
 
 
 def test_resemblance_is_the_cosine_or_the_share_of_the_rare_words() -> None:

@@ -57,7 +57,7 @@ def test_a_mark_stands_where_a_turn_is_missing(letters: str, kept: str, expected
     assert filled(letters, kept) == expected
 
 
-@pytest.mark.parametrize("broken", ["a", "uu", "uaa", "uat", "x", "t"])
+@pytest.mark.parametrize("broken", ["a", "uu", "uaa", "uat", "x", "ux", "t"])
 def test_from_where_a_history_breaks_the_order_itself_nothing_is_asked_for(broken: str) -> None:
     assert found(broken + "uauau", " " * len(broken) + "+ + +") == []
 

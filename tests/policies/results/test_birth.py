@@ -75,9 +75,24 @@ def test_what_was_asked_for_exactly_stays_whole(given: dict[str, object]) -> Non
     assert born(unit(1, LOG, call)) == []
 
 
-@pytest.mark.parametrize("given", [{"path": "start.py"}, {"command": "cat tail.txt"}, {"lines": True}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"path": "start.py"},
+        {"command": "cat tail.txt"},
+        {"lines": True},
+        {"lines": ["a", "b"]},
+        {"lines": []},
+        {"order": 7},
+    ],
+)
 def test_other_arguments_ask_for_no_part(given: dict[str, object]) -> None:
     assert not asks_for_part(f"read {json.dumps(given)}")
+
+
+def test_arguments_that_are_no_json_are_read_as_a_command() -> None:
+    assert asks_for_part("bash tail -50 a.log")
+    assert not asks_for_part("bash cat a.log")
 
 
 def test_an_exact_repeat_points_to_what_stands() -> None:

@@ -126,6 +126,13 @@ def test_what_has_no_room_stays_out() -> None:
     assert not quoted("rm part_3700", log, state=shortened(log), room=10)
 
 
+def test_what_two_results_say_of_a_name_has_one_room() -> None:
+    logs = [unit(1, LOG), unit(3, LOG)]
+    asked = "rm part_3700"
+    assert len(quoted(asked, *logs, state=shortened(*logs), room=300)) == 2
+    assert len(quoted(asked, *logs, state=shortened(*logs), room=100)) == 1
+
+
 def test_a_users_turn_asks_by_plain_words_too() -> None:
     text = LOG.replace(
         "[200/400] worker took part_7400 of the queue", "The disk quota of tenant blue is full"
@@ -134,6 +141,9 @@ def test_a_users_turn_asks_by_plain_words_too() -> None:
     asked = "Whose disk quota is full?"
     assert "tenant blue" in quoted(asked, log, state=shortened(log), words=True)[1]
     assert not quoted(asked, log, state=shortened(log))
+    new = unit(3, "The disk quota of tenant blue is full\n" + "and so on\n" * 99)
+    fresh = frozenset({new.results[0].key})
+    assert not quoted(asked, log, new, state=shortened(log), words=True, fresh=fresh)
 
 
 def test_the_newest_item_says_what_is_wished_for() -> None:

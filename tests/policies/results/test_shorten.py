@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.results.shortening import shorten
 from foveate.policies.results.choosing import Filling
-from foveate.policies.results.competing import compete
+from foveate.policies.results.competing import compete, shown
 from foveate.policies.results.cutting import divided_of, judged_tokens
 from foveate.policies.results.pieces.dividing import pieces_of
 from foveate.policies.results.pieces.render import render
@@ -65,6 +65,15 @@ def test_the_row_that_the_user_names_is_shown_with_its_other_values():
     ]
     assert shown
     assert shown[0]["status"] == "lost"
+
+
+def test_a_value_of_a_row_is_shown_with_what_the_row_is_known_by():
+    rows = [{"id": f"#W{n}", "note": "n" * 250, "status": "sent"} for n in range(9)]
+    pieces = pieces_of(json.dumps(rows))
+    status = max(i for i, p in enumerate(pieces.all) if p.form == "leaf")
+    said = render(pieces, shown(pieces, {status}, 0.25))
+    assert '"id": "#W8"' in said
+    assert "#W7" not in said
 
 
 def test_repeats_give_way_to_what_is_said_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.policies.selectors.coverage import Coverage
+from foveate.policies.selectors.coverage import Coverage, Gains, lazily
 from foveate.policies.selectors.density import Density
 from foveate.policies.selectors.greedy import Greedy
 from foveate.policies.selectors.mmr import Mmr
 from foveate.policies.selectors.structured import Structured
 from foveate.policies.selectors.window import Window
-from foveate.policies.types import History
+from foveate.policies.types import History, Segment
 from foveate.proxy.config.policies import build_policy, named_policies
 from foveate.proxy.config.schema import Settings
 from support.conversations import history, segment
@@ -106,6 +107,46 @@ def test_in_tool_work_what_the_question_is_about_stays_beside_values(preset: str
     kept = selector.select(seen, asked_about, 100)
     assert 0 in kept
     assert len(kept) > 5
+
+
+def test_of_what_carries_no_value_the_more_relevant_stays() -> None:
+    assert Coverage().select(tools("a", "b"), np.array([0, 1.0, 0]), 10) == {1}
+
+
+def greedily(segments: Sequence[Segment], gains: Gains, room: int) -> list[int]:
+    """Return the order of taking whatever gains most then, of equal gains the newest."""
+    taken: list[int] = []
+    left = set(range(len(segments)))
+    while left:
+        best = max(left, key=lambda i: (gains.of(i), i))
+        left.discard(best)
+        if segments[best].tokens <= room:
+            room -= segments[best].tokens
+            taken.append(best)
+            gains.take(best)
+    return taken
+
+
+CARRIERS = st.lists(
+    st.tuples(st.integers(1, 9), st.integers(0, 8), st.sets(st.integers(0, 5)), st.integers(1, 3)),
+    max_size=9,
+)
+
+
+@given(CARRIERS, st.integers(0, 40))
+def test_the_lazy_order_is_the_order_of_the_largest_gains(
+    rows: list[tuple[int, int, set[int], int]], room: int
+) -> None:
+    segments = [segment(str(i), tokens=tokens) for i, (tokens, *_) in enumerate(rows)]
+    carried = [np.array(sorted(values), dtype=np.intp) for _, _, values, _ in rows]
+    base = np.array([float(base) for _, base, _, _ in rows])
+    density = np.array([2.0**-price for *_, price in rows])
+
+    def gains() -> Gains:
+        return Gains(base, 2.0 ** np.arange(6.0), carried, density)
+
+    first = np.array([gains().of(i) for i in range(len(rows))])
+    assert lazily(segments, gains(), first, room) == greedily(segments, gains(), room)
 
 
 def test_what_is_pinned_covers_its_values() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foveate.policies.features import extract
-from foveate.policies.signals.directive import Directive
+from foveate.policies.signals.directive import Directive, laid_down
 from foveate.policies.signals.novelty import Novelty
 from foveate.policies.signals.recency import Recency
 from foveate.policies.signals.references import References
@@ -114,6 +114,19 @@ def test_directive_knows_what_outlives_similarity(text: str, kind: str) -> None:
     assert not Directive(longest=5).score(seen).any()
     among_people = history([segment(f"Ann: {text}"), segment("Ben: fine")])
     assert not Directive().score(among_people).any()
+
+
+def test_standing_instructions_are_the_newest_first_and_no_corrections() -> None:
+    said = [text for text, _ in DIRECTIVES[1:]]
+    seen = history([segment(text) for text in said])
+    kept = [i for i, (_, kind) in enumerate(DIRECTIVES[1:]) if kind != "correction"]
+    assert laid_down(seen) == [(i, 0, -1) for i in reversed(kept)]
+
+
+def test_what_is_two_kinds_of_directive_counts_as_the_larger() -> None:
+    seen = history([segment("No, that's wrong. Never use emojis.")])
+    for values in ({"instruction": 0.2, "correction": 0.7}, {"instruction": 0.7, "correction": 0.2}):
+        assert Directive(**values).score(seen) == pytest.approx([0.7])
 
 
 def test_novelty_is_low_where_something_newer_says_the_same() -> None:
