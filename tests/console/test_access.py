@@ -91,6 +91,12 @@ def test_who_tries_out_tokens_is_slowed_down_and_told_of(
     assert "wrong-" not in told[0]
 
 
+def test_who_sends_no_token_tries_out_none(guarded: Live, caplog: pytest.LogCaptureFixture) -> None:
+    for given in ([], [("Authorization", "Bearer ")], [("Cookie", f"{access.COOKIE}=0.old")]):
+        assert ask(guarded.url, "GET", "/-/status", headers=given).status == 401
+    assert not [r for r in caplog.records if r.name == "foveate.access"]
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if "static" not in p])
 def test_with_a_token_pages_need_it(guarded: Live, page: str) -> None:
     assert ask(guarded.url, "GET", page).status == 401

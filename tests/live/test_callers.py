@@ -87,6 +87,12 @@ def test_a_known_key_lets_in_and_goes_no_further(
     assert KEYS["alice"] not in str([r.headers for r in upstream.received])
 
 
+def test_of_two_keys_the_one_that_is_known_lets_in(guarded: Live) -> None:
+    path = "/v1/chat/completions"
+    both = [("Authorization", "Bearer sk-other"), ("x-api-key", KEYS["alice"])]
+    assert post(guarded, path, WIRES[path], *both).status == 200
+
+
 def test_the_official_clients_raise_their_own_errors(guarded: Live) -> None:
     asking = openai.OpenAI(base_url=f"{guarded.url}/v1", api_key="sk-wrong", max_retries=0)
     with pytest.raises(openai.AuthenticationError):
@@ -146,6 +152,8 @@ def test_a_policy_that_a_caller_may_not_use_is_403_and_its_first_decides_else(gu
     assert refused.status == 403
     answer = post(guarded, "/v1/chat/completions", value, bearer("bob"), ("X-Pruning-Budget", "600"))
     assert (answer.result, answer.header("x-pruning-policy")) == ("cut", "agent")
+    named = post(guarded, "/v1/chat/completions", value, bearer("bob"), ("X-Pruning-Policy", "agent"))
+    assert named.status == 200
 
 
 def test_requests_beyond_a_minutes_are_429_and_say_when_to_come_again(guarded: Live) -> None:

@@ -11,10 +11,11 @@ from foveate.policies.policy import Policy
 from foveate.policies.prune import absent, selection_of
 from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD
 from foveate.policies.seams import MARK_TOKENS
-from foveate.policies.types import Budget, History, Key, PruneState, Segment
+from foveate.policies.types import Budget, Extract, History, Key, PruneState, Segment, Shown
 from foveate.proxy.config.policies import build_policy
 from foveate.proxy.config.schema import PolicySettings
 from support.conversations import TOPICS, history, pruned, segment, situation
+from support.results import Words, unit
 
 ASKED = "Which platform does the night train to Vienna leave from?"
 POLICY: Policy = build_policy("balanced", PolicySettings(preset="balanced"))
@@ -161,6 +162,34 @@ def test_what_the_prompt_says_already_is_not_absent() -> None:
     assert absent(segments, PruneState(dropped(0, 1))) == []
     assert absent(segments, PruneState(dropped(0, 1, 2))) == [2]
     assert absent(segments, PruneState(dropped(0, 1, 2), {3: (key(0),)})) == []
+
+
+LOG = "\n".join(f"[{i:3}/400] worker took part_{i * 37} of the queue" for i in range(400))
+
+
+def quoted_of_a_log(*after: Segment, query: str) -> dict[int, tuple[Extract, ...]]:
+    """Return what the newest item quotes of a log that is shown in part."""
+    segments = [segment("Tidy up.", key=key(0)), unit(1, LOG), *after]
+    state = PruneState(shown={(2, 0, 0): Shown(((0, 3), (396, 399)), 3000)})
+    given = situation(segments, query, POLICY, Budget(9000, 5000), state)
+    carrier = max(k[0] for s in segments for k in (s.key, *(r.key for r in s.results)))
+    return dict(
+        selection_of(replace(given, reader=Words(), carrier=carrier)).state.extracts  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "quotes"), [("Where is part_3700?", True), ("Thanks: part_3700.", False)]
+)
+def test_a_turn_is_quoted_of_results_what_it_asks_for(said: str, quotes: bool) -> None:
+    answer = segment("Done.", role="assistant", key=key(3))
+    found = quoted_of_a_log(answer, segment(said, turn=2, key=key(4)), query=said)
+    assert (4 in found) == quotes
+
+
+def test_a_step_is_quoted_of_results_what_it_names_whatever_the_turn_asks() -> None:
+    step = unit(3, "done", 'bash {"command": "rm part_3700"}')
+    assert 4 in quoted_of_a_log(step, query="Tidy up.")
 
 
 @pytest.mark.parametrize("fate", ["kept", "dropped", "recalled"])

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from foveate.policies.prune import Situation, surplus
 from foveate.policies.reasoning import from_first_over, lightened, loose
-from foveate.policies.types import Segment
+from foveate.policies.recall import Turn
+from foveate.policies.types import Budget, PruneState, Segment, Selection
+from foveate.proxy.config.policies import build_policy
+from foveate.proxy.config.schema import PolicySettings
 from support.conversations import segment
 
 
@@ -68,3 +74,16 @@ def test_reasoning_fits_up_to_the_first_that_does_not() -> None:
     assert from_first_over(thoughts, 119) == TALK[4].key
     assert from_first_over(thoughts, -1) == TALK[1].key
     assert from_first_over([], -1) is None
+
+
+@pytest.mark.parametrize(
+    ("room", "bare"), [(120, []), (119, [4]), (80, [4]), (79, [2, 4]), (0, [1, 2, 4])]
+)
+def test_of_reasoning_that_could_go_the_oldest_stays_as_far_as_it_fits(
+    room: int, bare: list[int]
+) -> None:
+    chosen = Selection(lightened(TALK, insists=False), PruneState(), True)
+    most = sum(s.tokens for s in chosen.segments) + room
+    policy = build_policy("p", PolicySettings(preset="balanced"))
+    given = Situation(TALK, Turn(""), 0, policy, Budget(high=most + 30, low=most - 30))
+    assert sorted(key[0] for key in surplus(given, chosen)) == bare
