@@ -142,7 +142,8 @@ def _of_object(answer: dict[str, Any], depth: int) -> Iterator[_Error]:
         for error in _errors(message, depth + 1):
             yield _Error(error.message, error.codes | codes, {**answer, **error.fields})
     for name, value in given.items():
-        if name in HOLDING or name.endswith("error"):
+        listed = name in WORDED and not isinstance(value, str)  # errors in place of words
+        if listed or name in HOLDING or name.endswith("error"):
             yield from _errors(value, depth + 1)
 
 

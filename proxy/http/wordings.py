@@ -16,7 +16,8 @@ CODES = frozenset(
 CODE = re.compile(
     r"(?:(?:err|error|model|max(?:imum)?)[_ .-]?)?(?:context|prompt|input|chat)[_ .-]?"
     r"(?:(?:length|window|size|limit|tokens?|text)[_ .-]?){0,2}(?:is[_ .-]?)?"
-    r"(?:too[_ .-]?(?:long|large)|(?:limit[_ .-]?)?exceeded|overflow(?:ed)?)(?:[_ .-]?(?:error|exception))?"
+    r"(?:too[_ .-]?(?:long|large)|(?:limit[_ .-]?)?exceeded|(?:will[_ .-]?)?overflow(?:ed)?)"
+    r"(?:[_ .-]?(?:error|exception))?"
     r"|exceeded[_ .-]?(?:model[_ .-]?|max[_ .-]?)?context[_ .-]?(?:length|window|size|limit)(?:[_ .-]?size)?",
     re.IGNORECASE,
 )
@@ -24,7 +25,8 @@ CODE = re.compile(
 _NUMBER = r"(\d[\d,_]{0,11})(?![\d,_]*\d)"
 _BETWEEN = r"(?:[^.'\"`]|'s\b|\.\d){0,90}?"
 _SUBJECT = (
-    r"(?:(?:your|the|this|an?|total|sum|estimated|requested|decoder|engine|current|combined|number|length|size|of) )*"
+    r"(?:(?:your|the|this|an?|total|sum|supplied|provided|estimated|requested|decoder|engine|current|combined"
+    r"|number|length|size|of) )*"
     r"(?:inputs?|prompts?|requests?|messages?|conversation|chat history|context|tokens?|(?:prompt|input)_tokens)\b"
 )
 _EXCEEDS = (
@@ -55,7 +57,7 @@ OTHER = re.compile(
 # What gateways and services write ahead of a provider's own words.
 WRAPPER = re.compile(
     r"(?:[\w.-]+ ){0,2}?(?:litellm\.)?[\w.-]*(?:error|exception)(?: -|:) |(?:context window error|error code: \d+) - "
-    r"|<\d{3}> [\w.]+: |\[[\w ./:=,-]{1,60}\] |[45]\d\d(?: bad request)?[:,-] ?"
+    r"|(?:[45]\d\d )?<\d{3}> [\w.]+: |error from [\w -]{1,40}: |\[[\w ./:=,-]{1,60}\] |[45]\d\d(?: bad request)?[:,-] ?"
     r"|invalid (?:request|params?|argument)[:,] |invalid input argument for model '[^']{0,200}': "
     r"|input validation error: |unable to submit request because |bad request: |provider returned error[:,]? "
     r"|the model returned the following errors?: |malformed input request: |b?['\"]"
@@ -77,7 +79,12 @@ OPENINGS = re.compile(
             r"(?:max(?:imum)? )?context (?:length|window|size|limit)[^.'\"`]{0,30}exceed(?:s|ed)\b",
             r"exceed(?:s|ed|ing)? (?:the )?(?:model'?s )?max(?:imum)? (?:context|prompt|input)",
             r"exceed(?:s|ed|ing)? (?:the )?(?:available |model'?s? )*context (?:length|window|size)",
-            r"max(?:imum)? tokens of \d+ exceeded",
+            r"(?:prompt )?max(?:imum)? tokens of \d+ exceeded",
+            rf"(?:the )?prompt has {_NUMBER} tokens,? but the configured context size is",
+            rf"max input tokens for this model is {_NUMBER} but received",
+            rf"max_total_tokens \({_NUMBER}\) must be",
+            r"context length is only \d",
+            r"the input token count is out of range",
             r"(?:prompt has )?too many (?:input |prompt )?tokens\b(?! in )",
             r"please reduce the length of (?:the|your) (?:messages|prompt|input)",
             r"range of input length should be",
@@ -121,7 +128,7 @@ WINDOW = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\(\d[\d,_]{{0,11}} ?> ?{_NUMBER}\)",
-        rf"model's context length is (?:only )?{_NUMBER}",
+        rf"context length is (?:only )?{_NUMBER}",
         rf"maximum (?:allowed )?(?:context|input) length(?: is| of|:)? ?\(?{_NUMBER}",
         rf"tokens > {_NUMBER}",
         rf"context limit: [\d,]+ \+ [\d,]+ > {_NUMBER}",
@@ -145,7 +152,7 @@ WINDOW = [
         rf"\blimit of {_NUMBER}{_NO_ANSWER}",
         rf"cannot exceed (?:the total tokens limit )?{_NUMBER}",
         rf"max size: {_NUMBER} tokens",
-        rf"max(?:imum)? input tokens(?: is|:)? {_NUMBER}",
+        rf"max(?:imum)? input tokens(?: for this model)?(?: is|:)? {_NUMBER}",
         rf"max(?:imum)?(?: allowed)?(?: tokens? size| length:?| of| is) \(?{_NUMBER}{_NO_ANSWER}",
         rf"max(?:imum)? tokens of {_NUMBER}",
         rf"max_(?:seq|model|num|prompt|input)\w*:? \(?{_NUMBER}",
@@ -158,7 +165,9 @@ PROMPT = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"messages resulted in {_NUMBER} tokens",
-        rf"\({_NUMBER} in the messages",
+        rf"\({_NUMBER} in (?:the|your) (?:messages|prompt)",
+        rf"prompt has {_NUMBER} tokens",
+        rf"max_total_tokens \({_NUMBER}\)",
         rf"request has {_NUMBER} input tokens",
         rf"you passed {_NUMBER} input tokens",
         rf"too long: {_NUMBER}",

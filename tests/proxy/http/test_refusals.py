@@ -219,6 +219,48 @@ REFUSALS: dict[str, tuple[int, Any, int | None, int | None]] = {
     "in the prompt": (
         400, openai_error("The number of tokens in your prompt (9012) exceeds the model's context length of 8192.", None), 8192, 9012,
     ),
+    "copilot, messages": (
+        400,
+        {"error": {"message": "input length and max_tokens exceed context limit: 9012 + 1600 > 8192, decrease input length or max_tokens and try again", "code": "invalid_request_body"}},
+        8192, 9012,
+    ),
+    "a backend's words": (
+        400,
+        {"error": "Error from inference backend: Requested token count exceeds the model's maximum context length of 8192 tokens. You requested a total of 9112 tokens: 9012 tokens from the input messages and 100 tokens for the completion."},
+        8192, 9012,
+    ),
+    "openai, the prompt": (
+        400, openai_error("This model's maximum context length is 8192 tokens, however you requested 10012 tokens (9012 in your prompt; 1000 for the completion). Please reduce your prompt; or completion length.", None),
+        8192, 9012,
+    ),
+    "ds4": (400, openai_error("Prompt has 9,012 tokens, but the configured context size is 8,192 tokens", None), 8192, 9012),
+    "ds4, fields": (
+        400,
+        {"error": {"message": "Prompt tokens (9012) exceeds context size (8192)", "type": "context_exceeded", "n_prompt_tokens": 9012, "n_ctx": 8192}},
+        8192, 9012,
+    ),
+    "dashscope through a gateway": (
+        400, openai_error("400 <400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 8192]", None), 8192, None,
+    ),
+    "siliconflow, all tokens": (
+        413, {"code": 20015, "message": "max_total_tokens (9012) must be less than or equal to max_seq_len (8192)", "data": None}, 8192, 9012,
+    ),
+    "cloudflare, too large": (
+        413, {"errors": [{"message": "AiError: Max input tokens for this model is 8192 but received 9012"}], "success": False}, 8192, 9012,
+    ),
+    "vertex, out of range": (
+        400, openai_error("Unable to submit request because the input token count is out of range", None), None, None,
+    ),
+    "mistral, errors in place of words": (
+        422,
+        {"object": "error", "message": {"detail": [{"type": "value_error", "msg": "Prompt contains 9012 tokens, too large for model with 8192 maximum context length"}]}},
+        8192, 9012,
+    ),
+    "messages that were supplied": (
+        400, {"error": "The supplied messages exceed the maximum context length of this model."}, None, None,
+    ),
+    "a code alone": (400, {"error": {"message": "CONTEXT_WINDOW_WILL_OVERFLOW"}}, None, None),
+    "length only": (400, {"error": "context length is only 8192 tokens"}, 8192, None),
 }  # fmt: skip
 
 
@@ -239,6 +281,10 @@ UNRELATED = {
     "too long an answer asked for": openai_error(
         "max_tokens is too large: 100000. This model supports at most 16384 completion tokens, whereas you provided 100000.",
         "invalid_value",
+    ),
+    "too long an answer for the window": openai_error(
+        "This model's maximum context length is 8192 tokens, however you requested 9312 tokens (312 in your prompt; 9000 for the completion).",
+        None,
     ),
     "a wrong type": openai_error(
         "Invalid type for 'messages[0].content': expected one of a string or array of objects", None
