@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -12,9 +12,12 @@ from foveate.policies.types import Segment
 from foveate.proxy.cache import Cache
 from foveate.proxy.formats import Format
 from foveate.proxy.formats.desk import Desk
-from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place
+from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place, digest
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.units import Built, Unit, build_unit, group, looks_back
+from foveate.proxy.formats.wire.marks import unmarked
+from foveate.proxy.formats.wire.reading import decoded
+from foveate.proxy.formats.wire.writing import json_of
 
 SPLIT_SIZE = 5  # bytes that are taken for each of an item that is read in pieces
 
@@ -29,6 +32,13 @@ class Known:
     def __init__(self, item: Item) -> None:
         self.item = item
         self.built: list[Built | None] = [None] * len(item.blocks)
+
+
+class Standing(NamedTuple):
+    """A field that is there whatever is dropped."""
+
+    tokens: int
+    id: bytes  # a hash of what it says
 
 
 class Prefix(msgspec.Struct, frozen=True):
@@ -124,9 +134,8 @@ class Memo:
                     (tenant, items[latest - 1].id), prefix, size=self._taken(outline.items[:latest])
                 )
         whole = prefix.extended(known, units[len(earlier) :], len(known), split=False)
-        fixed = self._format.priming + sum(
-            self._counted(name, raw, tenant) for name, raw in outline.standing
-        )
+        standing = [self._stood(name, raw, tenant) for name, raw in outline.standing]
+        fixed = self._format.priming + sum([field.tokens for field in standing])
         segments, places = tuple(whole.segments), tuple(whole.places)
         tokens = fixed + whole.tokens
         return Parsed(
@@ -141,6 +150,7 @@ class Memo:
             self._desk,
             whole.summed_up,
             whole.thinks,
+            opening=digest([field.id for field in standing]),
         )
 
     def _longest_prefix(self, items: list[Item], latest: int, tenant: str) -> Prefix:
@@ -167,13 +177,19 @@ class Memo:
         alone = sum([len(raw) for raw in items if len(raw) > self._large])
         return Prefix.SIZE * len(items) + SPLIT_SIZE * alone
 
-    def _counted(self, name: str, raw: bytes, tenant: str) -> int:
+    def _stood(self, name: str, raw: bytes, tenant: str) -> Standing:
         key = tenant, name, raw
-        tokens: int | None = self._standing.get(key)
-        if tokens is None:
-            tokens = self._format.standing(name, raw, self._counter)
-            self._standing.put(key, tokens, size=300 + len(raw))
-        return tokens
+        found: Standing | None = self._standing.get(key)
+        if found is None:
+            said = digest([name.encode(), wording_of(raw)]).encode()
+            found = Standing(self._format.standing(name, raw, self._counter), said)
+            self._standing.put(key, found, size=400 + len(raw))
+        return found
+
+
+def wording_of(raw: bytes) -> bytes:
+    """Return what a field says: its JSON less cache marks, which come and go from request to request."""
+    return json_of(unmarked(decoded(raw)))
 
 
 def sums_up(item: Item) -> bool:

@@ -146,6 +146,7 @@ class Parsed(msgspec.Struct, frozen=True, dict=True):
     # their tokens are counted in
     forgotten: Mapping[int, tuple[Segment, ...]] = {}
     forgotten_tokens: int = 0
+    opening: str = ""  # a hash of what stands ahead of its history: instructions and tools
 
     def read_by_code(self, address: Address) -> bool:
         """Say whether code at the provider reads what stands there: the result of a call that it made."""

@@ -24,16 +24,24 @@ class Draft(msgspec.Struct, frozen=True):
 
 def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollection | None) -> Draft:
     """Return the prompt of what is left: the caller's own bytes where nothing is dropped."""
-    repeated = repeated_tokens(parsed, earlier)
+    before = earlier if earlier and begins_alike(parsed, earlier) else None
+    repeated = repeated_tokens(parsed, before)
     state = selection.state
     changes = state.changes or bool(parsed.forgotten)
-    if not changes and not (earlier and earlier.state.changes):
+    if not changes and not (before and before.state.changes):
         return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
     rows = rows_of(parsed, selection.kept, state)
     prompt = wire.rebuild(parsed, rows, parsed.desk.texts(parsed.segments, state.shown))
-    shared = shared_tokens(parsed, rows, prompt.tokens, earlier)
+    shared = shared_tokens(parsed, rows, prompt.tokens, before)
     body = prompt.body if changes else parsed.outline.body
     return Draft(body, parsed.fixed_tokens + sum(prompt.tokens), shared, repeated)
+
+
+def begins_alike(parsed: Parsed, earlier: Recollection) -> bool:
+    """Say whether the conversation's previous prompt went to the same model, behind the same
+    instructions and tools: else nothing of it can be cached.
+    """
+    return earlier.model == parsed.outline.model and earlier.opening in ("", parsed.opening)
 
 
 def repeated_tokens(parsed: Parsed, earlier: Recollection | None) -> int:

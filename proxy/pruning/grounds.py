@@ -81,17 +81,28 @@ def standing(grounds: Grounds) -> PruneState:
     None where another model answers, whose cache is cold, but for results that were shortened at their
     first appearance, unless nothing is to be decided; and none of another policy's where the caller insists on one.
     """
-    earlier, wanted = grounds.earlier, grounds.wanted
+    earlier = grounds.earlier
     if earlier is None:
         return PruneState()
-    outline = grounds.parsed.outline
-    if earlier.model != outline.model and not outline.settled:
+    if of_another_model(grounds, earlier):
         return PruneState(
             shown={key: shown for key, shown in earlier.state.shown.items() if shown.born}
         )
-    if wanted.insisted and earlier.policy not in ("", wanted.policy.name):
+    if of_another_policy(grounds, earlier):
         return PruneState()
     return with_its_end(earlier.state, grounds.parsed.segments)
+
+
+def of_another_model(grounds: Grounds, earlier: Recollection) -> bool:
+    """Say whether decisions are of a model that is not asked now."""
+    outline = grounds.parsed.outline
+    return earlier.model != outline.model and not outline.settled
+
+
+def of_another_policy(grounds: Grounds, earlier: Recollection) -> bool:
+    """Say whether decisions are of a policy beside which the caller insists on its own."""
+    wanted = grounds.wanted
+    return wanted.insisted and earlier.policy not in ("", wanted.policy.name)
 
 
 def with_its_end(state: PruneState, segments: Sequence[Segment]) -> PruneState:
@@ -148,9 +159,10 @@ def unread_characters(parsed: Parsed, earlier: Recollection | None) -> int:
 
 def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection:
     """Return what is to be remembered of a decision."""
-    earlier, items, model = grounds.earlier, len(grounds.parsed.items), grounds.parsed.outline.model
+    earlier, parsed = grounds.earlier, grounds.parsed
+    items, model = len(parsed.items), parsed.outline.model
     if earlier and selection.state is earlier.state and grounds.origins is earlier.origins:
-        return replace(earlier, items=items, at=grounds.now, rent=rent)
+        return replace(earlier, items=items, at=grounds.now, rent=rent, opening=parsed.opening)
     policy = decider(grounds, selection) if selection.state.changes else ""
     return Recollection(
         items,
@@ -161,6 +173,7 @@ def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection
         grounds.now,
         rent,
         beside=other_models(earlier, model),
+        opening=parsed.opening,
     )
 
 
@@ -175,5 +188,13 @@ def decider(grounds: Grounds, selection: Selection) -> str:
     """Return the name of the policy whose decision this is: that of an earlier cut where it still
     serves.
     """
-    standing = selection.state.changes and not selection.cut and grounds.earlier
-    return (standing and grounds.earlier and grounds.earlier.policy) or grounds.wanted.policy.name
+    earlier = grounds.earlier
+    serves = earlier is not None and selection.state.changes and not selection.cut
+    if earlier is None or not serves or cannot_serve(grounds, earlier):
+        return grounds.wanted.policy.name
+    return earlier.policy or grounds.wanted.policy.name
+
+
+def cannot_serve(grounds: Grounds, earlier: Recollection) -> bool:
+    """Say whether the request is decided afresh, whatever was decided earlier."""
+    return of_another_model(grounds, earlier) or of_another_policy(grounds, earlier)

@@ -72,7 +72,8 @@ class Memory:
             return
         if recalled.record is not None and not conversation.session:  # nothing to sort again
             size = len(conversation.items)
-            record = structs.replace(recalled.record, items=size, at=recalled.at, rent=recalled.rent)
+            later = {"at": recalled.at, "rent": recalled.rent, "opening": recalled.opening}
+            record = structs.replace(recalled.record, items=size, **later)
         else:
             record = recorded(conversation, recalled)
         value = _encoder.encode(record)

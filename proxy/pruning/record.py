@@ -60,6 +60,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     beside: Record | None = None  # of the model that was asked before this one
     shown: tuple[tuple[Key, Instead], ...] = ()  # of results that are not whole
     extracts: tuple[tuple[int, tuple[Extract, ...]], ...] = ()  # what of results is quoted, by item
+    opening: str = ""  # a hash of what stood ahead of its history
 
     @property
     def state(self) -> PruneState:
@@ -89,6 +90,7 @@ class Recollection:
     # As it is stored; None where it was moved
     record: Record | None = field(default=None, compare=False)
     beside: Record | None = None  # of the model that was asked before this one
+    opening: str = ""  # a hash of what stood ahead of its history
 
 
 NOTHING_YET = Recollection(0, PruneState())
@@ -115,6 +117,7 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
             ]
         ),
         extracts=tuple(sorted(recalled.state.extracts.items())),
+        opening=recalled.opening,
     )
 
 
@@ -148,6 +151,7 @@ def recollected(record: Record) -> Recollection:
         rent=record.rent,
         record=record,
         beside=record.beside,
+        opening=record.opening,
     )
 
 

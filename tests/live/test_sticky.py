@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from foveate.proxy.vectors.indexes.in_memory import InMemory
-from support.client import Answer, chat
+from support.client import Answer, ask, chat
 from support.conversations import body, call, count, long_chat, own, problems, result
 from support.parts import WordEmbedder
 from support.server import Live, serve, serve_with, settings_for
@@ -348,3 +348,18 @@ def test_a_session_that_goes_back_keeps_its_latest_turn(quick: Live, upstream: U
         back = messages[: messages.index(asked) + 1]
         chat(quick.url, body(back), budget=BUDGET, key=mine, session="one")
         assert upstream.last.messages[-1] == asked
+
+
+def test_instructions_that_change_keep_the_cut_and_repeat_nothing(
+    quick: Live, upstream: Upstream
+) -> None:
+    mine = key()
+    said = [{"role": m["role"], "content": m["content"]} for m in long_chat()[1:]]
+    told = []
+    for date in ("Monday", "Monday", "Tuesday", "Tuesday"):
+        given = {"model": "gpt-4o", "instructions": f"Be brief. It is {date}.", "input": said}
+        headers = [("Authorization", f"Bearer {mine}"), ("X-Pruning-Budget", BUDGET)]
+        content = json.dumps(given).encode()
+        answer = ask(quick.url, "POST", "/v1/responses", content, headers)
+        told.append((answer.result, int(answer.header("x-pruning-prefix") or 0) > 0))
+    assert told == [("cut", False), ("sticky", True), ("sticky", False), ("sticky", True)]

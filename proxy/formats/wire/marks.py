@@ -17,10 +17,14 @@ def found(wire: dict[str, Any]) -> str:
 def without(wire: dict[str, Any]) -> dict[str, Any]:
     """Return a message or block less its marks, those of its content's parts included."""
     left = {name: value for name, value in wire.items() if name not in MARKS}
-    content = left.get("content")
-    if isinstance(content, list):
-        left["content"] = [_unmarked(part) for part in content]
+    if isinstance(left.get("content"), list):
+        left["content"] = unmarked(left["content"])
     return left
+
+
+def unmarked(parts: Any) -> Any:
+    """Return a list of parts, or of tools, each less its marks; anything else as it is."""
+    return [_unmarked(part) for part in parts] if isinstance(parts, list) else parts
 
 
 def _unmarked(part: Any) -> Any:

@@ -65,3 +65,23 @@ def test_a_history_that_is_whole_again_shares_what_stood_ahead_of_the_gap() -> N
 def test_a_prompt_differs_where_segments_or_reasoning_are_left_out() -> None:
     assert [s.changes for s in (PruneState(), state([1]), state(bare=[1]))] == [False, True, True]
     assert not PruneState(recalled={5: ()}).changes
+
+
+TOOL = {"type": "function", "function": {"name": "look_up"}}
+MARKED = {**TOOL, "cache_control": {"type": "ephemeral"}}
+
+
+def test_nothing_is_repeated_behind_other_instructions_or_of_another_model() -> None:
+    there = read(body(MESSAGES, tools=[TOOL]))
+    for before in (earlier(5, opening=PARSED.opening), earlier(5, model="another")):
+        made = draft(CHAT, there, selection(there, PruneState()), before)
+        assert (made.shared, made.repeated) == (0, 0)
+        made = draft(CHAT, there, selection(there, state([3, 4])), before)
+        assert (made.shared, made.repeated) == (0, 0)
+    made = draft(CHAT, there, selection(there, PruneState()), earlier(5, opening=there.opening))
+    assert made.shared == made.repeated > size(*range(5))
+
+
+def test_a_cache_mark_on_a_tool_is_no_other_opening() -> None:
+    plain, marked = (read(body(MESSAGES, tools=[tool])) for tool in (TOOL, MARKED))
+    assert plain.opening == marked.opening != PARSED.opening

@@ -106,9 +106,9 @@ def test_who_insists_on_a_policy_gets_no_decisions_of_another() -> None:
 
 def test_what_is_remembered_of_a_cut_is_who_has_made_it_and_when() -> None:
     made = settled(grounds(PARSED), selection(PARSED, state([1, 2]), cut=True), rent=0.0)
-    assert made == earlier(ITEMS, state([1, 2]), policy="mine")
+    assert made == earlier(ITEMS, state([1, 2]), policy="mine", opening=PARSED.opening)
     assert settled(grounds(PARSED), selection(PARSED, PruneState()), rent=7.0) == earlier(
-        ITEMS, rent=7.0
+        ITEMS, rent=7.0, opening=PARSED.opening
     )
 
 
@@ -117,8 +117,27 @@ def test_a_cut_that_still_serves_is_its_makers() -> None:
     given = grounds(PARSED, earlier=before)
     serving = selection(PARSED, before.state)
     assert decider(given, serving) == "another"
-    assert settled(given, serving, rent=3.0) == earlier(ITEMS, before.state, policy="another", rent=3.0)
+    kept = earlier(ITEMS, before.state, policy="another", rent=3.0, opening=PARSED.opening)
+    assert settled(given, serving, rent=3.0) == kept
     assert decider(given, selection(PARSED, state([1]), cut=True)) == "mine"
+
+
+def test_what_is_decided_afresh_is_not_the_earlier_policys() -> None:
+    before = earlier(5, state([1, 2]), policy="another")
+    bare = selection(PARSED, state(bare=[2]))  # reasoning of the earlier prompt is taken out
+    assert decider(grounds(PARSED, earlier=before), bare) == "another"
+    insisting = grounds(PARSED, earlier=before, insisted=True)
+    assert decider(insisting, bare) == "mine"
+    assert settled(insisting, bare, rent=0.0).policy == "mine"
+    assert decider(grounds(PARSED, earlier=replace(before, model="gpt-5")), bare) == "mine"
+
+
+def test_what_stood_ahead_of_the_history_is_remembered_of_each_request() -> None:
+    given = grounds(PARSED, earlier=earlier(5, opening="other"))
+    assert given.earlier is not None
+    same = selection(PARSED, given.earlier.state)
+    assert settled(given, same, rent=0.0).opening == PARSED.opening
+    assert settled(given, selection(PARSED, state([1])), rent=0.0).opening == PARSED.opening
 
 
 def test_the_origins_of_reasoning_are_remembered_with_the_decisions() -> None:
