@@ -39,3 +39,38 @@ def test_a_refused_header_is_a_400() -> None:
     ) as caught:
         read_overrides([(b"x-pruning-policy", b"x")], {"q", "p"})
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        (b"x-pruning", b"on", Overrides(mode="on")),
+        (b"x-pruning", b" dry-run ", Overrides(mode="dry-run")),
+        (b"x-pruning-policy", b"p", Overrides(policy="p")),
+        (b"x-pruning-sticky", b"off", Overrides(sticky=False)),
+        (b"x-pruning-sticky", b"on", Overrides(sticky=True)),
+        (b"x-pruning-session", b"s" * 128, Overrides(session="s" * 128)),
+        (b"x-pruning-memory", b"off", Overrides(remember=False)),
+        (b"x-pruning-memory", b"on", Overrides(remember=True)),
+    ],
+)
+def test_each_header_is_read(name: bytes, value: bytes, read: Overrides) -> None:
+    assert read_overrides([(name, value)], {"p"}) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Pruning", "On"),
+        ("X-Pruning-Sticky", "yes"),
+        ("X-Pruning-Session", ""),
+        ("X-Pruning-Session", "s" * 129),
+        ("X-Pruning-Session", "two words"),
+        ("X-Pruning-Memory", "false"),
+        ("X-Pruning-Polcy", "p"),
+    ],
+)
+def test_what_a_header_does_not_take_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(RequestError, match=rf"^{name}\b") as caught:
+        read_overrides([(name.lower().encode(), value.encode())], {"p"})
+    assert (caught.value.status, caught.value.code) == (400, "invalid_pruning_header")

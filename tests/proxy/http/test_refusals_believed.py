@@ -110,6 +110,7 @@ def test_an_error_in_an_answer_that_says_ok_is_one() -> None:
     assert read_refusal(200, json.dumps(PROVIDERS["poolside"][0]).encode()) == TooLong(8192, 9012)
     spoken = {"choices": [{"message": {"content": "Prompt exceeds max length"}}], "error": None}
     assert read_refusal(200, json.dumps(spoken).encode()) is None
+    assert read_refusal(200, b"The prompt is too long: 9012 tokens") is None
 
 
 @pytest.mark.parametrize("status", [400, 413])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,12 +89,25 @@ def test_where_our_tokenizer_is_the_models_own_it_is_never_scaled_down() -> None
     assert calibration.ratio(*KEY) == 1.0
 
 
+@pytest.mark.parametrize(("counted", "ratio"), [(12_000, 1.2), (12_500, 1.25), (12_600, 1.0)])
+def test_where_our_tokenizer_is_the_models_own_little_more_than_the_frame_is_taken_in(
+    counted: int, ratio: float
+) -> None:
+    calibration = Calibration()
+    for _ in range(ENOUGH):
+        assert calibration.observe(KEY, 10_000, counted, exact=True) == (ratio > 1)
+    assert calibration.ratio(*KEY) == ratio
+
+
 def test_only_so_many_callers_are_remembered() -> None:
     calibration = Calibration()
     for n in range(MAX_CALLERS + 10):
         taught(1.5, 1.5, 1.5, calibration=calibration, caller=f"c{n}")
     assert len(calibration._seen) == MAX_CALLERS
     assert calibration.ratio("m", "o200k_base", f"c{MAX_CALLERS + 9}") == 1.5
+    for n in range(MAX_CALLERS):
+        calibration.observe((f"m{n}", "o200k_base", "ada"), 10_000, 15_000, exact=False)
+    assert len(calibration._callers) == MAX_CALLERS
 
 
 @given(st.lists(st.tuples(st.integers(-5, 10**7), st.integers(-5, 10**7)), max_size=30))

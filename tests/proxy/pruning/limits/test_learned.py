@@ -55,6 +55,23 @@ def test_it_fades() -> None:
     assert learned.window("m", "ada") is None
 
 
+def test_what_others_tell_fades_from_when_they_learned_it() -> None:
+    clock = Clock()
+    learned = Learned(clock)
+    learned.refused("m", "ada", 8000, sent=9000, ago=FADES - 10)
+    assert learned.window("m", "ada") == 8000
+    clock.now = 11
+    assert learned.window("m", "ada") is None
+
+
+def test_only_what_is_news_is_told_to_others() -> None:
+    learned = Learned()
+    assert learned.refused("m", "ada", 8000, sent=9000)
+    assert not learned.refused("m", "ada", 8000, sent=1000)
+    assert learned.accepted("m", "ada", 5000)
+    assert not learned.accepted("m", "ada", 5000)
+
+
 def test_it_holds_for_all_once_enough_callers_were_told_it() -> None:
     learned = Learned()
     for n in range(CONFIRMED):
@@ -78,6 +95,9 @@ def test_only_so_much_is_remembered() -> None:
     for n in range(MAX_LEARNED + 10):
         learned.refused("m", f"c{n}", 8000, sent=9000)
     assert len(learned._seen) == len(learned._callers["m"]) == MAX_LEARNED
+    for n in range(MAX_LEARNED):
+        learned.refused(f"m{n}", "ada", 8000, sent=9000)
+    assert len(learned._callers) == MAX_LEARNED
 
 
 @given(

@@ -82,6 +82,12 @@ async def test_a_window_that_a_refusal_names_narrows_what_later_requests_ask_for
     assert (narrowed.budget, narrowed.narrowed) == (Budget(7200, 300), True)
 
 
+async def test_a_window_is_learned_of_a_prompt_that_nobody_has_counted() -> None:
+    marks = watermarks()
+    marks.refused(request(), sent("gpt-4o", 0, tokens_after=None), TooLong(window=8000, prompt=9000))
+    assert (await found(marks)).window.tokens == 8000
+
+
 async def test_edits_of_the_providers_keep_a_prompt_within_the_window_and_within_nothing_else() -> None:
     marks = watermarks()
     parsed = read(body(long_chat(5), model="gpt-4o"))

@@ -258,6 +258,8 @@ async def test_a_model_that_nobody_lists_is_asked_for_where_servers_tell_it() ->
         "/api/ps",
         "/api/show",
     ]
+    assert (await found.window("late", 100, [])).source == "default"  # a short prompt does not wait
+    assert await found.window("late", LONG, []) == ModelWindow(4321, "upstream")
 
 
 def test_an_answer_that_stands_apart_takes_nothing_of_the_window() -> None:
