@@ -25,8 +25,17 @@ def test_an_address_that_is_no_redis_server_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"state\.url") as refused:
         load_settings(None, {"state": {"type": "redis", "url": url}})
     assert "SECRET" not in str(refused.value)
-    load_settings(None, {"state": {"type": "redis", "url": "unix:///run/redis.sock"}})
+    for good in ("unix:///run/redis.sock", "redis://host", "rediss://:p@host:6380/0"):
+        load_settings(None, {"state": {"type": "redis", "url": good}})
     load_settings(None, {"state": {"type": "sqlite", "url": url}})
+
+
+@pytest.mark.parametrize("key", ["bearer sk-SECRET", "sk-SECRET\n", "sk SECRET"])
+@pytest.mark.parametrize("setting", ["api_key", "anthropic_api_key"])
+def test_a_key_with_more_in_it_is_refused_and_not_repeated(setting: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"upstream\.{setting}.*give the key alone") as refused:
+        load_settings(None, {"upstream": {setting: key}})
+    assert "SECRET" not in str(refused.value)
 
 
 def test_passwords_in_addresses_are_never_shown() -> None:
