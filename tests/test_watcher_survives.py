@@ -48,6 +48,22 @@ async def test_a_bad_change_is_refused_and_the_next_good_one_applied(tmp_path: P
         await state.services.aclose()
 
 
+async def test_an_emptied_file_is_refused_whatever_the_upstream_is(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("mode: shadow\nindex: {type: in_memory}\n")
+    source = Source(file, {"data": str(tmp_path)})
+    built = services.build(source.load())
+    state: Any = SimpleNamespace(services=built)
+    built.start()
+    try:
+        file.write_text("")
+        await Watcher(state, source).reload()
+        assert state.services is built
+        assert "is empty" in built.parts.reloads.problem
+    finally:
+        await state.services.aclose()
+
+
 def test_a_change_may_not_turn_requests_to_the_default_upstream() -> None:
     running = load_settings(None, {"upstream": {"url": "http://127.0.0.1:9/v1"}})
     with pytest.raises(ConfigError, match="upstream"):

@@ -132,6 +132,7 @@ def test_what_did_not_change_is_kept_open(followed: tuple[Followed, Live]) -> No
     for part in ("upstream", "histories", "memory", "cache", "recent", "metrics"):
         assert getattr(new, part) is getattr(old, part), part
     assert new.cache.max_bytes == 1024 * 1024
+    assert news(live)["waiting"] == ""
     for _ in range(2):
         chat(live.url, body(long_chat(1)))
     assert len(new.recent) == 1

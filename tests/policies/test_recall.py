@@ -178,6 +178,7 @@ def test_a_turn_in_a_language_that_no_cue_is_known_of_asks_by_its_rare_words() -
     said = replace(told.segments[0], text="treni inaondoka leo kituoni wapi")
     near = history([said, *told.segments[1:]], told.query_text)
     assert need(near.query_text) is None
+    assert Recall(tokens=800).room(Turn(near.query_text), 10**6) == 800
     assert quoted(Recall(), near, scores(0), DROPPED, 10**6)[0] == 0
     assert quoted(Recall(), told, scores(0), DROPPED, 10**6) == ()
     assert quoted(Recall(unread=0.0), told, scores(0), DROPPED, 10**6)
