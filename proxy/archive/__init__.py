@@ -30,7 +30,6 @@ class Passage:
     """A conversation that is known, or begins now."""
 
     conversation: str
-    grown: bool = False  # the request begins with all of the earlier one
     # What was quoted ahead of a user's item, by the item's id; a turn that needed nothing is listed too
     quotes: Mapping[str, tuple[Segment, ...]] = field(default_factory=dict)
 

@@ -136,13 +136,12 @@ class Archive:
         }
 
     def _find(self, tenant: str, trail: Trail, items: Collection[str]) -> Passage:
-        key, known = self._shelf.follow(tenant, trail_keys(trail))
+        _, known = self._shelf.follow(tenant, trail_keys(trail))
         named = session_id(tenant, trail.name) if trail.name else ""
         conversation = named or known or secrets.token_hex(8)
-        grown = known == conversation and key.startswith(ALL)
         quoted = self._shelf.quotes(tenant, conversation, items)
         quotes = {item: self._read(tenant, ids) for item, ids in quoted.items()}
-        return Passage(conversation, grown, quotes)
+        return Passage(conversation, quotes)
 
     def _read(self, tenant: str, ids: Sequence[str]) -> tuple[Segment, ...]:
         found = {said.segment.id: said.segment for said in self._shelf.around(tenant, ids, 0)}

@@ -28,7 +28,7 @@ def draft(wire: Format, parsed: Parsed, selection: Selection, earlier: Recollect
     repeated = repeated_tokens(parsed, before)
     state = selection.state
     changes = state.changes or bool(parsed.forgotten)
-    if not changes and not (before and before.state.changes):
+    if not changes and not (before and (before.state.changes or before.quoting)):
         return Draft(parsed.outline.body, parsed.tokens, repeated, repeated)
     rows = rows_of(parsed, selection.kept, state)
     prompt = wire.rebuild(parsed, rows, parsed.desk.texts(parsed.segments, state.shown))
@@ -65,7 +65,7 @@ def shared_tokens(
     before = rows_of(parsed, stood, earlier.state)
     shared = parsed.fixed_tokens
     for new, old, size in zip(rows, before, tokens, strict=False):
-        if new != old:
+        if new != old or bool(new.forgotten) != (new.item in earlier.quoting):
             break
         shared += size
     return shared

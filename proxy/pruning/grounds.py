@@ -162,7 +162,8 @@ def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection
     earlier, parsed = grounds.earlier, grounds.parsed
     items, model = len(parsed.items), parsed.outline.model
     if earlier and selection.state is earlier.state and grounds.origins is earlier.origins:
-        return replace(earlier, items=items, at=grounds.now, rent=rent, opening=parsed.opening)
+        kept = replace(earlier, items=items, at=grounds.now, rent=rent)
+        return replace(kept, opening=parsed.opening, quoting=tuple(parsed.forgotten))
     policy = decider(grounds, selection) if selection.state.changes else ""
     return Recollection(
         items,
@@ -174,6 +175,7 @@ def settled(grounds: Grounds, selection: Selection, rent: float) -> Recollection
         rent,
         beside=other_models(earlier, model),
         opening=parsed.opening,
+        quoting=tuple(parsed.forgotten),
     )
 
 

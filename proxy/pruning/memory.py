@@ -32,6 +32,12 @@ LAGGING = 1.5  # times what was to be waited: this process itself was held up
 _encoder = msgspec.msgpack.Encoder()
 
 
+def lately(recalled: Recollection) -> dict[str, Any]:
+    """Return what may change from request to request while the decisions stay the same."""
+    names = "at", "rent", "opening", "quoting"
+    return {name: getattr(recalled, name) for name in names}
+
+
 class Memory:
     """Finds and stores decisions; a store that fails or dawdles costs a fresh decision, never a
     request.
@@ -72,8 +78,7 @@ class Memory:
             return
         if recalled.record is not None and not conversation.session:  # nothing to sort again
             size = len(conversation.items)
-            later = {"at": recalled.at, "rent": recalled.rent, "opening": recalled.opening}
-            record = structs.replace(recalled.record, items=size, **later)
+            record = structs.replace(recalled.record, items=size, **lately(recalled))
         else:
             record = recorded(conversation, recalled)
         value = _encoder.encode(record)

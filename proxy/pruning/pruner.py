@@ -194,13 +194,13 @@ class RequestPruner:
             parsed = await self._parser.parse(request.format, outline, request.tenant)
         with trace.timed("window"):
             limits = await self._watermarks.of(request, wanted, parsed)
-        whose = None
-        if self._forgotten:
-            parsed, whose = await self._forgotten.recall(request, wanted, parsed, limits)
         session = request.overrides.session or ""
         conversation = Conversation(request.tenant, parsed.links, parsed.items, session, outline.model)
         earlier = await self._memory.recall(conversation) if wanted.sticky else None
         earlier = earlier and in_parts(earlier, parsed.segments)
+        whose = None
+        if self._forgotten:
+            parsed, whose = await self._forgotten.recall(request, wanted, parsed, limits, earlier)
         many = len(parsed.items) > MANY_ITEMS
         origins = await self._worker.run(many, origins_of, parsed, earlier, wanted.distrusted)
         grounds = Grounds(wanted, parsed, limits, earlier, origins, now=time.time())

@@ -61,6 +61,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     shown: tuple[tuple[Key, Instead], ...] = ()  # of results that are not whole
     extracts: tuple[tuple[int, tuple[Extract, ...]], ...] = ()  # what of results is quoted, by item
     opening: str = ""  # a hash of what stood ahead of its history
+    quoting: tuple[int, ...] = ()  # its items that quote what the client no longer sends
 
     @property
     def state(self) -> PruneState:
@@ -91,6 +92,7 @@ class Recollection:
     record: Record | None = field(default=None, compare=False)
     beside: Record | None = None  # of the model that was asked before this one
     opening: str = ""  # a hash of what stood ahead of its history
+    quoting: tuple[int, ...] = ()  # its items that quote what the client no longer sends
 
 
 NOTHING_YET = Recollection(0, PruneState())
@@ -118,6 +120,7 @@ def recorded(conversation: Conversation, recalled: Recollection) -> Record:
         ),
         extracts=tuple(sorted(recalled.state.extracts.items())),
         opening=recalled.opening,
+        quoting=recalled.quoting,
     )
 
 
@@ -152,6 +155,7 @@ def recollected(record: Record) -> Recollection:
         record=record,
         beside=record.beside,
         opening=record.opening,
+        quoting=record.quoting,
     )
 
 
@@ -188,6 +192,7 @@ def moved(record: Record, ids: Sequence[str]) -> Recollection:
         items=same_beginning(record.ids, ids),
         state=moved_state,
         origins=origins,
+        quoting=tuple([now[item] for item in record.quoting if item in now]),
         record=None,
     )
 

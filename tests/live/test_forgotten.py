@@ -154,6 +154,74 @@ def test_what_was_quoted_stays_the_same_while_the_client_goes_on(
         )
 
 
+def going_on(*said: str) -> list[dict[str, Any]]:
+    """What follows the question: the answers and the user's further words."""
+    return [{"role": ("assistant", "user")[n % 2], "content": text} for n, text in enumerate(said)]
+
+
+def test_what_a_prompt_went_without_does_not_come_back_into_its_middle(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    messages = talk()
+    asked = {"role": "user", "content": QUESTION}
+    with serve_memory(upstream, tmp_path) as live:
+        replay(live, messages, key="sk-a")
+        assert ask_last(live, messages, key="sk-a").result == "remembered"
+        # The client drops two more messages: the quotation goes with the beginning
+        sent = [*messages[-5:], asked, *going_on("It is 7319-4402.", "Thank you, that is all.")]
+        chat(live.url, {"model": "gpt-4o", "messages": sent}, key="sk-a")
+        assert FACT not in forwarded(upstream)
+        sent += going_on("You are welcome.", "The tomatoes want water.")
+        chat(live.url, {"model": "gpt-4o", "messages": sent}, key="sk-a")
+        assert upstream.last.messages == sent
+
+
+def test_a_quotation_that_a_header_takes_out_counts_as_a_change(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    messages = talk()
+    with serve_memory(upstream, tmp_path) as live:
+        replay(live, messages, key="sk-a")
+        first = ask_last(live, messages, key="sk-a")
+        asked = {"role": "user", "content": QUESTION}
+        sent = [*messages[-7:], asked, *going_on("It is 7319-4402.", "Thank you, that is all.")]
+        without = chat(live.url, {"model": "gpt-4o", "messages": sent}, key="sk-a", memory="off")
+        assert upstream.last.messages == sent
+        whole, repeated = first.header("x-pruning-tokens-before"), without.header("x-pruning-prefix")
+        assert int(repeated or 0) < int(whole or 0)
+
+
+def test_no_prompt_is_cut_for_what_is_quoted_in_it(upstream: Upstream, tmp_path: Path) -> None:
+    messages = [
+        *talk(120)[:2],
+        *going_on("", "My bicycle at the old mill has the number 5521-8830.")[1:],
+    ]
+    messages += [{"role": "assistant", "content": "Noted."}, *talk(120)[2:]]
+    other = "What is the number of my bicycle at the old mill?"
+    kept = [*messages[-101:], {"role": "user", "content": QUESTION}]
+    later = [*kept, *going_on("It is 7319-4402.", other)]
+
+    budget, tried = 20000, 0
+    with serve_memory(upstream, tmp_path) as live:
+        for caller in (
+            "sk-a",
+            "sk-b",
+            "sk-c",
+            "sk-d",
+        ):  # each with a budget just below what the last one took
+            replay(live, messages, key=caller, session="trip", keep=102)
+            for sent in (kept, later):
+                answer = chat(
+                    live.url, {"messages": sent}, key=caller, session="trip", budget=str(budget)
+                )
+                assert answer.result == "remembered"
+            budget = int(answer.header("x-pruning-tokens-after") or 0) - 1
+            tried += 1
+            if budget <= int(answer.header("x-pruning-tokens-before") or 0):
+                break
+    assert tried > 2
+
+
 def test_a_tool_loop_keeps_what_its_turn_was_told(upstream: Upstream, tmp_path: Path) -> None:
     messages = talk()
     with serve_memory(upstream, tmp_path) as live:

@@ -13,17 +13,27 @@ from foveate.policies.recall import EXCERPT_OVERHEAD, FRAME_OVERHEAD, Turn
 from foveate.policies.types import INSTRUCTIONS, History, Segment
 from foveate.proxy.archive import Passage, Trail
 from foveate.proxy.formats.parsed import Parsed
+from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.request import Request
 
 Quotes = Mapping[int, tuple[Segment, ...]]  # by the position of the user's item that they are quoted at
 
 
-def standing_quotes(parsed: Parsed, turns: Sequence[int], found: Passage) -> Quotes:
-    """Return what earlier requests have quoted: at the latest turn, and at all where the client goes on
-    sending what it has sent. Else nothing is cached of the prompt that they stood in.
+def standing_quotes(
+    parsed: Parsed, turns: Sequence[int], found: Passage, earlier: Recollection | None
+) -> Quotes:
+    """Return what earlier requests have quoted: at what the conversation's previous prompt had them at,
+    and at the latest turn where that is new or the last word. Of any other prompt nothing is cached.
     """
-    hold = turns if found.grown else turns[-1:]
-    return {i: found.quotes.get(parsed.items[i].id, ()) for i in hold}
+    known = earlier.items if earlier else 0
+    hold = {i for i in turns if earlier and i < known and i in earlier.quoting}
+    hold |= {i for i in turns[-1:] if i >= known or i == len(parsed.items) - 1}
+    return {i: found.quotes.get(parsed.items[i].id, ()) for i in sorted(hold)}
+
+
+def some(quotes: Quotes) -> Quotes:
+    """Return the quotes less those that say nothing."""
+    return {i: said for i, said in quotes.items() if said}
 
 
 def placed(pool: Sequence[Segment]) -> list[Segment]:

@@ -7,12 +7,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from foveate.policies.policy import Policy
+from foveate.policies.prune import Situation
 from foveate.policies.types import INSTRUCTIONS, Segment
 from foveate.proxy.archive import Passage, Trail
 from foveate.proxy.archive.archive import Archive
 from foveate.proxy.formats.parsed import Parsed
-from foveate.proxy.pruning.forgotten.quoting import choose, placed, quoting, standing_quotes, trail_of
+from foveate.proxy.pruning.forgotten.quoting import (
+    choose,
+    placed,
+    quoting,
+    some,
+    standing_quotes,
+    trail_of,
+)
+from foveate.proxy.pruning.grounds import Grounds, standing
 from foveate.proxy.pruning.limits.watermarks import Limits
+from foveate.proxy.pruning.record import Recollection
 from foveate.proxy.pruning.request import Request, Wanted
 from foveate.proxy.vectors import Owner
 from foveate.proxy.vectors.histories import Histories
@@ -29,6 +39,18 @@ class Whose:
     trail: Trail
 
 
+def room_in(grounds: Grounds) -> float:
+    """Return the tokens that the latest turn may be told: no more than is left of the budget by the
+    prompt as it stands, so that none is cut for what is quoted in it.
+    """
+    parsed, high, policy = grounds.parsed, grounds.limits.room.high, grounds.wanted.policy
+    size, turns = parsed.tokens - parsed.fixed_tokens, parsed.outline.turns
+    state, budget = standing(grounds), grounds.limits.room
+    stands = Situation(parsed.segments, parsed.turn, size, policy, budget, state, turns=turns).size()
+    left = high - stands if stands < high else math.inf  # a cut will make room
+    return policy.recall.room(parsed.turn, high, left)
+
+
 class Forgotten:
     """Searches what is kept of a conversation, where its settings say so of the caller's others too."""
 
@@ -38,10 +60,12 @@ class Forgotten:
         self._others = others
 
     async def recall(
-        self, request: Request, wanted: Wanted, parsed: Parsed, limits: Limits
-    ) -> tuple[Parsed, Whose | None]:
+        self, request: Request, wanted: Wanted, parsed: Parsed, limits: Limits, earlier: Recollection | None
+    ) -> tuple[Parsed, Whose | None]:  # fmt: skip
         """Return a request with what its turns need of earlier ones, and whose it is; None where
         nothing is to be kept of it.
+
+        `earlier` is what was decided of its conversation.
         """
         if request.overrides.remember is False:
             return parsed, None
@@ -52,16 +76,18 @@ class Forgotten:
             found = await self._archive.find(request.tenant, trail, items)
         if found is None:
             return parsed, None
-        quotes = standing_quotes(parsed, turns, found) if wanted.sticky else {}
+        quotes = standing_quotes(parsed, turns, found, earlier) if wanted.sticky else {}
         latest = len(parsed.items) - 1
         asks = latest in turns and not (wanted.sticky and parsed.items[latest].id in found.quotes)
         whose = Whose(found, trail)
         if asks and not parsed.outline.settled and wanted.policy.recall.wanted(parsed.turn):
-            chosen = await self._needed(request, wanted.policy, parsed, limits, found.conversation)
+            quoted = quoting(parsed, some(quotes))
+            room = room_in(Grounds(wanted, quoted, limits, earlier, {}, 0.0))
+            chosen = await self._needed(request, wanted.policy, parsed, room, found.conversation)
             if chosen and not await self._noted(request, wanted, parsed, whose, chosen):
                 chosen = ()
             quotes = {**quotes, latest: chosen}
-        return quoting(parsed, {i: said for i, said in quotes.items() if said}), whose
+        return quoting(parsed, some(quotes)), whose
 
     def keep(self, request: Request, parsed: Parsed, whose: Whose) -> None:
         """Keep what a request has sent, in the background."""
@@ -85,9 +111,9 @@ class Forgotten:
         return await self._archive.quote(request.tenant, whose.found.conversation, item, chosen)
 
     async def _needed(
-        self, request: Request, policy: Policy, parsed: Parsed, limits: Limits, conversation: str
+        self, request: Request, policy: Policy, parsed: Parsed, room: float, conversation: str
     ) -> tuple[Segment, ...]:
-        """Return what the latest turn needs of what is kept, oldest first."""
+        """Return what the latest turn needs of what is kept, oldest first, within `room` tokens."""
         with request.trace.timed("memory"):
             present = {s.id for s in parsed.segments}
             own = await self._archive.forgotten(request.tenant, conversation, present)
@@ -103,9 +129,6 @@ class Forgotten:
             request.trace,
             policy.whole,
         )
-        size, high = parsed.tokens - parsed.fixed_tokens, limits.room.high
-        left = high - size if size < high else math.inf  # a cut will make room
-        room = policy.recall.room(parsed.turn, high, left)
         much = len(history.segments) > FEW_SEGMENTS
         chosen = await self._histories.worker.run(
             much, choose, history, policy, range(len(pool)), parsed.turn, room
