@@ -101,6 +101,24 @@ def test_an_exact_repeat_points_to_what_stands() -> None:
     assert not shown.runs
 
 
+def test_a_third_one_points_to_what_stands_and_to_no_pointer() -> None:
+    between = [segment("ok", role="assistant", key=(item, 0, -1)) for item in (3, 6)]
+    pointing = PruneState(shown={(5, 0, 0): Shown((), 2000, (2, 0, 0), born=True)})
+    calls = [unit(1, LOG), between[0], unit(4, LOG), between[1], unit(7, LOG)]
+    (shown,) = born(*calls, state=pointing)
+    assert shown.same == (2, 0, 0)
+
+
+def test_a_repeat_of_an_exempt_tool_stays_whole() -> None:
+    off = Results(over=100, share=0.01, tools={"bash": "off"})
+    answer = segment("ok", role="assistant", key=(3, 0, -1))
+    assert born(unit(1, LOG), answer, unit(4, LOG), results=off) == []
+
+
+def test_words_of_the_user_behind_a_result_leave_it_as_new() -> None:
+    assert len(born(unit(1, LOG), segment("And?", key=(3, 0, -1)))) == 1
+
+
 def test_a_repeat_of_what_was_shortened_or_dropped_is_no_pointer() -> None:
     between = segment("ok", role="assistant", key=(3, 0, -1))
     shortened = PruneState(shown={(2, 0, 0): Shown(((0, 3),), 90)})

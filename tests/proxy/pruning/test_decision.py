@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from foveate.policies.types import PruneState
+from foveate.policies.types import PruneState, Shown
 from foveate.proxy.http.overrides import NO_OVERRIDES
 from foveate.proxy.pruning.decision import decision_on
 from foveate.proxy.pruning.draft import Draft
 from foveate.proxy.pruning.grounds import Grounds
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Decision, Request
-from support.conversations import body, long_chat
+from support.conversations import body, call, long_chat
+from support.conversations import result as tool_result
 from support.deciding import CHAT, read
 from support.grounds import earlier, grounds, limits, selection, state
 
@@ -83,3 +84,26 @@ def test_the_policy_that_is_told_is_the_one_whose_cut_it_is() -> None:
     assert told(before.state, earlier=before).policy == "another"
     assert told(state([1, 2]), cut=True, earlier=before).policy == "mine"
     assert told(PruneState()).policy == "mine"
+
+
+@pytest.mark.parametrize(("born", "result"), [(True, "shortened"), (False, "sticky")])
+def test_what_results_take_less_is_told_by_when_that_was_decided(born: bool, result: str) -> None:
+    parsed = read(
+        body([{"role": "user", "content": "Look."}, call("c1"), tool_result("c1", "word " * 99)])
+    )
+    (answer,) = [r for s in parsed.segments for r in s.results]
+    made = PruneState(shown={answer.key: Shown((), 30, born=born)})
+    request = Request(CHAT, WHOLE, NO_OVERRIDES, "tenant")
+    outcome = decision_on(request, grounds(parsed), selection(parsed, made, False), SMALLER).outcome
+    assert outcome.result == result
+    assert (outcome.tokens_born, outcome.tokens_cut) == ((30, 0) if born else (0, 30))
+
+
+@pytest.mark.parametrize("guessed", [True, False])
+def test_a_prompt_with_a_picture_is_told_as_guessed(guessed: bool) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    said = [{"type": "text", "text": "Look."}, *([picture] if guessed else [])]
+    parsed = read(body([{"role": "user", "content": said}]))
+    request = Request(CHAT, WHOLE, NO_OVERRIDES, "tenant")
+    made = decision_on(request, grounds(parsed), selection(parsed, PruneState(), False), SMALLER)
+    assert made.outcome.guessed == guessed
