@@ -71,6 +71,19 @@ def test_a_turn_is_told_what_its_client_no_longer_sends(
         assert total(samples(live.url), "foveate_memory_quoted_total") >= 1
 
 
+def test_an_explanation_tells_what_would_be_quoted_and_notes_nothing(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    messages = talk()
+    with serve_memory(upstream, tmp_path) as live:
+        replay(live, messages, key="sk-a")
+        sent = [*messages[-7:], {"role": "user", "content": QUESTION}]
+        content = json.dumps({"model": "gpt-4o", "messages": sent}).encode()
+        given = [("Content-Type", "application/json"), ("Authorization", "Bearer sk-a")]
+        assert ask(live.url, "POST", "/-/explain", content, given).json["result"] == "remembered"
+        assert total(samples(live.url), "foveate_memory_quoted_total") == 0
+
+
 def test_a_turn_that_asks_for_nothing_is_told_nothing(upstream: Upstream, tmp_path: Path) -> None:
     messages = talk()
     with serve_memory(upstream, tmp_path) as live:

@@ -109,6 +109,13 @@ def test_in_tool_work_what_the_question_is_about_stays_beside_values(preset: str
     assert len(kept) > 5
 
 
+def test_in_tool_work_length_has_its_price() -> None:
+    seen = history([segment("a", kind="tool", role="assistant", tokens=n) for n in (10, 400, 10)])
+    scores = np.array([0, 1.0, 0])
+    assert Coverage(tools=0.0).select(seen, scores, 400) == {1}
+    assert Coverage(tools=0.6).select(seen, scores, 400) == {0, 2}
+
+
 def test_of_what_carries_no_value_the_more_relevant_stays() -> None:
     assert Coverage().select(tools("a", "b"), np.array([0, 1.0, 0]), 10) == {1}
 
