@@ -181,13 +181,13 @@ class Memo:
         key = tenant, name, raw
         found: Standing | None = self._standing.get(key)
         if found is None:
-            said = digest([name.encode(), said_in(raw)]).encode()
+            said = digest([name.encode(), less_marks(raw)]).encode()
             found = Standing(self._format.standing(name, raw, self._counter), said)
             self._standing.put(key, found, size=400 + len(raw))
         return found
 
 
-def said_in(raw: bytes) -> bytes:
+def less_marks(raw: bytes) -> bytes:
     """Return what a field says: its JSON less cache marks, which come and go from request to request."""
     return json_of(unmarked(decoded(raw)))
 
