@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from foveate.policies.types import INSTRUCTIONS, MARKS, Key, Segment
 
+Reasons = dict[int, str]  # why a segment stays, by its position
+
 # Of `share`, for the first user turn: of a room of 64,000 tokens it takes the task of a coding agent
 FIRST = 0.3
 
@@ -46,43 +48,102 @@ class Pins:
         there. `lasting` are standing instructions, those first that matter most.
         """
         users = [i for i, s in enumerate(segments) if s.role == "user"]
-        end = len(segments) - 1
-        latest = users[-1] if users else end
-        needs = {i: required(s, i, latest, end) for i, s in enumerate(segments)}
-        spare = _repeats(segments)
-        reasons = {i: reason for i, reason in needs.items() if reason and i not in spare}
-        if latest > 0 and segments[latest].key[1] > 0:  # the user has spoken beside results
-            reasons.setdefault(latest - 1, "beside the latest user turn")
-        room = budget - sum(segments[i].tokens for i in reasons)
-
-        marked = max((i for i, s in enumerate(segments[:latest]) if s.pin in MARKS), default=-1)
-        prefix = [i for i in range(marked) if i not in reasons]
-        size = sum(segments[i].tokens for i in prefix)
-        if size <= room:
-            reasons |= dict.fromkeys(prefix, f"ahead of {segments[marked].pin}" if prefix else "")
-            room -= size
-
-        working = [i for i in range(end - 1, latest, -1) if i not in reasons and not inside]
-        whole = sum(segments[i].tokens for i in working) <= room
-        taken = fitting(segments, working, room if whole else room // 2)
-        reasons |= dict.fromkeys(taken, "after the latest user turn")
-        room -= sum(segments[i].tokens for i in taken)
-
-        oldest = segments[latest].turn - self.last_turns if segments else 0
-        last = [i for i in range(latest - 1, -1, -1) if i not in reasons and segments[i].turn >= oldest]
-        last = [i for i in last if not inside or segments[i].kind != "tool"]
-        if self.last_turns:
-            reasons |= dict.fromkeys(fitting(segments, last, int(room * self.share)), "last turns")
-        first = [i for i in users[:-1][:1] if i not in reasons]
+        latest = users[-1] if users else len(segments) - 1
+        pinned = _Pinned(segments, budget)
+        pinned.add(required(segments))
+        pinned.add(_ahead_of_mark(pinned, latest))
+        if not inside:
+            pinned.add(_under_way(pinned, latest))
+        room = int(pinned.room * self.share)
+        within = int(pinned.room * self.share * FIRST)
+        pinned.add(self._last_turns(pinned, latest, room, inside))
         if self.first_user:
-            within = room * self.share * FIRST
-            reasons |= dict.fromkeys(fitting(segments, first, int(within)), "first user turn")
+            first = pinned.free(users[:1])
+            pinned.add(dict.fromkeys(fitting(segments, first, within), "first user turn"))
         places = {s.key: i for i, s in enumerate(segments)} if lasting else {}
-        free = [places[key] for key in lasting if key in places and places[key] not in reasons]
-        room = budget - sum(segments[i].tokens for i in reasons)
-        said = affordable(segments, free, int(room * self.standing))
-        reasons |= dict.fromkeys(said, "standing instruction")
-        return tuple(replace(s, pin=reasons[i]) if i in reasons else s for i, s in enumerate(segments))
+        said = pinned.free([places[key] for key in lasting if key in places])
+        standing = int(pinned.room * self.standing)
+        pinned.add(dict.fromkeys(affordable(segments, said, standing), "standing instruction"))
+        return pinned.marked()
+
+    def _last_turns(self, pinned: _Pinned, latest: int, room: int, inside: bool) -> Reasons:
+        """Return the turns ahead of the latest one that fit, back to the first that does not."""
+        segments = pinned.segments
+        if not self.last_turns or not segments:
+            return {}
+        oldest = segments[latest].turn - self.last_turns
+        last = [i for i in range(latest - 1, -1, -1) if segments[i].turn >= oldest]
+        last = pinned.free([i for i in last if not inside or segments[i].kind != "tool"])
+        return dict.fromkeys(fitting(segments, last, room), "last turns")
+
+
+class _Pinned:
+    """What is pinned so far, and the room that it leaves."""
+
+    def __init__(self, segments: Sequence[Segment], budget: int) -> None:
+        self.segments = segments
+        self.room = budget
+        self.reasons: Reasons = {}
+
+    def add(self, reasons: Reasons) -> None:
+        """Pin more."""
+        self.room -= sum([self.segments[i].tokens for i in reasons])
+        self.reasons |= reasons
+
+    def free(self, positions: Iterable[int]) -> list[int]:
+        """Return those that are not pinned."""
+        return [i for i in positions if i not in self.reasons]
+
+    def marked(self) -> tuple[Segment, ...]:
+        """Return the segments with their reasons."""
+        reasons = self.reasons
+        return tuple(
+            replace(s, pin=reasons[i]) if i in reasons else s for i, s in enumerate(self.segments)
+        )
+
+
+def required(segments: Sequence[Segment]) -> Reasons:
+    """Return what must stay whatever room there is."""
+    end = len(segments) - 1
+    latest = next((i for i in range(end, -1, -1) if segments[i].role == "user"), end)
+    spare = _repeats(segments)
+    needs = {i: _need(s, i, latest, end) for i, s in enumerate(segments)}
+    reasons = {i: reason for i, reason in needs.items() if reason and i not in spare}
+    if latest > 0 and segments[latest].key[1] > 0:  # the user has spoken beside results
+        reasons.setdefault(latest - 1, "beside the latest user turn")
+    return reasons
+
+
+def _need(segment: Segment, position: int, latest: int, end: int) -> str:
+    """Return why the segment at `position` must stay, empty where it may go; `latest` is the latest
+    user turn.
+    """
+    if segment.pin:
+        return segment.pin
+    if segment.role in INSTRUCTIONS:
+        return segment.role
+    if position == latest:
+        return "latest user turn"
+    return "end of the conversation" if position == end else ""
+
+
+def _ahead_of_mark(pinned: _Pinned, latest: int) -> Reasons:
+    """Return all that stands before the last mark of the format's, where it fits."""
+    segments = pinned.segments
+    marked = max((i for i, s in enumerate(segments[:latest]) if s.pin in MARKS), default=0)
+    prefix = pinned.free(range(marked))
+    if sum([segments[i].tokens for i in prefix]) > pinned.room:
+        return {}
+    return dict.fromkeys(prefix, f"ahead of {segments[marked].pin}" if prefix else "")
+
+
+def _under_way(pinned: _Pinned, latest: int) -> Reasons:
+    """Return what follows the latest user turn: all where it fits, else the newest of it."""
+    segments = pinned.segments
+    working = pinned.free(range(len(segments) - 2, latest, -1))
+    whole = sum([segments[i].tokens for i in working]) <= pinned.room
+    taken = fitting(segments, working, pinned.room if whole else pinned.room // 2)
+    return dict.fromkeys(taken, "after the latest user turn")
 
 
 def _repeats(segments: Sequence[Segment]) -> frozenset[int]:
@@ -94,19 +155,6 @@ def _repeats(segments: Sequence[Segment]) -> frozenset[int]:
         if segment.role in INSTRUCTIONS and not segment.pin:
             said.setdefault(segment.id, []).append(i)
     return frozenset([i for places in said.values() for i in places[1:-1]])
-
-
-def required(segment: Segment, position: int, latest: int, end: int) -> str:
-    """Return why the segment at `position` must stay, empty where it may go; `latest` is the latest
-    user turn.
-    """
-    if segment.pin:
-        return segment.pin
-    if segment.role in INSTRUCTIONS:
-        return segment.role
-    if position == latest:
-        return "latest user turn"
-    return "end of the conversation" if position == end else ""
 
 
 def affordable(segments: Sequence[Segment], positions: Iterable[int], room: int) -> list[int]:

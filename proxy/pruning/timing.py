@@ -81,12 +81,10 @@ def bought(size: int, moment: Moment, economy: config.Economy, cold: bool, stays
 
 
 def staying(segments: Sequence[Segment]) -> int:
-    """Return the tokens of what no cut takes: instructions, the latest user turn, the end, what a
-    format pins.
+    """Return the tokens of what no cut takes: instructions, the latest user turn with what stands beside
+    it, the end, what a format pins.
     """
-    end = len(segments) - 1
-    latest = next((i for i in range(end, -1, -1) if segments[i].role == "user"), end)
-    return sum([s.tokens for i, s in enumerate(segments) if required(s, i, latest, end)])
+    return sum([segments[i].tokens for i in required(segments)])
 
 
 def ends_with_user(segments: Sequence[Segment]) -> bool:
