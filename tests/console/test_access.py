@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -44,8 +45,17 @@ def test_without_a_token_pages_are_for_this_machine(quick: Live, page: str) -> N
         ("X-Forwarded-For", "203.0.113.9"),
         ("Forwarded", "for=203.0.113.9"),
         ("X-Real-IP", "203.0.113.9"),
+        ("X-Forwarded-Host", "foveate.example"),
+        ("X-Amzn-Trace-Id", "Root=1-2"),
+        ("Via", "1.1 proxy"),
     ):
         assert ask(quick.url, "GET", page, headers=[header]).status == 403
+
+
+def test_who_speaks_as_proxies_do_by_default_is_taken_for_one(quick: Live) -> None:
+    with socket.create_connection((urlsplit(quick.url).hostname, urlsplit(quick.url).port)) as plain:
+        plain.sendall(b"GET /-/status HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b" 403 " in plain.makefile("rb").readline()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -92,7 +102,8 @@ def test_who_tries_out_tokens_is_slowed_down_and_told_of(
 
 
 def test_who_sends_no_token_tries_out_none(guarded: Live, caplog: pytest.LogCaptureFixture) -> None:
-    for given in ([], [("Authorization", "Bearer ")], [("Cookie", f"{access.COOKIE}=0.old")]):
+    basic = ("Authorization", "Basic dTpw")
+    for given in ([], [basic], [("Authorization", "Bearer ")], [("Cookie", f"{access.COOKIE}=0.old")]):
         assert ask(guarded.url, "GET", "/-/status", headers=given).status == 401
     assert not [r for r in caplog.records if r.name == "foveate.access"]
 

@@ -107,3 +107,10 @@ def test_a_prompt_with_a_picture_is_told_as_guessed(guessed: bool) -> None:
     request = Request(CHAT, WHOLE, NO_OVERRIDES, "tenant")
     made = decision_on(request, grounds(parsed), selection(parsed, PruneState(), False), SMALLER)
     assert made.outcome.guessed == guessed
+
+
+def test_a_request_without_messages_is_of_no_conversation() -> None:
+    parsed = read(body([]))
+    request = Request(CHAT, WHOLE, NO_OVERRIDES, "tenant")
+    made = decision_on(request, grounds(parsed), selection(parsed, PruneState()), SMALLER)
+    assert made.outcome.conversation == ""
