@@ -83,6 +83,12 @@ def test_healthy_always_answers(quick: Live, guarded: Live) -> None:
     assert ask(guarded.url, "GET", "/-/healthy").status == 200
 
 
+def test_where_a_token_is_set_other_machines_may_log_in(guarded: Live) -> None:
+    elsewhere = [("X-Forwarded-For", "203.0.113.9")]
+    assert b'action="/-/login"' in ask(guarded.url, "GET", "/-/", headers=elsewhere).body
+    assert ask(guarded.url, "GET", "/-/static/main.js", headers=elsewhere).status == 200
+
+
 def test_who_tries_out_tokens_is_slowed_down_and_told_of(
     guarded: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
