@@ -8,12 +8,12 @@ import pytest
 
 from foveate.policies.types import PruneState, Shown
 from foveate.proxy.http.overrides import NO_OVERRIDES
-from foveate.proxy.pruning.decision import decision_on
+from foveate.proxy.pruning.decision import decision_on, thoughts_of
 from foveate.proxy.pruning.draft import Draft
 from foveate.proxy.pruning.grounds import Grounds
 from foveate.proxy.pruning.outcome import Outcome
 from foveate.proxy.pruning.request import Decision, Request
-from support.conversations import body, call, long_chat
+from support.conversations import body, call, long_chat, segment
 from support.conversations import result as tool_result
 from support.deciding import CHAT, read
 from support.grounds import earlier, grounds, limits, selection, state
@@ -114,3 +114,8 @@ def test_a_request_without_messages_is_of_no_conversation() -> None:
     request = Request(CHAT, WHOLE, NO_OVERRIDES, "tenant")
     made = decision_on(request, grounds(parsed), selection(parsed, PruneState()), SMALLER)
     assert made.outcome.conversation == ""
+
+
+def test_reasoning_goes_on_unless_it_was_dropped_or_taken_out() -> None:
+    said = [segment("so", role="assistant", thought=n, key=(n, 0, -1)) for n in (40, 30, 20)]
+    assert thoughts_of(said, state([30], bare=[20])) == (40, 50)
