@@ -51,7 +51,9 @@ OTHER = re.compile(
     r"\btime[ d]?-?(?:out|limit)|\b(?:execution|maximum|processing) time|\btook\b|\bseconds?\b|\bminutes?\b|\bhours?\b"
     r"|\bimages?\b|\baudio\b|\bvideos?\b|\bfiles?\b|\bpages?\b|\bpdfs?\b|\btools?\b|\bfunctions?\b|\bnames?\b|\bids?\b"
     r"|\bidentifiers?\b|\bkeys?\b|\btitles?\b|\blabels?\b|\bheaders?\b|\bur[il]s?\b|\bmetadata\b|\blogit|\bstop\b"
-    r"|\bschemas?\b|\bdescriptions?\b|\bbytes?\b|\brequires?\b|\bminimum\b|图片|图像|音频|视频|文件|时间",
+    r"|\bschemas?\b|\bdescriptions?\b|\bbytes?\b|\brequires?\b|\bminimum\b|\barrays?\b|\btemplates?\b"
+    r"|\bnumber of (?:\d+ )?(?:messages|inputs|requests|choices)\b|\bauth|\b(?:provided|supplied) token (?:is|exceeds)\b"
+    r"|\bsafety\b|\bpolicy\b|\bbudget\b|图片|图像|音频|视频|文件|时间",
     re.IGNORECASE,
 )
 # What gateways and services write ahead of a provider's own words.
@@ -80,10 +82,10 @@ OPENINGS = re.compile(
             r"exceed(?:s|ed|ing)? (?:the )?(?:model'?s )?max(?:imum)? (?:context|prompt|input)",
             r"exceed(?:s|ed|ing)? (?:the )?(?:available |model'?s? )*context (?:length|window|size)",
             r"(?:prompt )?max(?:imum)? tokens of \d+ exceeded",
-            rf"(?:the )?prompt has {_NUMBER} tokens,? but the configured context size is",
-            rf"max input tokens for this model is {_NUMBER} but received",
-            rf"max_total_tokens \({_NUMBER}\) must be",
-            r"context length is only \d",
+            rf"(?:the )?prompt has {_NUMBER} tokens,? but the configured context size is \d",
+            rf"max input tokens for this model is {_NUMBER} but received \d",
+            rf"max_total_tokens \({_NUMBER}\) must be less than (?:or equal to )?max_seq_len",
+            rf"context length is only {_NUMBER} tokens",
             r"the input token count is out of range",
             r"(?:prompt has )?too many (?:input |prompt )?tokens\b(?! in )",
             r"please reduce the length of (?:the|your) (?:messages|prompt|input)",
@@ -167,7 +169,6 @@ PROMPT = [
         rf"messages resulted in {_NUMBER} tokens",
         rf"\({_NUMBER} in (?:the|your) (?:messages|prompt)",
         rf"prompt has {_NUMBER} tokens",
-        rf"max_total_tokens \({_NUMBER}\)",
         rf"request has {_NUMBER} input tokens",
         rf"you passed {_NUMBER} input tokens",
         rf"too long: {_NUMBER}",

@@ -29,7 +29,9 @@ COMMIT = re.compile(r"(?:\* )?commit [0-9a-f]{7,64}\b")
 _FIELD = re.compile(r"\s*+(?:- )*+[\w.$/\"' -]{1,60}:(?:\s|$)|\s*+- \S|\s*+#|---\s*+$")
 _ELEMENT = re.compile(r"\s*+</?[A-Za-z_?!][^<>]*>")
 _OBJECT = re.compile(r"\s*+\{.*\}\s*+$")
-_JSON = re.compile(r'\s*+(?:\{\s*+["}]|\[\s*+(?:[\[{"\]\d-]|true\b|false\b|null\b))')
+_JSON = re.compile(
+    r'\s*+(?:\{\s*+["}]|\[\s*+(?:[\[{"\]]|(?:true|false|null|-?\d[\d.eE+-]*+)\s*+(?:,|\]\s*+(?:[\[,\]]|$)|$)))'
+)
 _COLUMNS = re.compile(r"[A-Z%#][A-Z0-9%#()/_ -]*?(?: {2,}|\t| )[A-Z%#][A-Z0-9%#()/_ \t-]*$")
 _PATH = re.compile(r"(?:\.?/)?[\w.@+~-]*(?:/|\.\w|:$)")
 _EVENT = re.compile(
