@@ -24,9 +24,11 @@ def standing_quotes(
 ) -> Quotes:
     """Return what earlier requests have quoted: at what the conversation's previous prompt had them at,
     and at the latest turn where that is new or the last word. Of any other prompt nothing is cached.
+    Where that was stored by a version that noted no quotations, at all turns of that prompt.
     """
     known = earlier.items if earlier else 0
-    hold = {i for i in turns if earlier and i < known and i in earlier.quoting}
+    unknown = earlier is not None and not earlier.opening
+    hold = {i for i in turns if earlier and i < known and (unknown or i in earlier.quoting)}
     hold |= {i for i in turns[-1:] if i >= known or i == len(parsed.items) - 1}
     return {i: found.quotes.get(parsed.items[i].id, ()) for i in sorted(hold)}
 
