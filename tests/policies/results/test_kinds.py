@@ -214,7 +214,20 @@ def test_a_commit_that_is_asked_for_by_what_it_says_shows_its_hash(seed: int) ->
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": 1}', " {}", '[\n {"a": 1}]', "[[1]]", "[]", '["a"]', "[-1]", "[7, 8]", "[1.5e3\n, 2]", "[true]", "[null, 1]"]
+    "text",
+    [
+        '{"a": 1}',
+        " {}",
+        '[\n {"a": 1}]',
+        "[[1]]",
+        "[]",
+        '["a"]',
+        "[-1]",
+        "[7, 8]",
+        "[1.5e3\n, 2]",
+        "[true]",
+        "[null, 1]",
+    ],
 )
 def test_json_is_known_by_its_beginning(text):
     assert is_json(text)
@@ -222,7 +235,20 @@ def test_json_is_known_by_its_beginning(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["[File: a.py (9 lines)]", "[INFO] done", "{{name}}", "{x for x in y}", "[trueish]", "[", "", "7", "[2024-05-01 12:00:00] GET /", "[12:01] up", "[1] A source", "[ 3/400] took"],
+    [
+        "[File: a.py (9 lines)]",
+        "[INFO] done",
+        "{{name}}",
+        "{x for x in y}",
+        "[trueish]",
+        "[",
+        "",
+        "7",
+        "[2024-05-01 12:00:00] GET /",
+        "[12:01] up",
+        "[1] A source",
+        "[ 3/400] took",
+    ],
 )
 def test_a_text_in_brackets_is_no_json(text):
     assert not is_json(text)

@@ -282,19 +282,39 @@ UNRELATED = {
         "max_tokens is too large: 100000. This model supports at most 16384 completion tokens, whereas you provided 100000.",
         "invalid_value",
     ),
-    "siliconflow, another field": {"code": 20015, "message": "max_total_tokens (10) must be an integer", "data": None},
-    "cloudflare, a wrong type": {"errors": [{"message": "Max input tokens for this model is 8192 but received a string"}]},
+    "siliconflow, another field": {
+        "code": 20015,
+        "message": "max_total_tokens (10) must be an integer",
+        "data": None,
+    },
+    "cloudflare, a wrong type": {
+        "errors": [{"message": "Max input tokens for this model is 8192 but received a string"}]
+    },
     "words that are too few": openai_error("Context length is only 3 characters; say more", None),
-    "too many messages": openai_error("The provided messages exceed the maximum number of 100 messages per request", None),
-    "an array of messages": openai_error("The supplied messages array is too long. Expected an array with maximum length 2048", None),
-    "too many answers": openai_error("The supplied request exceeds the maximum number of choices", None),
-    "too many inputs": openai_error("The supplied total number of inputs exceeds the maximum of 2048", None),
+    "too many messages": openai_error(
+        "The provided messages exceed the maximum number of 100 messages per request", None
+    ),
+    "an array of messages": openai_error(
+        "The supplied messages array is too long. Expected an array with maximum length 2048", None
+    ),
+    "too many answers": openai_error(
+        "The supplied request exceeds the maximum number of choices", None
+    ),
+    "too many inputs": openai_error(
+        "The supplied total number of inputs exceeds the maximum of 2048", None
+    ),
     "a token to come in with": openai_error("The provided token exceeds the maximum length", None),
-    "a token of authentication": openai_error("The provided tokens: authentication token is too long", None),
-    "a filter of content": openai_error("Error from content filter: prompt exceeds the safety limit", None),
+    "a token of authentication": openai_error(
+        "The provided tokens: authentication token is too long", None
+    ),
+    "a filter of content": openai_error(
+        "Error from content filter: prompt exceeds the safety limit", None
+    ),
     "a policy": openai_error("The supplied prompt was flagged as exceeding the policy limit", None),
     "a template": openai_error("The supplied prompt template is longer than the limit", None),
-    "a budget of money": openai_error("The provided input exceeds the maximum budget of your plan", None),
+    "a budget of money": openai_error(
+        "The provided input exceeds the maximum budget of your plan", None
+    ),
     "too long an answer for the window": openai_error(
         "This model's maximum context length is 8192 tokens, however you requested 9312 tokens (312 in your prompt; 9000 for the completion).",
         None,
