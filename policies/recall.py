@@ -21,7 +21,7 @@ SHARE = 0.1  # of the high watermark, which the allowance never exceeds
 # What ends a sentence, and what ends a question, in any script; U+037E, which is Greek, looks like a semicolon.
 _SENTENCE = re.compile(r"[^.!?\n？！。｡؟۔।॥\u037e՞፧።⁇⁈⁉‽]+[.!?\n？！。｡؟۔।॥\u037e՞፧።⁇⁈⁉‽]*")
 _QUESTION_MARK = re.compile(r"[?？؟\u037e՞፧⁇⁈⁉‽]\W*$|¿|՞")
-_GREEK = re.compile("[\u0370-\u03ff]")
+_GREEK = re.compile("[\u0370-\u03ff]{2}")  # a letter alone is a symbol
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from foveate.proxy.formats.desk import Desk
 from foveate.proxy.formats.parsed import Item, Outline, Parsed, Place, digest
 from foveate.proxy.formats.tokens import TokenCounter
 from foveate.proxy.formats.units import Built, Unit, build_unit, group, looks_back
-from foveate.proxy.formats.wire.marks import unmarked
+from foveate.proxy.formats.wire.marks import is_billing, unmarked
 from foveate.proxy.formats.wire.reading import decoded
 from foveate.proxy.formats.wire.writing import json_of
 
@@ -181,15 +181,18 @@ class Memo:
         key = tenant, name, raw
         found: Standing | None = self._standing.get(key)
         if found is None:
-            said = digest([name.encode(), less_marks(raw)]).encode()
+            said = digest([name.encode(), said_by(raw)]).encode()
             found = Standing(self._format.standing(name, raw, self._counter), said)
             self._standing.put(key, found, size=400 + len(raw))
         return found
 
 
-def less_marks(raw: bytes) -> bytes:
-    """Return what a field says: its JSON less cache marks, which come and go from request to request."""
-    return json_of(unmarked(decoded(raw)))
+def said_by(raw: bytes) -> bytes:
+    """Return what a field says: its JSON less cache marks and notes on billing, which change from request
+    to request.
+    """
+    said = unmarked(decoded(raw))
+    return json_of([part for part in said if not is_billing(part)] if isinstance(said, list) else said)
 
 
 def sums_up(item: Item) -> bool:

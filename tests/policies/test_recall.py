@@ -75,6 +75,7 @@ def test_questions_and_requests_ask(turn: str) -> None:
         "Good morning, I slept well.",
         "I bought tomatoes today. They are red.",
         "I bought tomatoes; they are red;",
+        "We set α = 1; then β = 2;",
     ],
 )
 def test_what_asks_for_nothing_gets_nothing(turn: str) -> None:

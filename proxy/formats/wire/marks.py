@@ -6,6 +6,9 @@ from typing import Any
 
 from foveate.policies.types import MARKS
 
+# How a block of Claude Code's instructions begins: another in each request, and for no model
+BILLING = "x-anthropic-billing-header:"
+
 
 def found(wire: dict[str, Any]) -> str:
     """Return the name of the mark that a message or block carries, empty where it carries none."""
@@ -25,6 +28,12 @@ def without(wire: dict[str, Any]) -> dict[str, Any]:
 def unmarked(parts: Any) -> Any:
     """Return a list of parts, or of tools, each less its marks; anything else as it is."""
     return [_unmarked(part) for part in parts] if isinstance(parts, list) else parts
+
+
+def is_billing(part: Any) -> bool:
+    """Say whether a part of the instructions is a client's note on billing, which no model reads."""
+    text = part.get("text") if isinstance(part, dict) else None
+    return isinstance(text, str) and text.startswith(BILLING)
 
 
 def _unmarked(part: Any) -> Any:

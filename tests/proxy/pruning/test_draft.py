@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from foveate.policies.types import PruneState
+from foveate.proxy.formats.messages import Messages
 from foveate.proxy.pruning.draft import draft
 from support.conversations import body, count, long_chat
 from support.deciding import CHAT, read
@@ -80,6 +81,17 @@ def test_nothing_is_repeated_behind_other_instructions_or_of_another_model() -> 
         assert (made.shared, made.repeated) == (0, 0)
     made = draft(CHAT, there, selection(there, PruneState()), earlier(5, opening=there.opening))
     assert made.shared == made.repeated > size(*range(5))
+
+
+def test_a_note_of_the_clients_on_billing_is_no_other_opening() -> None:
+    def opening(*texts: str) -> str:
+        system = [{"type": "text", "text": text} for text in texts]
+        given = {"model": "claude", "max_tokens": 9, "system": system, "messages": MESSAGES[-1:]}
+        return read(given, wire=Messages()).opening
+
+    notes = [f"x-anthropic-billing-header: cc_version=2.1.1; cch={n};" for n in ("36ee5", "0aaa9")]
+    first, second = (opening(note, "Be brief.") for note in notes)
+    assert first == second != opening(notes[0], "Be long.")
 
 
 def test_a_cache_mark_on_a_tool_is_no_other_opening() -> None:
