@@ -51,9 +51,10 @@ OTHER = re.compile(
     r"\btime[ d]?-?(?:out|limit)|\b(?:execution|maximum|processing) time|\btook\b|\bseconds?\b|\bminutes?\b|\bhours?\b"
     r"|\bimages?\b|\baudio\b|\bvideos?\b|\bfiles?\b|\bpages?\b|\bpdfs?\b|\btools?\b|\bfunctions?\b|\bnames?\b|\bids?\b"
     r"|\bidentifiers?\b|\bkeys?\b|\btitles?\b|\blabels?\b|\bheaders?\b|\bur[il]s?\b|\bmetadata\b|\blogit|\bstop\b"
-    r"|\bschemas?\b|\bdescriptions?\b|\bbytes?\b|\brequires?\b|\bminimum\b|\barrays?\b|\btemplates?\b"
+    r"|\bschemas?\b|\bdescriptions?\b|\bbytes?\b|\brequires?\b|\bminimum\b|\barrays?\b|\bprompt template\b"
     r"|\bnumber of (?:\d+ )?(?:messages|inputs|requests|choices)\b|\bauth"
-    r"|\b(?:provided|supplied) token (?:is|exceeds)\b|\bsafety\b|\bpolicy\b|\bbudget\b|图片|图像|音频|视频|文件|时间",
+    r"|\b(?:provided|supplied) token (?:is|exceeds)\b"
+    r"|\bsafety\b|\bpolicy\b|\bmaximum budget\b|图片|图像|音频|视频|文件|时间",
     re.IGNORECASE,
 )
 # What gateways and services write ahead of a provider's own words.

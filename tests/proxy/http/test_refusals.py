@@ -260,6 +260,8 @@ REFUSALS: dict[str, tuple[int, Any, int | None, int | None]] = {
         400, {"error": "The supplied messages exceed the maximum context length of this model."}, None, None,
     ),
     "a code alone": (400, {"error": {"message": "CONTEXT_WINDOW_WILL_OVERFLOW"}}, None, None),
+    "a budget of tokens": (400, {"error": "The prompt exceeds the model's token budget of 8192"}, None, None),
+    "a template of the server's": (400, {"error": "The prompt after the chat template is longer than the model takes"}, None, None),
     "length only": (400, {"error": "context length is only 8192 tokens"}, 8192, None),
 }  # fmt: skip
 
