@@ -48,7 +48,8 @@ def timing_of(situation: Situation, moment: Moment, economy: config.Economy, thr
     """
     size, budget = situation.prompt(), situation.budget
     near = size > NEAR * budget.high
-    if not (near or thrifty):
+    short = lacks_room(situation, size)
+    if not (near or short or thrifty):
         return Timing(None, moment.rent)
     settled = ends_with_user(situation.segments)
     bound = any(s.bound for s in situation.segments)
@@ -56,11 +57,27 @@ def timing_of(situation: Situation, moment: Moment, economy: config.Economy, thr
         return Timing(None, moment.rent)
     cold = moment.rates is not None and moment.idle > moment.rates.lifetime
     stays = staying(situation.segments)
+    if short and not bound and stays < budget.low:
+        return Timing(budget.low, 0.0)
     # Else all that can go would go, each time that the conversation was silent
     free = cold and stays < budget.low
     if near and (free or (bound and size + growth(situation.segments) > budget.high)):
         return Timing(budget.low, 0.0)
     return bought(size, moment, economy, cold, stays) if thrifty else Timing(None, moment.rent)
+
+
+def lacks_room(situation: Situation, size: int) -> bool:
+    """Say whether the latest turn asks for something of which less can be quoted than it may have.
+
+    The next cut is not far then, and one that is made now is made for what the turn asks.
+    """
+    recall, budget = situation.policy.recall, situation.budget
+    allowance = recall.allowance(budget.high)
+    if size + allowance <= budget.high or budget.low + 2 * allowance > budget.high:
+        return False
+    if situation.plan() != "recall" or not ends_with_user(situation.segments):
+        return False
+    return size + recall.room(situation.turn, budget.high) > budget.high
 
 
 def bought(size: int, moment: Moment, economy: config.Economy, cold: bool, stays: int = 0) -> Timing:

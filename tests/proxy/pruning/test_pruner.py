@@ -37,8 +37,11 @@ def test_what_a_cut_has_left_out_whole_stays_out_once_it_would_be_split(deciding
     assert pieces(after.body)[: len(sent)] == sent
 
 
-def test_what_is_quoted_takes_no_prompt_over_its_budget(deciding: Deciding) -> None:
-    key, high, low = caller(), 2_000, 1_200
+@pytest.mark.parametrize(("low", "result"), [(1_700, "sticky"), (1_200, "cut")])
+def test_a_question_near_the_limit_is_quoted_what_fits_or_cut_for(
+    deciding: Deciding, low: int, result: str
+) -> None:
+    key, high = caller(), 2_000
     said: list[dict[str, Any]] = []
     for n in range(60):
         topic = TOPICS[n % len(TOPICS)]
@@ -48,11 +51,13 @@ def test_what_is_quoted_takes_no_prompt_over_its_budget(deciding: Deciding) -> N
     while (before.outcome.tokens_after or high) < high - 70:
         said += [{"role": "user", "content": "Well then."}, {"role": "assistant", "content": "Good."}]
         before = deciding.ask([*said, {"role": "user", "content": "Well then."}], key, high, low)
+    assert b"X273" not in before.body
     said += [{"role": "user", "content": "Well then."}, {"role": "assistant", "content": "Good."}]
     asked = "What code did you give on note 3 about the invoices for March?"
     after = deciding.ask([*said, {"role": "user", "content": asked}], key, high, low)
-    assert after.outcome.result == "sticky"
+    assert after.outcome.result == result
     assert (after.outcome.tokens_after or high) <= high
+    assert (b"X273" in after.body) == (result == "cut")
 
 
 def test_two_models_that_are_asked_the_same_in_turn_each_keep_their_cut(deciding: Deciding) -> None:

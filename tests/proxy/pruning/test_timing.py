@@ -79,6 +79,21 @@ def test_a_prompt_that_we_count_a_little_higher_than_the_upstream_is_not_cut_ahe
     assert timed(near(turns(10, bound=True), high=990), Moment()) == NO_CUT  # 96 %, a turn more is over
 
 
+def asked(text: str = "When was that?", low: int = 300, **made: bool) -> Situation:
+    """Return a conversation cut once already, that has less room than a tenth of its limit."""
+    segments = turns(10, **made)
+    dropped = PruneState(frozenset({segments[0].key, segments[1].key}))
+    return situation(segments, text, Policy("p", (), Greedy()), Budget(920, low), dropped)
+
+
+def test_a_cut_is_made_for_a_question_that_has_no_room_to_be_told_what_is_out() -> None:
+    assert timed(asked(), Moment()) == Timing(300, 0.0)
+    assert timed(asked("That was fun."), Moment()) == NO_CUT  # it asks for nothing
+    assert timed(asked(low=800), Moment()) == NO_CUT  # the next question would be as short of room
+    assert timed(asked(bound=True), Moment()) == NO_CUT  # reasoning would be lost
+    assert timed(asked(open_loop=True), Moment()) == NO_CUT  # the answer is under way
+
+
 def test_within_a_loop_no_reasoning_is_cut_for_anything() -> None:
     open_loop = near(turns(30, bound=True, open_loop=True), high=3000)
     moment = Moment(idle=9999, rent=1e9, rates=RATES)
