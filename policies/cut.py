@@ -110,7 +110,7 @@ def favoured_by(
     """Return how much the pieces of each competing segment count, by its position: more where the
     policy keeps it.
     """
-    share = room / max(1, sum([s.tokens for s in competing.segments]))
+    share = room / max(1, sum([s.tokens for s in competing.segments if not s.pin]))
     judged = [
         judged_tokens(s, divided.get(i, ()), share)
         for i, s in zip(rows, competing.segments, strict=True)
