@@ -181,15 +181,15 @@ class Memo:
         key = tenant, name, raw
         found: Standing | None = self._standing.get(key)
         if found is None:
-            said = digest([name.encode(), said_by(raw)]).encode()
+            said = digest([name.encode(), steady(raw)]).encode()
             found = Standing(self._format.standing(name, raw, self._counter), said)
             self._standing.put(key, found, size=400 + len(raw))
         return found
 
 
-def said_by(raw: bytes) -> bytes:
-    """Return what a field says: its JSON less cache marks and notes on billing, which change from request
-    to request.
+def steady(raw: bytes) -> bytes:
+    """Return what of a field is steady: its JSON less cache marks and notes on billing, which change from
+    request to request.
     """
     said = unmarked(decoded(raw))
     return json_of([part for part in said if not is_billing(part)] if isinstance(said, list) else said)
