@@ -21,8 +21,9 @@ from foveate.proxy.vectors.indexes.lock import held
 
 EXPIRED_AT_ONCE = 100
 FILE = "chroma.sqlite3"
-# What a database says of a file that it cannot read (SQLite, "Result and Error Codes": CORRUPT, NOTADB)
-BROKEN = ("disk image is malformed", "file is not a database")
+# What a database says of a file that it cannot read (SQLite, "Result and Error Codes": CORRUPT, NOTADB), and
+# Chroma of tables in it
+BROKEN = ("disk image is malformed", "file is not a database", "Failed to get segments")
 PAGE = 20_000  # ids read at once
 # Of its HNSW graph: how many entries a search looks at before it answers. At Chroma's own 100 it finds two
 # thirds of the 200 nearest of 30,000

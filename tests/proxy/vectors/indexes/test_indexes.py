@@ -100,6 +100,23 @@ def test_an_index_that_is_corrupted_while_it_is_open_is_begun_anew(tmp_path: Pat
     apart.close()
 
 
+@pytest.mark.parametrize("why", ["database disk image is malformed", "Failed to get segments"])
+def test_an_index_whose_tables_cannot_be_read_is_begun_anew(tmp_path: Path, why: str) -> None:
+    index = Chroma("words", tmp_path)
+    index.open()
+
+    def fail(**_: object) -> None:
+        raise ValueError(f"Error getting collection: {why}")
+
+    index._faults = (ValueError,)
+    index._collection.upsert = fail
+    with pytest.raises(VectorIndexError, match="begun anew"):
+        index.upsert("t", [entry("a")])
+    index.upsert("t", [entry("b")])
+    assert index.get("t", ["b"]).keys() == {"b"}
+    index.close()
+
+
 def test_chroma_refuses_a_server_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"http://127\.0\.0\.1:1"):
         Chroma("words", tmp_path, "http://127.0.0.1:1").open()
