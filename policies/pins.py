@@ -47,8 +47,7 @@ class Pins:
         Where the `inside` of results competes, calls need no place of their own: recent ones count most
         there. `lasting` are standing instructions, those first that matter most.
         """
-        users = [i for i, s in enumerate(segments) if s.role == "user"]
-        latest = users[-1] if users else len(segments) - 1
+        latest = latest_user(segments)
         pinned = _Pinned(segments, budget)
         pinned.add(required(segments))
         pinned.add(_ahead_of_mark(pinned, latest))
@@ -58,7 +57,7 @@ class Pins:
         within = int(pinned.room * self.share * FIRST)
         pinned.add(self._last_turns(pinned, latest, room, inside))
         if self.first_user:
-            first = pinned.free(users[:1])
+            first = pinned.free([i for i, s in enumerate(segments) if s.role == "user"][:1])
             pinned.add(dict.fromkeys(fitting(segments, first, within), "first user turn"))
         places = {s.key: i for i, s in enumerate(segments)} if lasting else {}
         said = pinned.free([places[key] for key in lasting if key in places])
@@ -102,10 +101,15 @@ class _Pinned:
         )
 
 
+def latest_user(segments: Sequence[Segment]) -> int:
+    """Return the position of what the user has said last, the end where no user has spoken."""
+    end = len(segments) - 1
+    return next((i for i in range(end, -1, -1) if segments[i].role == "user"), end)
+
+
 def required(segments: Sequence[Segment]) -> Reasons:
     """Return what must stay whatever room there is."""
-    end = len(segments) - 1
-    latest = next((i for i in range(end, -1, -1) if segments[i].role == "user"), end)
+    end, latest = len(segments) - 1, latest_user(segments)
     spare = _repeats(segments)
     needs = {i: _need(s, i, latest, end) for i, s in enumerate(segments)}
     reasons = {i: reason for i, reason in needs.items() if reason and i not in spare}

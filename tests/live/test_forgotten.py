@@ -143,6 +143,11 @@ def test_other_conversations_of_a_caller_are_searched_by_setting(
         assert (FACT in forwarded(upstream)) is others
 
 
+def going_on(*said: str) -> list[dict[str, Any]]:
+    """What follows the question: the answers and the user's further words."""
+    return [{"role": ("assistant", "user")[n % 2], "content": text} for n, text in enumerate(said)]
+
+
 def test_what_was_quoted_stays_the_same_while_the_client_goes_on(
     upstream: Upstream, tmp_path: Path
 ) -> None:
@@ -152,11 +157,9 @@ def test_what_was_quoted_stays_the_same_while_the_client_goes_on(
         first = ask_last(live, messages, key="sk-a")
         assert first.result == "remembered"
         before = upstream.last.messages
-        grown = [
-            *messages[-7:], {"role": "user", "content": QUESTION},
-            {"role": "assistant", "content": "It is 7319-4402."},
-            {"role": "user", "content": "Thank you, that is all for today."},
-        ]  # fmt: skip
+        asked = {"role": "user", "content": QUESTION}
+        said = going_on("It is 7319-4402.", "Thank you, that is all for today.")
+        grown = [*messages[-7:], asked, *said]
         again = chat(live.url, {"model": "gpt-4o", "messages": grown}, key="sk-a")
         assert upstream.last.messages[: len(before)] == before
         assert int(again.header("x-pruning-prefix") or 0) >= int(
@@ -165,11 +168,6 @@ def test_what_was_quoted_stays_the_same_while_the_client_goes_on(
         assert int(again.header("x-pruning-tokens-before") or 0) < int(
             again.header("x-pruning-tokens-after") or 0
         )
-
-
-def going_on(*said: str) -> list[dict[str, Any]]:
-    """What follows the question: the answers and the user's further words."""
-    return [{"role": ("assistant", "user")[n % 2], "content": text} for n, text in enumerate(said)]
 
 
 def test_what_a_prompt_went_without_does_not_come_back_into_its_middle(
@@ -205,23 +203,17 @@ def test_a_quotation_that_a_header_takes_out_counts_as_a_change(
 
 
 def test_no_prompt_is_cut_for_what_is_quoted_in_it(upstream: Upstream, tmp_path: Path) -> None:
-    messages = [
-        *talk(120)[:2],
-        *going_on("", "My bicycle at the old mill has the number 5521-8830.")[1:],
-    ]
-    messages += [{"role": "assistant", "content": "Noted."}, *talk(120)[2:]]
+    told = "My bicycle at the old mill has the number 5521-8830."
+    noted = [{"role": "user", "content": told}, {"role": "assistant", "content": "Noted."}]
+    messages = [*talk(120)[:2], *noted, *talk(120)[2:]]
     other = "What is the number of my bicycle at the old mill?"
     kept = [*messages[-101:], {"role": "user", "content": QUESTION}]
     later = [*kept, *going_on("It is 7319-4402.", other)]
 
     budget, tried = 20000, 0
     with serve_memory(upstream, tmp_path) as live:
-        for caller in (
-            "sk-a",
-            "sk-b",
-            "sk-c",
-            "sk-d",
-        ):  # each with a budget just below what the last one took
+        # Each with a budget just below what the last one took
+        for caller in ("sk-a", "sk-b", "sk-c", "sk-d"):
             replay(live, messages, key=caller, session="trip", keep=102)
             for sent in (kept, later):
                 answer = chat(

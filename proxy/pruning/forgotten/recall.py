@@ -60,8 +60,13 @@ class Forgotten:
         self._others = others
 
     async def recall(
-        self, request: Request, wanted: Wanted, parsed: Parsed, limits: Limits, earlier: Recollection | None
-    ) -> tuple[Parsed, Whose | None]:  # fmt: skip
+        self,
+        request: Request,
+        wanted: Wanted,
+        parsed: Parsed,
+        limits: Limits,
+        earlier: Recollection | None,
+    ) -> tuple[Parsed, Whose | None]:
         """Return a request with what its turns need of earlier ones, and whose it is; None where
         nothing is to be kept of it.
 
